@@ -1,0 +1,28 @@
+// Matrix products on raw pointers, row-major, float and double.
+#pragma once
+#include <cstdint>
+#include <limits>
+#include <type_traits>
+
+namespace tapegrad::kernels {
+
+/// BLAS counts in 32 bits: the caller checks every size and leading dimension.
+inline bool fits_blas(int64_t size) {
+  return size >= 0 && size <= std::numeric_limits<int32_t>::max();
+}
+
+/// C = alpha op(A) op(B) + beta C, where op(A) is [m, k], op(B) is [k, n] and C is [m, n].
+///
+/// A is stored [m, k], or [k, m] where trans_a; B is stored [k, n], or [n, k] where trans_b; rows are lda,
+/// ldb, ldc apart. beta == 0 overwrites C, whatever it held; k == 0 only applies beta. NaN in A or B reaches
+/// C (alpha == 0 excepted). The bits do not depend on the number of threads.
+template <class T>
+void gemm(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, std::type_identity_t<T> alpha,
+          const T* a, int64_t lda, const T* b, int64_t ldb, std::type_identity_t<T> beta, T* c, int64_t ldc);
+
+extern template void gemm<float>(bool, bool, int64_t, int64_t, int64_t, float, const float*, int64_t,
+                                 const float*, int64_t, float, float*, int64_t);
+extern template void gemm<double>(bool, bool, int64_t, int64_t, int64_t, double, const double*, int64_t,
+                                  const double*, int64_t, double, double*, int64_t);
+
+}  // namespace tapegrad::kernels
