@@ -1,0 +1,21 @@
+# The compiler options of tapegrad's own targets. All are private: none reaches a user's compiler.
+
+# Warnings, and in a debug build fresh memory full of signalling NaN, so that a value that is read before it is
+# written shows.
+function(tapegrad_options target)
+  target_compile_definitions(${target} PRIVATE $<$<CONFIG:Debug>:TAPEGRAD_DEBUG_MEMORY>)
+  if(NOT MSVC)
+    target_compile_options(${target} PRIVATE -Wall -Wextra -Wno-psabi)
+  endif()
+endfunction()
+
+# Options of the library. A kernel that is not optimized is no kernel, so a build with no build type is optimized
+# as well; Debug and MinSizeRel stay what they say. Loops over sqrt and comparisons are vectorized only if they need
+# not set errno or keep the trap flags; neither changes a value, unlike -ffast-math.
+function(tapegrad_optimize target)
+  if(NOT MSVC)
+    target_compile_options(
+      ${target} PRIVATE $<$<OR:$<CONFIG:Release,RelWithDebInfo>,$<CONFIG:>>:-O3> -fno-math-errno -fno-trapping-math
+                        -fno-semantic-interposition)
+  endif()
+endfunction()

@@ -1,0 +1,11 @@
+# No file is longer than 500 lines: one concept a file.
+include(${CMAKE_CURRENT_LIST_DIR}/files.cmake)
+tracked_files(files)
+foreach(file ${files})
+  file(READ ${ROOT}/${file} text)
+  string(REGEX MATCHALL "\n" lines "${text}")
+  list(LENGTH lines count)
+  if(count GREATER 500)
+    message(SEND_ERROR "${file} has ${count} lines; the limit is 500")
+  endif()
+endforeach()
