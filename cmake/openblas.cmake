@@ -11,6 +11,11 @@ function(tapegrad_find_openblas)
                PATH_SUFFIXES openblas-pthread openblas)
   mark_as_advanced(TAPEGRAD_OPENBLAS_INCLUDE_DIR TAPEGRAD_OPENBLAS_LIBRARY)
   if(TAPEGRAD_OPENBLAS_INCLUDE_DIR AND TAPEGRAD_OPENBLAS_LIBRARY)
+    file(REAL_PATH "${TAPEGRAD_OPENBLAS_LIBRARY}" real_path)
+    if(real_path MATCHES "openblas-(serial|openmp)")
+      message(STATUS "tapegrad: ${real_path} may not be called from several threads and is passed over")
+      return()
+    endif()
     add_library(tapegrad::openblas UNKNOWN IMPORTED GLOBAL)
     set_target_properties(
       tapegrad::openblas PROPERTIES IMPORTED_LOCATION "${TAPEGRAD_OPENBLAS_LIBRARY}"
