@@ -25,4 +25,26 @@ extern template void gemm<float>(bool, bool, int64_t, int64_t, int64_t, float, c
 extern template void gemm<double>(bool, bool, int64_t, int64_t, int64_t, double, const double*, int64_t,
                                   const double*, int64_t, double, double*, int64_t);
 
+/// A matrix B [k, n] in the order in which the inner loop reads it: worth making where one B meets many A, as
+/// the weights of a recurrent layer meet the state of every step.
+template <class T>
+struct PackedB {
+  const T* data;
+  int64_t k, n;
+};
+
+/// How many numbers pack_b writes.
+template <class T>
+int64_t packed_size(int64_t k, int64_t n);
+
+/// Packs op(B) into `memory`, best aligned to 64 bytes. B is stored [k, n], or [n, k] where trans_b.
+template <class T>
+PackedB<T> pack_b(bool trans_b, int64_t k, int64_t n, const T* b, int64_t ldb, T* memory);
+
+/// C = A B + beta C with A [m, k], rows lda apart; beta == 0 overwrites. The bits do not depend on the number
+/// of threads.
+template <class T>
+void gemm_packed(int64_t m, const T* a, int64_t lda, const PackedB<T>& b, std::type_identity_t<T> beta, T* c,
+                 int64_t ldc);
+
 }  // namespace tapegrad::kernels
