@@ -1,0 +1,54 @@
+// File: error.h
+//
+// What tapegrad throws. Every mistake that a program can make ends in one of these, before anything is changed;
+// the text is one line: where (operation, or path and type of the module), the rule with the values that broke it,
+// and a hint where the cure is known.
+#pragma once
+#include <stdexcept>
+#include <string>
+
+namespace tapegrad {
+
+/// The base of all: catch this to catch whatever tapegrad throws.
+class Error : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// Shapes, sizes or axes that do not fit together.
+class ShapeError : public Error {
+ public:
+  using Error::Error;
+};
+
+/// A dtype that an operation does not take, or two that differ: float32 and float64 never mix silently.
+class DtypeError : public Error {
+ public:
+  using Error::Error;
+};
+
+/// An index, a label or an axis outside its range.
+class IndexError : public Error {
+ public:
+  using Error::Error;
+};
+
+/// An argument whose value makes no sense: a negative learning rate, a probability of 2.
+class ValueError : public Error {
+ public:
+  using Error::Error;
+};
+
+/// A wrong use of the tape: backward twice, on what was not recorded, on a value changed since.
+class AutogradError : public Error {
+ public:
+  using Error::Error;
+};
+
+/// A file that is not what it should be; names file and place.
+class FormatError : public Error {
+ public:
+  using Error::Error;
+};
+
+}  // namespace tapegrad

@@ -1,0 +1,8 @@
+// File: ops.h
+//
+// Every operation on tensors, by family.
+#pragma once
+#include <tapegrad/ops/arithmetic.h>
+#include <tapegrad/ops/linalg.h>
+#include <tapegrad/ops/math.h>
+#include <tapegrad/ops/reduce.h>

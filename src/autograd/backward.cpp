@@ -1,0 +1,292 @@
+// Going backward: one loop over the records, from the loss down.
+//
+// Each record's function turns the gradients of its outputs into those of its inputs, which are added up in a slot
+// for every output on the tape. Records stand in the order in which they ran, so when the loop reaches a record all
+// of its uses have been visited and its slots are complete. No recursion, however long the chain.
+#include <algorithm>
+
+#include "autograd/state.h"
+#include "core/fail.h"
+
+namespace tapegrad {
+
+namespace detail {
+
+namespace {
+
+/// A gradient slot for every output on the tape from record `first` on.
+class Slots {
+ public:
+  Slots(const TapeState& tape, uint32_t first) : base_(first < tape.records.size() ? tape.records[first].first_slot : tape.n_slots) {
+    count_ = tape.n_slots - base_;
+    items_ = static_cast<Tensor*>(allocate(count_ * sizeof(Tensor)));
+    std::uninitialized_default_construct_n(items_, count_);
+  }
+  ~Slots() {
+    std::destroy_n(items_, count_);
+    deallocate(items_, count_ * sizeof(Tensor));
+  }
+  Slots(const Slots&) = delete;
+  Slots& operator=(const Slots&) = delete;
+  Tensor& operator[](size_t slot) { return items_[slot - base_]; }
+
+ private:
+  Tensor* items_;
+  size_t count_, base_;
+};
+
+/// While it lives, operations are recorded on `tape`, or not at all if it is null.
+class RecordOn {
+ public:
+  explicit RecordOn(TapeState* tape) : before_(std::exchange(current_tape, tape)) {}
+  ~RecordOn() { current_tape = before_; }
+
+ private:
+  TapeState* before_;
+};
+
+void add_to_leaf(const Tensor& leaf, Tensor gradient) {
+  Tensor sum = leaf.grad();
+  if (!sum.defined()) {
+    Tensor(leaf).set_grad(is_exclusive(gradient) ? std::move(gradient) : gradient.clone());
+    return;
+  }
+  if (sum.is_contiguous())
+    add_in_place(sum, gradient);
+  else
+    Tensor(leaf).set_grad(sum_of(sum, gradient));
+}
+
+/// The loop itself, from record `from` down to `floor`.
+class Backward {
+ public:
+  Backward(TapeState& tape, uint32_t floor) : tape_(tape), floor_(floor), slots_(tape, floor) {}
+
+  bool free_records = false;       // release what the records saved
+  bool create_graph = false;       // record the backward pass
+  bool to_leaves = false;          // add to grad() of the leaves
+  std::span<const Edge> wanted;    // keep the slots of these outputs
+
+  Tensor& slot(Edge edge) { return slots_[tape_.records[edge.record].first_slot + edge.output]; }
+
+  void run(Edge from, const Tensor& seed) {
+    slot(from) = seed;
+    RecordOn scope(create_graph ? &tape_ : nullptr);
+    for (uint32_t index = from.record + 1; index-- > floor_;) visit(index);
+    running_op = nullptr;
+  }
+
+ private:
+  void visit(uint32_t index) {
+    const Record record = tape_.records[index];  // a copy: recording the backward pass may move the array
+    Gradients dy;
+    bool reached = false;
+    for (uint32_t i = 0; i < record.n_outputs; ++i) {
+      Tensor& slot = slots_[record.first_slot + i];
+      reached = reached || slot.defined();
+      dy.push_back(is_wanted(index, i) ? slot : std::move(slot));
+    }
+    if (!reached) return;
+    if (record.state == RecordState::leaf) {
+      if (to_leaves) add_to_leaf(Tensor(share(record.leaf)), std::move(dy[0]));
+      return;
+    }
+    if (record.state == RecordState::freed)
+      fail<AutogradError>("backward", "record {} ({}) was used by an earlier backward and freed. Hint: run the forward "
+                          "pass again, or pass {{.retain_graph = true}} to the first", index, record.op);
+    const double begin = tape_.options.profile ? now_ms() : 0;
+    running_op = record.op;
+    Gradients dx;
+    record.vjp->call(record.vjp, dy, needs_of(record), dx);
+    if (dx.size() != record.n_inputs)
+      fail<AutogradError>(record.op, "the backward function must return one gradient per input ({}), got {}", record.n_inputs,
+                          dx.size());
+    if (tape_.options.check_finite) check(record, dy, dx);
+    for (uint32_t i = 0; i < record.n_inputs; ++i)
+      if (record.inputs[i].record != Edge::kNone && record.inputs[i].record >= floor_ && dx[i].defined())
+        accumulate(record, i, std::move(dx[i]));
+    if (free_records) {
+      record.vjp->destroy(record.vjp);
+      tape_.records[index].state = RecordState::freed;
+    }
+    if (tape_.options.profile) tape_.records[index].backward_ms += now_ms() - begin;
+  }
+
+  bool is_wanted(uint32_t record, uint32_t output) const {
+    for (const Edge& edge : wanted)
+      if (edge.record == record && edge.output == output) return true;
+    return false;
+  }
+
+  Needs needs_of(const Record& record) const {
+    Needs needs{0};
+    for (uint32_t i = 0; i < record.n_inputs && i < 64; ++i)
+      if (record.inputs[i].record != Edge::kNone && record.inputs[i].record >= floor_) needs.bits |= uint64_t(1) << i;
+    return needs;
+  }
+
+  static Ref<TensorImpl> share(TensorImpl* impl) {
+    impl->refs.add();
+    return Ref<TensorImpl>::adopt(impl);
+  }
+
+  void accumulate(const Record& from, uint32_t input, Tensor gradient) {
+    const Edge to = from.inputs[input];
+    const OutputInfo& info = tape_.records[to.record].outputs[to.output];
+    if (gradient.dtype() != info.dtype)
+      fail<AutogradError>(from.op, "the gradient of input {} must be {}, got {}", input, info.dtype, gradient.dtype());
+    if (!info.matches(gradient.shape())) gradient = sum_to(from, input, gradient, info.shape());
+    Tensor& sum = slot(to);
+    if (!sum.defined())
+      sum = std::move(gradient);
+    else if (!create_graph && is_exclusive(sum))
+      add_in_place(sum, gradient);
+    else
+      sum = sum_of(sum, gradient);
+  }
+
+  // A broadcast input was used many times: its gradient is the sum over the uses.
+  static Tensor sum_to(const Record& from, uint32_t input, const Tensor& gradient, const Shape& shape) {
+    bool fits = gradient.dim() >= shape.size();
+    for (int64_t i = 1; fits && i <= shape.size(); ++i) {
+      const int64_t mine = shape[shape.size() - i];
+      fits = mine == 1 || mine == gradient.shape()[gradient.dim() - i];
+    }
+    if (!fits)
+      fail<AutogradError>(from.op, "the gradient of input {} must have its shape {} or one that it broadcasts to, got {}",
+                          input, shape, gradient.shape());
+    return sum_to_shape(gradient, shape);
+  }
+
+  static void check(const Record& record, const Gradients& dy, const Gradients& dx) {
+    for (const Tensor& x : dy)
+      if (x.defined() && !all_finite(x)) return;
+    for (size_t i = 0; i < dx.size(); ++i) {
+      if (!dx[i].defined() || all_finite(dx[i])) continue;
+      const std::string module = path_text(record.path);
+      const std::string step = record.step < 0 ? "" : fmt::format(" at time step {}", record.step);
+      fail<AutogradError>("backward", "{}{}{} made a gradient of input {} that is not finite from a finite one in {}", record.op,
+                          module.empty() ? "" : " in " + module, step, i, dy[0].defined() ? range_text(dy[0]) : "[]");
+    }
+  }
+
+  TapeState& tape_;
+  uint32_t floor_;
+  Slots slots_;
+};
+
+Tensor seed_of(const char* op, const Tensor& y, const Tensor& gradient) {
+  if (!gradient.defined()) {
+    if (y.numel() != 1)
+      fail<AutogradError>(op, "loss must have one element, got shape {}. Hint: call mean() or pass a gradient", y.shape());
+    return ones_like(y);
+  }
+  if (gradient.shape() != y.shape() || gradient.dtype() != y.dtype())
+    fail<AutogradError>(op, "the gradient must have the loss's shape and dtype {} {}, got {} {}", y.shape(), y.dtype(),
+                        gradient.shape(), gradient.dtype());
+  return gradient;
+}
+
+Edge recorded_edge(const char* op, const TapeState& tape, const Tensor& y) {
+  const TensorImpl* impl = y.impl();
+  if (!impl) fail<AutogradError>(op, "the loss is an empty handle");
+  if (impl->tape != tape.serial)
+    fail<AutogradError>(op, "this tape did not record the tensor {}. Hint: make the Tape before the forward pass, use a "
+                        "parameter with requires_grad in it, and keep the tape alive until here", impl->shape);
+  return {impl->record, impl->output};
+}
+
+void backward_to_leaves(TapeState& tape, const Tensor& loss, const BackwardOptions& options) {
+  const Edge from = recorded_edge("backward", tape, loss);
+  const Tensor seed = seed_of("backward", loss, options.gradient);
+  if (tape.options.check_finite && !all_finite(loss))
+    fail<AutogradError>("backward", "the loss is not finite: it has values in {}", range_text(loss));
+  Backward loop(tape, 0);
+  loop.free_records = !options.retain_graph;
+  loop.to_leaves = true;
+  loop.run(from, seed);
+}
+
+}  // namespace
+
+}  // namespace detail
+
+void Tape::backward(const Tensor& loss, const BackwardOptions& options) {
+  detail::backward_to_leaves(*state_, loss, options);
+}
+
+std::vector<Tensor> Tape::gradient(const Tensor& y, const std::vector<Tensor>& inputs, const GradientOptions& options) {
+  using namespace detail;
+  const Edge from = recorded_edge("gradient", *state_, y);
+  const Tensor seed = seed_of("gradient", y, options.gradient);
+  std::vector<Edge> wanted;
+  std::vector<size_t> owner;  // wanted[k] belongs to inputs[owner[k]]
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const TensorImpl* impl = inputs[i].impl();
+    const size_t before = wanted.size();
+    if (impl && impl->tape == state_->serial && !impl->requires_grad) wanted.push_back({impl->record, impl->output});
+    // A leaf that an inner tape used in between was entered a second time: all of its records count.
+    for (uint32_t r = 0; impl && impl->requires_grad && r < state_->records.size(); ++r)
+      if (state_->records[r].leaf == impl) wanted.push_back({r, 0});
+    if (wanted.size() == before && !(impl && impl->requires_grad))
+      fail<AutogradError>("gradient", "input {} was not recorded on this tape and is no leaf. Hint: set requires_grad "
+                          "before the forward pass", i);
+    owner.resize(wanted.size(), i);
+  }
+  Backward loop(*state_, 0);
+  loop.create_graph = options.create_graph;
+  loop.free_records = !options.retain_graph && !options.create_graph;
+  loop.wanted = wanted;
+  loop.run(from, seed);
+  std::vector<Tensor> out(inputs.size());
+  for (size_t k = 0; k < wanted.size(); ++k) {
+    const Tensor& part = loop.slot(wanted[k]);
+    Tensor& sum = out[owner[k]];
+    if (part.defined()) sum = sum.defined() ? sum_of(sum, part) : part;
+  }
+  for (size_t i = 0; i < inputs.size(); ++i)
+    if (!out[i].defined()) out[i] = zeros_like(inputs[i]);
+  return out;
+}
+
+void Tensor::backward() const {
+  if (!impl_) fail<AutogradError>("backward", "the loss is an empty handle");
+  for (detail::TapeState* tape = detail::innermost_tape; tape; tape = tape->outer)
+    if (impl_->tape == tape->serial) return detail::backward_to_leaves(*tape, *this, {});
+  fail<AutogradError>("backward", "no live tape recorded the tensor {}. Hint: make the Tape before the forward pass, use a "
+                      "parameter with requires_grad in it, and keep the tape alive until here", shape());
+}
+
+Gradients replay(const std::function<Gradients(const Gradients&)>& composed, const Gradients& inputs, const Gradients& dy) {
+  using namespace detail;
+  TapeState& tape = *current_tape;
+  // Aliases stand for the inputs, so that the gradient stops at them even where one input was made from another.
+  const uint32_t floor = uint32_t(tape.records.size());
+  Gradients aliases;
+  std::vector<Edge> wanted;
+  for (const Tensor& x : inputs) {
+    Tensor alias = x;
+    if (x.defined() && edge_of(tape, x).record != Edge::kNone)
+      alias = record("alias", x.detach(), {x}, [](const Tensor& dy) -> Gradients { return {dy}; });
+    aliases.push_back(alias);
+    wanted.push_back(x.defined() ? edge_of(tape, alias) : Edge{Edge::kNone, 0});
+  }
+  const Gradients outputs = composed(aliases);
+  Gradients dx;
+  dx.resize(inputs.size());
+  for (size_t o = 0; o < outputs.size(); ++o) {
+    if (!dy[o].defined() || outputs[o].impl()->tape != tape.serial) continue;
+    Backward loop(tape, floor);
+    loop.create_graph = true;
+    loop.wanted = wanted;
+    loop.run({outputs[o].impl()->record, outputs[o].impl()->output}, dy[o]);
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      if (wanted[i].record == Edge::kNone || wanted[i].record < floor) continue;
+      const Tensor& part = loop.slot(wanted[i]);
+      if (part.defined()) dx[i] = dx[i].defined() ? sum_of(dx[i], part) : part;
+    }
+  }
+  return dx;
+}
+
+}  // namespace tapegrad

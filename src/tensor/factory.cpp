@@ -1,0 +1,162 @@
+// Tensors from nothing: constants, ranges, random numbers, values given in the program.
+#include <tapegrad/random.h>
+#include <tapegrad/tensor.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include "core/fail.h"
+#include "tensor/impl.h"
+
+namespace tapegrad {
+
+namespace {
+
+Tensor make(const Shape& shape, TensorOptions options) {
+  if (options.requires_grad && !is_floating(options.dtype))
+    fail<DtypeError>("tensor", "only float32 and float64 have gradients, got {}", options.dtype);
+  Tensor x = detail::new_tensor(shape, options.dtype);
+  x.impl()->requires_grad = options.requires_grad;
+  return x;
+}
+
+// Fills element i with f(i), in the tensor's type.
+template <class F>
+Tensor filled(const Shape& shape, TensorOptions options, F f) {
+  Tensor x = make(shape, options);
+  detail::dispatch_all(options.dtype, [&]<class T>(T) {
+    T* out = detail::mutable_ptr<T>(x);
+    for (int64_t i = 0; i < x.numel(); ++i) out[i] = T(f(i));
+  });
+  return x;
+}
+
+// Element i reads words 2i and 2i + 1 of the stream: the same whatever the size of the tensor and the threads.
+template <class F>
+Tensor random_filled(const Shape& shape, TensorOptions options, F f) {
+  const int64_t n = shape.numel();
+  Generator& generator = default_generator();
+  const uint64_t first = generator.take(uint64_t((n + 1) / 2));
+  std::array<uint32_t, 4> words{};
+  return filled(shape, options, [&](int64_t i) {
+    if (i % 2 == 0) words = philox(generator.seed, first + uint64_t(i / 2));
+    return f(words[size_t(i % 2 * 2)], words[size_t(i % 2 * 2 + 1)]);
+  });
+}
+
+// Uniform in [0, 1): 24 bits, exact in float32, so that 1 never comes out by rounding.
+double unit(uint32_t word) { return double(word >> 8) * 0x1p-24; }
+
+}  // namespace
+
+Tensor empty(const Shape& shape, TensorOptions options) { return make(shape, options); }
+
+Tensor full(const Shape& shape, double value, TensorOptions options) {
+  return filled(shape, options, [=](int64_t) { return value; });
+}
+
+Tensor zeros(const Shape& shape, TensorOptions options) { return full(shape, 0, options); }
+Tensor ones(const Shape& shape, TensorOptions options) { return full(shape, 1, options); }
+
+Tensor arange(double start, double end, double step, TensorOptions options) {
+  if (step == 0 || !std::isfinite(start) || !std::isfinite(end) || !std::isfinite(step))
+    fail<ValueError>("arange", "start, end and step must be finite and step not 0, got {}, {}, {}", start, end, step);
+  const int64_t n = std::max<int64_t>(0, int64_t(std::ceil((end - start) / step)));
+  return filled({n}, options, [=](int64_t i) { return start + double(i) * step; });
+}
+
+Tensor arange(int64_t end, TensorOptions options) { return arange(0, double(end), 1, options); }
+
+Tensor linspace(double start, double end, int64_t steps, TensorOptions options) {
+  if (steps < 0) fail<ValueError>("linspace", "steps must not be negative, got {}", steps);
+  // From both ends, so that the last value is exactly `end`.
+  return filled({steps}, options, [=](int64_t i) {
+    const double step = steps > 1 ? (end - start) / double(steps - 1) : 0;
+    return 2 * i < steps ? start + double(i) * step : end - double(steps - 1 - i) * step;
+  });
+}
+
+Tensor eye(int64_t n, TensorOptions options) {
+  return filled({n, n}, options, [=](int64_t i) { return i % (n + 1) == 0 ? 1.0 : 0.0; });
+}
+
+Tensor rand(const Shape& shape, TensorOptions options) {
+  if (options.dtype == float64)
+    return random_filled(shape, options, [](uint32_t a, uint32_t b) {
+      return double(((uint64_t(a) << 32) | b) >> 11) * 0x1p-53;
+    });
+  return random_filled(shape, options, [](uint32_t a, uint32_t) { return unit(a); });
+}
+
+Tensor randn(const Shape& shape, TensorOptions options) {
+  // Box and Muller 1958: two uniform numbers make a radius and an angle. 1 - u is in (0, 1], so the log is finite.
+  return random_filled(shape, options, [](uint32_t a, uint32_t b) {
+    const double radius = std::sqrt(-2 * std::log(1 - double(a) * 0x1p-32));
+    return radius * std::cos(2 * std::numbers::pi * double(b) * 0x1p-32);
+  });
+}
+
+Tensor randint(int64_t low, int64_t high, const Shape& shape, TensorOptions options) {
+  if (low >= high) fail<ValueError>("randint", "low must be less than high, got {} and {}", low, high);
+  const uint64_t range = uint64_t(high) - uint64_t(low);
+  // The high half of a 64 x 64 bit product: no division; the bias is below range / 2^64.
+  return random_filled(shape, options, [=](uint32_t a, uint32_t b) {
+    const uint64_t word = (uint64_t(a) << 32) | b;
+    return low + int64_t((static_cast<unsigned __int128>(word) * range) >> 64);
+  });
+}
+
+Tensor bernoulli(const Shape& shape, double p, TensorOptions options) {
+  if (!(p >= 0 && p <= 1)) fail<ValueError>("bernoulli", "p must be in [0, 1], got {}", p);
+  return random_filled(shape, options, [=](uint32_t a, uint32_t b) {
+    return double((uint64_t(a) << 32) | b) * 0x1p-64 < p ? 1.0 : 0.0;
+  });
+}
+
+Tensor randperm(int64_t n, TensorOptions options) {
+  if (n < 0) fail<ValueError>("randperm", "n must not be negative, got {}", n);
+  std::vector<int64_t> order(static_cast<size_t>(n));
+  for (int64_t i = 0; i < n; ++i) order[size_t(i)] = i;
+  // Fisher and Yates: each place gets one of those not placed yet.
+  for (int64_t i = n - 1; i > 0; --i) std::swap(order[size_t(i)], order[size_t(default_generator().below(i + 1))]);
+  return filled({n}, options, [&](int64_t i) { return order[size_t(i)]; });
+}
+
+Tensor empty_like(const Tensor& x) { return empty(x.shape(), {.dtype = x.dtype()}); }
+Tensor zeros_like(const Tensor& x) { return zeros(x.shape(), {.dtype = x.dtype()}); }
+Tensor ones_like(const Tensor& x) { return ones(x.shape(), {.dtype = x.dtype()}); }
+Tensor full_like(const Tensor& x, double value) { return full(x.shape(), value, {.dtype = x.dtype()}); }
+Tensor rand_like(const Tensor& x) { return rand(x.shape(), {.dtype = x.dtype()}); }
+Tensor randn_like(const Tensor& x) { return randn(x.shape(), {.dtype = x.dtype()}); }
+
+Tensor tensor(double value, TensorOptions options) { return full({}, value, options); }
+
+Tensor tensor(std::initializer_list<double> values, TensorOptions options) {
+  return filled({int64_t(values.size())}, options, [&](int64_t i) { return values.begin()[i]; });
+}
+
+Tensor tensor(std::initializer_list<std::initializer_list<double>> rows, TensorOptions options) {
+  const int64_t width = rows.size() ? int64_t(rows.begin()->size()) : 0;
+  for (const auto& row : rows)
+    if (int64_t(row.size()) != width)
+      fail<ShapeError>("tensor", "all rows must have the same length, got {} and {}", width, row.size());
+  return filled({int64_t(rows.size()), width}, options,
+                [&](int64_t i) { return rows.begin()[i / width].begin()[i % width]; });
+}
+
+template <class T>
+Tensor from_vector(const std::vector<T>& values, const Shape& shape) {
+  if (shape.numel() != int64_t(values.size()))
+    fail<ShapeError>("from_vector", "shape {} has {} elements, got {} values", shape, shape.numel(), values.size());
+  Tensor x = detail::new_tensor(shape, dtype_of<T>);
+  std::copy(values.begin(), values.end(), detail::mutable_ptr<T>(x));
+  return x;
+}
+
+template Tensor from_vector(const std::vector<float>&, const Shape&);
+template Tensor from_vector(const std::vector<double>&, const Shape&);
+template Tensor from_vector(const std::vector<int64_t>&, const Shape&);
+template Tensor from_vector(const std::vector<bool>&, const Shape&);
+
+}  // namespace tapegrad

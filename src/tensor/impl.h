@@ -1,0 +1,77 @@
+// What a Tensor handle points to: a view (shape, strides, offset) of a storage, and what the tape knows of it.
+#pragma once
+#include <tapegrad/detail/ref.h>
+#include <tapegrad/memory.h>
+#include <tapegrad/tensor.h>
+
+#include <cstddef>
+
+namespace tapegrad::detail {
+
+/// A block of memory, its data behind this header; shared by all views of it.
+struct Storage : Counted {
+  uint32_t version = 0;  // writes so far: a saved tensor is used only while it has not moved
+  size_t bytes = 0;      // of data
+  std::byte* data() { return reinterpret_cast<std::byte*>(this) + 64; }
+};
+static_assert(sizeof(Storage) <= 64);
+
+Ref<Storage> new_storage(size_t bytes, Dtype dtype);
+void destroy(Storage* storage) noexcept;
+
+struct TensorImpl : Counted {
+  Dtype dtype;
+  bool requires_grad = false;
+  bool contiguous = true;
+  uint16_t output = 0;   // which output of its record
+  uint32_t record = 0;   // index of the record that made it, on the tape with serial `tape`
+  uint64_t tape = 0;     // 0: none. Serials are never used twice, so an ended tape's tensors are plain values
+  int64_t numel;
+  std::byte* data;
+  Ref<Storage> storage;
+  Ref<TensorImpl> grad;
+  Shape shape, strides;
+};
+
+/// A new contiguous tensor, not written to.
+Tensor new_tensor(const Shape& shape, Dtype dtype);
+/// A view of x's storage; `offset` in elements from x's first. The caller answers for the bounds.
+Tensor new_view(const Tensor& x, const Shape& shape, const Shape& strides, int64_t offset);
+
+/// Whether nobody else holds the tensor or its memory, so that it may be written to in place.
+inline bool is_exclusive(const Tensor& x) {
+  TensorImpl* impl = x.impl();
+  return impl->refs.count() == 1 && impl->storage->refs.count() == 1 && impl->contiguous;
+}
+
+/// Unchecked access for operations, which checked already. Writing through mutable_ptr does not count as a change:
+/// it is for a tensor that the operation has just made.
+template <class T>
+const T* ptr(const Tensor& x) {
+  return reinterpret_cast<const T*>(x.impl()->data);
+}
+template <class T>
+T* mutable_ptr(const Tensor& x) {
+  return reinterpret_cast<T*>(x.impl()->data);
+}
+
+/// Calls f with a value of the C++ type of a floating dtype: dispatch_float("exp", x.dtype(), [&]<class T>(T) {...}).
+[[noreturn]] void fail_not_floating(const char* op, Dtype dtype);
+template <class F>
+decltype(auto) dispatch_float(const char* op, Dtype dtype, F&& f) {
+  if (dtype == Dtype::float32) return f(float{});
+  if (dtype == Dtype::float64) return f(double{});
+  fail_not_floating(op, dtype);
+}
+template <class F>
+decltype(auto) dispatch_all(Dtype dtype, F&& f) {
+  switch (dtype) {
+    case Dtype::float32: return f(float{});
+    case Dtype::float64: return f(double{});
+    case Dtype::int64: return f(int64_t{});
+    case Dtype::boolean: break;
+  }
+  return f(bool{});
+}
+
+}  // namespace tapegrad::detail
