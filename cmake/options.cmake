@@ -5,7 +5,7 @@
 function(tapegrad_options target)
   target_compile_definitions(${target} PRIVATE $<$<CONFIG:Debug>:TAPEGRAD_DEBUG_MEMORY>)
   if(NOT MSVC)
-    target_compile_options(${target} PRIVATE -Wall -Wextra -Wno-psabi)
+    target_compile_options(${target} PRIVATE -Wall -Wextra -Wno-psabi -Wno-restrict)
   endif()
 endfunction()
 

@@ -18,10 +18,14 @@ inline constexpr Dtype boolean = Dtype::boolean;
 /// Bytes of one element: 4, 8, 8, 1.
 constexpr size_t item_size(Dtype dtype) {
   switch (dtype) {
-    case Dtype::float32: return 4;
-    case Dtype::float64: return 8;
-    case Dtype::int64: return 8;
-    case Dtype::boolean: return 1;
+    case Dtype::float32:
+      return 4;
+    case Dtype::float64:
+      return 8;
+    case Dtype::int64:
+      return 8;
+    case Dtype::boolean:
+      return 1;
   }
   return 0;
 }
@@ -29,7 +33,9 @@ constexpr size_t item_size(Dtype dtype) {
 /// "float32", "float64", "int64" or "boolean".
 const char* name(Dtype dtype);
 
-constexpr bool is_floating(Dtype dtype) { return dtype == Dtype::float32 || dtype == Dtype::float64; }
+constexpr bool is_floating(Dtype dtype) {
+  return dtype == Dtype::float32 || dtype == Dtype::float64;
+}
 
 /// The Dtype of a C++ type: dtype_of<float> is float32. Only the four types have one.
 template <class T>

@@ -1,6 +1,7 @@
 // File: format.h
 //
-// fmt::print("{}", x) and std::cout << x for whatever in tapegrad has a to_string: shapes, tensors, tapes, modules.
+// fmt::print("{}", x) and std::cout << x for whatever in tapegrad has a to_string: shapes, tensors, tapes,
+// modules.
 #pragma once
 #include <fmt/core.h>
 
@@ -12,7 +13,9 @@
 
 namespace tapegrad {
 
-inline std::string to_string(Dtype dtype) { return name(dtype); }
+inline std::string to_string(Dtype dtype) {
+  return name(dtype);
+}
 
 /// Set to true for a type whose to_string() serves fmt and streams.
 template <class T>
@@ -23,15 +26,14 @@ template <>
 inline constexpr bool is_printable<Shape> = true;
 
 template <class T>
-  requires is_printable<T>
-std::ostream& operator<<(std::ostream& out, const T& value) {
+requires is_printable<T> std::ostream& operator<<(std::ostream& out, const T& value) {
   return out << to_string(value);
 }
 
 }  // namespace tapegrad
 
 template <class T>
-  requires tapegrad::is_printable<T>
+requires tapegrad::is_printable<T>
 struct fmt::formatter<T> : fmt::formatter<fmt::string_view> {
   template <class Context>
   auto format(const T& value, Context& context) const {

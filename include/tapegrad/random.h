@@ -1,7 +1,8 @@
 // File: random.h
 //
-// Random numbers from a counter-based generator: number i of a stream is a pure function of (seed, i), so a tensor
-// gets the same values on every platform and for any number of threads, and a generator is saved as two integers.
+// Random numbers from a counter-based generator: number i of a stream is a pure function of (seed, i), so a
+// tensor gets the same values on every platform and for any number of threads, and a generator is saved as
+// two integers.
 //
 // Source: Salmon, Moraes, Dror, Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3", Philox-4x32-10.
 #pragma once
@@ -34,8 +35,8 @@ class Generator {
   uint64_t position = 0;
 };
 
-/// The generator that factories, initializers, dropout and shuffling use unless given another. One a thread, so that
-/// two threads that train do not disturb each other; every thread's starts with seed 0.
+/// The generator that factories, initializers, dropout and shuffling use unless given another. One a thread,
+/// so that two threads that train do not disturb each other; every thread's starts with seed 0.
 Generator& default_generator();
 
 /// Starts the default generator of this thread anew.

@@ -1,7 +1,7 @@
 // File: record.h
 //
-// How an operation gets onto the tape. Every operation hands its result through record(), with a function that
-// turns the gradient of the output (dy) into the gradients of the inputs:
+// How an operation gets onto the tape. Every operation hands its result through record(), with a function
+// that turns the gradient of the output (dy) into the gradients of the inputs:
 //
 //   Tensor tanh(const Tensor& x) {
 //     Tensor y = ...;
@@ -10,9 +10,10 @@
 //     });
 //   }
 //
-// The function returns one gradient per input, in their order; undefined where there is none. The tape accumulates,
-// sums over broadcast axes, and checks shape and dtype. It is written with operations, so that it can be recorded
-// and differentiated itself; where that would be slow it calls a kernel, and replay() for second derivatives.
+// The function returns one gradient per input, in their order; undefined where there is none. The tape
+// accumulates, sums over broadcast axes, and checks shape and dtype. It is written with operations, so that
+// it can be recorded and differentiated itself; where that would be slow it calls a kernel, and replay() for
+// second derivatives.
 #pragma once
 #include <functional>
 #include <new>
@@ -33,8 +34,8 @@ struct Needs {
   bool operator[](size_t input) const { return input >= 64 || (bits >> input & 1); }
 };
 
-/// A tensor kept for the backward pass. Reading it checks that nobody wrote to it since, so that a change in place is
-/// an error and never a wrong gradient.
+/// A tensor kept for the backward pass. Reading it checks that nobody wrote to it since, so that a change in
+/// place is an error and never a wrong gradient.
 class Saved {
  public:
   Saved() = default;
@@ -93,8 +94,8 @@ struct VjpOf : Vjp {
   F f;
 };
 
-/// The tape if this operation has to be recorded (some input needs a gradient), else null. Throws AutogradError for
-/// an input that belongs to an outer tape which is still alive.
+/// The tape if this operation has to be recorded (some input needs a gradient), else null. Throws
+/// AutogradError for an input that belongs to an outer tape which is still alive.
 TapeState* recording(const char* op, Inputs inputs);
 /// Memory on the tape for a backward function.
 void* vjp_memory(TapeState* tape, size_t bytes, size_t align);
@@ -106,7 +107,8 @@ extern thread_local bool checking_finite;
 }  // namespace detail
 
 /// Returns `y`, the result of the operation `op` on `inputs`, recorded with its backward function `vjp`:
-/// (const Tensor& dy) -> Gradients, or (const Tensor& dy, Needs) -> Gradients. `op` must outlive the tape (a literal).
+/// (const Tensor& dy) -> Gradients, or (const Tensor& dy, Needs) -> Gradients. `op` must outlive the tape (a
+/// literal).
 template <class F>
 Tensor record(const char* op, Tensor y, detail::Inputs inputs, F vjp) {
   if (detail::checking_finite) [[unlikely]]
@@ -118,8 +120,9 @@ Tensor record(const char* op, Tensor y, detail::Inputs inputs, F vjp) {
   return y;
 }
 
-/// The same for an operation with several outputs: the backward function takes (const Gradients& dy[, Needs]), where
-/// an output that the loss does not depend on has an undefined dy. Outputs that are not floating get no gradient.
+/// The same for an operation with several outputs: the backward function takes (const Gradients& dy[,
+/// Needs]), where an output that the loss does not depend on has an undefined dy. Outputs that are not
+/// floating get no gradient.
 template <class F>
 Gradients record(const char* op, Gradients outputs, detail::Inputs inputs, F vjp) {
   const std::span<Tensor> all(outputs.begin(), outputs.size());
@@ -132,17 +135,21 @@ Gradients record(const char* op, Gradients outputs, detail::Inputs inputs, F vjp
   return outputs;
 }
 
-/// Returns `y`, the result of an operation that has no gradient (comparisons, argmax, rounding): says so in the code.
-inline Tensor record_nondifferentiable(const char*, Tensor y) { return y; }
+/// Returns `y`, the result of an operation that has no gradient (comparisons, argmax, rounding): says so in
+/// the code.
+inline Tensor record_nondifferentiable(const char*, Tensor y) {
+  return y;
+}
 
-/// Gradients of a fused operation in a form that can be differentiated again: runs `composed` (the same operation made
-/// of simple ones) on `inputs` under the tape, and goes backward through it, recording. A fused backward function
-/// calls it when is_recording().
-Gradients replay(const std::function<Gradients(const Gradients&)>& composed, const Gradients& inputs, const Gradients& dy);
+/// Gradients of a fused operation in a form that can be differentiated again: runs `composed` (the same
+/// operation made of simple ones) on `inputs` under the tape, and goes backward through it, recording. A
+/// fused backward function calls it when is_recording().
+Gradients replay(const std::function<Gradients(const Gradients&)>& composed, const Gradients& inputs,
+                 const Gradients& dy);
 
-/// An operation of one's own: `forward` makes the result (nothing in it is recorded), `vjp` turns dy into one gradient
-/// per input. Check it with gradcheck() or EXPECT_GRADIENTS.
-Tensor custom_op(const std::string& name, const std::vector<Tensor>& inputs, const std::function<Tensor()>& forward,
-                 std::function<Gradients(const Tensor& dy)> vjp);
+/// An operation of one's own: `forward` makes the result (nothing in it is recorded), `vjp` turns dy into one
+/// gradient per input. Check it with gradcheck() or EXPECT_GRADIENTS.
+Tensor custom_op(const std::string& name, const std::vector<Tensor>& inputs,
+                 const std::function<Tensor()>& forward, std::function<Gradients(const Tensor& dy)> vjp);
 
 }  // namespace tapegrad

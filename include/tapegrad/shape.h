@@ -68,6 +68,7 @@ class Axes {
   Axes(int axis) : list_{axis} {}
   Axes(int64_t axis) : list_{axis} {}
   Axes(std::initializer_list<int64_t> axes) : list_(axes) {}
+  explicit Axes(const Shape& axes) : list_(axes) {}
   const Shape& list() const { return list_; }
   bool all() const { return list_.empty(); }
 
@@ -75,8 +76,8 @@ class Axes {
   Shape list_;
 };
 
-/// The shape that `a` and `b` broadcast to, as in NumPy: sizes are compared from the last; they must be equal, or
-/// one of them 1 or missing. `op` names the operation in the ShapeError.
+/// The shape that `a` and `b` broadcast to, as in NumPy: sizes are compared from the last; they must be
+/// equal, or one of them 1 or missing. `op` names the operation in the ShapeError.
 Shape broadcast_shape(const char* op, const Shape& a, const Shape& b);
 
 /// `axis` counted from the front, for a tensor of `rank` axes. Throws IndexError outside [-rank, rank - 1].

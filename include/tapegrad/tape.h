@@ -1,16 +1,17 @@
 // File: tape.h
 //
-// The tape: a flat array of records in the order in which operations ran. Going backward is one loop over it, from
-// the loss down.
+// The tape: a flat array of records in the order in which operations ran. Going backward is one loop over it,
+// from the loss down.
 //
 //   Tensor w = tensor(3.0, {.requires_grad = true});
 //   Tape tape;                       // records on this thread until the end of its scope
 //   Tensor loss = w * w;
 //   tape.backward(loss);             // w.grad() is 6
 //
-// Outside a tape nothing is recorded. A tensor that an ended tape made is a plain value for the next one, so the
-// hidden state of a recurrent network is carried from batch to batch with nothing to detach. Tapes nest; the
-// innermost records, and a tensor of an outer tape that is still alive is an error there until it is detach()ed.
+// Outside a tape nothing is recorded. A tensor that an ended tape made is a plain value for the next one, so
+// the hidden state of a recurrent network is carried from batch to batch with nothing to detach. Tapes nest;
+// the innermost records, and a tensor of an outer tape that is still alive is an error there until it is
+// detach()ed.
 #pragma once
 #include <cstdint>
 #include <initializer_list>
@@ -27,8 +28,9 @@ struct TapeState;
 }
 
 struct TapeOptions {
-  bool check_finite = false;  ///< look for the first NaN or infinity made from finite values, forward and backward
-  bool profile = false;       ///< take times: see Tape::profile()
+  bool check_finite =
+      false;             ///< look for the first NaN or infinity made from finite values, forward and backward
+  bool profile = false;  ///< take times: see Tape::profile()
 };
 
 struct BackwardOptions {
@@ -44,12 +46,12 @@ struct GradientOptions {
 
 /// One record, as it can be looked at.
 struct RecordInfo {
-  std::string op;                ///< "matmul"; "leaf" for a tensor with requires_grad
-  std::string module;            ///< path of the module that ran it, "encoder.norm1"
-  std::vector<int64_t> inputs;   ///< records of the inputs; -1 for one that needs no gradient
-  std::vector<Shape> shapes;     ///< of the outputs
-  Dtype dtype;                   ///< of the first output
-  size_t saved_bytes;            ///< kept for the backward pass
+  std::string op;                  ///< "matmul"; "leaf" for a tensor with requires_grad
+  std::string module;              ///< path of the module that ran it, "encoder.norm1"
+  std::vector<int64_t> inputs;     ///< records of the inputs; -1 for one that needs no gradient
+  std::vector<Shape> shapes;       ///< of the outputs
+  Dtype dtype;                     ///< of the first output
+  size_t saved_bytes;              ///< kept for the backward pass
   double forward_ms, backward_ms;  ///< with {.profile = true}, else 0
 };
 
@@ -68,13 +70,15 @@ class Tape {
   Tape& operator=(const Tape&) = delete;
 
   /// Adds dloss/dleaf to grad() of every leaf that `loss` depends on, and frees what the records had saved.
-  /// Throws AutogradError if this tape did not record `loss`, if it was used and freed before, if `loss` has more than one element
-  /// and no gradient is given, or if a saved tensor was changed since.
+  /// Throws AutogradError if this tape did not record `loss`, if it was used and freed before, if `loss` has
+  /// more than one element and no gradient is given, or if a saved tensor was changed since.
   void backward(const Tensor& loss, const BackwardOptions& options = {});
 
-  /// dy/dinput for each input (a leaf, or any tensor recorded here), without touching grad(). An input that `y` does
-  /// not depend on gets zeros. With create_graph the results are recorded, so that they can be differentiated again.
-  std::vector<Tensor> gradient(const Tensor& y, const std::vector<Tensor>& inputs, const GradientOptions& options = {});
+  /// dy/dinput for each input (a leaf, or any tensor recorded here), without touching grad(). An input that
+  /// `y` does not depend on gets zeros. With create_graph the results are recorded, so that they can be
+  /// differentiated again.
+  std::vector<Tensor> gradient(const Tensor& y, const std::vector<Tensor>& inputs,
+                               const GradientOptions& options = {});
 
   /// Number of records, leaves included.
   size_t size() const;
@@ -83,8 +87,8 @@ class Tape {
   size_t saved_bytes() const;
   /// The graph in Graphviz's language: tape.dot() > graph.dot, then `dot -Tsvg graph.dot`.
   std::string dot() const;
-  /// Times by operation, the longest first, of a tape with {.profile = true}. The forward time of a record runs from
-  /// the record before it, so it includes what the program did between them.
+  /// Times by operation, the longest first, of a tape with {.profile = true}. The forward time of a record
+  /// runs from the record before it, so it includes what the program did between them.
   std::vector<ProfileRow> profile() const;
 
  private:
@@ -96,7 +100,8 @@ std::string to_string(const Tape& tape);
 template <>
 inline constexpr bool is_printable<Tape> = true;
 
-/// Nothing is recorded from here to the end of the scope, though a tape is alive: to evaluate in the middle of a step.
+/// Nothing is recorded from here to the end of the scope, though a tape is alive: to evaluate in the middle
+/// of a step.
 class NoGrad {
  public:
   NoGrad();
@@ -111,8 +116,8 @@ class NoGrad {
 /// Whether operations on this thread are being recorded.
 bool is_recording();
 
-/// Whether fused operations run as compositions of simple ones: TAPEGRAD_REFERENCE=1 in the environment. Slower, with
-/// the same results up to rounding; to debug, to teach, and to test the one against the other.
+/// Whether fused operations run as compositions of simple ones: TAPEGRAD_REFERENCE=1 in the environment.
+/// Slower, with the same results up to rounding; to debug, to teach, and to test the one against the other.
 bool reference_mode();
 
 }  // namespace tapegrad

@@ -46,7 +46,8 @@ class Tensor {
 
   /// The value of a tensor of one element, as a double. Throws ShapeError if there are more or none.
   double item() const;
-  /// The elements, in row-major order. T must be the tensor's type, and the tensor contiguous (else: contiguous()).
+  /// The elements, in row-major order. T must be the tensor's type, and the tensor contiguous (else:
+  /// contiguous()).
   template <class T>
   std::span<const T> data() const;
   /// The same to write to: counts as a change, so a tape that saved the old values will refuse to use them.
@@ -103,7 +104,8 @@ class Tensor {
   detail::Ref<detail::TensorImpl> impl_;
 };
 
-/// The values aligned in columns and abbreviated beyond 1000 elements, as NumPy prints them, with shape and dtype.
+/// The values aligned in columns and abbreviated beyond 1000 elements, as NumPy prints them, with shape and
+/// dtype.
 std::string to_string(const Tensor& tensor);
 template <>
 inline constexpr bool is_printable<Tensor> = true;

@@ -1,8 +1,8 @@
 // Going backward: one loop over the records, from the loss down.
 //
-// Each record's function turns the gradients of its outputs into those of its inputs, which are added up in a slot
-// for every output on the tape. Records stand in the order in which they ran, so when the loop reaches a record all
-// of its uses have been visited and its slots are complete. No recursion, however long the chain.
+// Each record's function turns the gradients of its outputs into those of its inputs, which are added up in a
+// slot for every output on the tape. Records stand in the order in which they ran, so when the loop reaches a
+// record all of its uses have been visited and its slots are complete. No recursion, however long the chain.
 #include <algorithm>
 
 #include "autograd/state.h"
@@ -17,7 +17,8 @@ namespace {
 /// A gradient slot for every output on the tape from record `first` on.
 class Slots {
  public:
-  Slots(const TapeState& tape, uint32_t first) : base_(first < tape.records.size() ? tape.records[first].first_slot : tape.n_slots) {
+  Slots(const TapeState& tape, uint32_t first)
+      : base_(first < tape.records.size() ? tape.records[first].first_slot : tape.n_slots) {
     count_ = tape.n_slots - base_;
     items_ = static_cast<Tensor*>(allocate(count_ * sizeof(Tensor)));
     std::uninitialized_default_construct_n(items_, count_);
@@ -62,10 +63,10 @@ class Backward {
  public:
   Backward(TapeState& tape, uint32_t floor) : tape_(tape), floor_(floor), slots_(tape, floor) {}
 
-  bool free_records = false;       // release what the records saved
-  bool create_graph = false;       // record the backward pass
-  bool to_leaves = false;          // add to grad() of the leaves
-  std::span<const Edge> wanted;    // keep the slots of these outputs
+  bool free_records = false;     // release what the records saved
+  bool create_graph = false;     // record the backward pass
+  bool to_leaves = false;        // add to grad() of the leaves
+  std::span<const Edge> wanted;  // keep the slots of these outputs
 
   Tensor& slot(Edge edge) { return slots_[tape_.records[edge.record].first_slot + edge.output]; }
 
@@ -92,15 +93,17 @@ class Backward {
       return;
     }
     if (record.state == RecordState::freed)
-      fail<AutogradError>("backward", "record {} ({}) was used by an earlier backward and freed. Hint: run the forward "
-                          "pass again, or pass {{.retain_graph = true}} to the first", index, record.op);
+      fail<AutogradError>("backward",
+                          "record {} ({}) was used by an earlier backward and freed. Hint: run the forward "
+                          "pass again, or pass {{.retain_graph = true}} to the first",
+                          index, record.op);
     const double begin = tape_.options.profile ? now_ms() : 0;
     running_op = record.op;
     Gradients dx;
     record.vjp->call(record.vjp, dy, needs_of(record), dx);
     if (dx.size() != record.n_inputs)
-      fail<AutogradError>(record.op, "the backward function must return one gradient per input ({}), got {}", record.n_inputs,
-                          dx.size());
+      fail<AutogradError>(record.op, "the backward function must return one gradient per input ({}), got {}",
+                          record.n_inputs, dx.size());
     if (tape_.options.check_finite) check(record, dy, dx);
     for (uint32_t i = 0; i < record.n_inputs; ++i)
       if (record.inputs[i].record != Edge::kNone && record.inputs[i].record >= floor_ && dx[i].defined())
@@ -121,7 +124,8 @@ class Backward {
   Needs needs_of(const Record& record) const {
     Needs needs{0};
     for (uint32_t i = 0; i < record.n_inputs && i < 64; ++i)
-      if (record.inputs[i].record != Edge::kNone && record.inputs[i].record >= floor_) needs.bits |= uint64_t(1) << i;
+      if (record.inputs[i].record != Edge::kNone && record.inputs[i].record >= floor_)
+        needs.bits |= uint64_t(1) << i;
     return needs;
   }
 
@@ -134,7 +138,8 @@ class Backward {
     const Edge to = from.inputs[input];
     const OutputInfo& info = tape_.records[to.record].outputs[to.output];
     if (gradient.dtype() != info.dtype)
-      fail<AutogradError>(from.op, "the gradient of input {} must be {}, got {}", input, info.dtype, gradient.dtype());
+      fail<AutogradError>(from.op, "the gradient of input {} must be {}, got {}", input, info.dtype,
+                          gradient.dtype());
     if (!info.matches(gradient.shape())) gradient = sum_to(from, input, gradient, info.shape());
     Tensor& sum = slot(to);
     if (!sum.defined())
@@ -153,8 +158,9 @@ class Backward {
       fits = mine == 1 || mine == gradient.shape()[gradient.dim() - i];
     }
     if (!fits)
-      fail<AutogradError>(from.op, "the gradient of input {} must have its shape {} or one that it broadcasts to, got {}",
-                          input, shape, gradient.shape());
+      fail<AutogradError>(
+          from.op, "the gradient of input {} must have its shape {} or one that it broadcasts to, got {}",
+          input, shape, gradient.shape());
     return sum_to_shape(gradient, shape);
   }
 
@@ -165,8 +171,10 @@ class Backward {
       if (!dx[i].defined() || all_finite(dx[i])) continue;
       const std::string module = path_text(record.path);
       const std::string step = record.step < 0 ? "" : fmt::format(" at time step {}", record.step);
-      fail<AutogradError>("backward", "{}{}{} made a gradient of input {} that is not finite from a finite one in {}", record.op,
-                          module.empty() ? "" : " in " + module, step, i, dy[0].defined() ? range_text(dy[0]) : "[]");
+      fail<AutogradError>("backward",
+                          "{}{}{} made a gradient of input {} that is not finite from a finite one in {}",
+                          record.op, module.empty() ? "" : " in " + module, step, i,
+                          dy[0].defined() ? range_text(dy[0]) : "[]");
     }
   }
 
@@ -178,12 +186,13 @@ class Backward {
 Tensor seed_of(const char* op, const Tensor& y, const Tensor& gradient) {
   if (!gradient.defined()) {
     if (y.numel() != 1)
-      fail<AutogradError>(op, "loss must have one element, got shape {}. Hint: call mean() or pass a gradient", y.shape());
+      fail<AutogradError>(
+          op, "loss must have one element, got shape {}. Hint: call mean() or pass a gradient", y.shape());
     return ones_like(y);
   }
   if (gradient.shape() != y.shape() || gradient.dtype() != y.dtype())
-    fail<AutogradError>(op, "the gradient must have the loss's shape and dtype {} {}, got {} {}", y.shape(), y.dtype(),
-                        gradient.shape(), gradient.dtype());
+    fail<AutogradError>(op, "the gradient must have the loss's shape and dtype {} {}, got {} {}", y.shape(),
+                        y.dtype(), gradient.shape(), gradient.dtype());
   return gradient;
 }
 
@@ -191,8 +200,11 @@ Edge recorded_edge(const char* op, const TapeState& tape, const Tensor& y) {
   const TensorImpl* impl = y.impl();
   if (!impl) fail<AutogradError>(op, "the loss is an empty handle");
   if (impl->tape != tape.serial)
-    fail<AutogradError>(op, "this tape did not record the tensor {}. Hint: make the Tape before the forward pass, use a "
-                        "parameter with requires_grad in it, and keep the tape alive until here", impl->shape);
+    fail<AutogradError>(
+        op,
+        "this tape did not record the tensor {}. Hint: make the Tape before the forward pass, use a "
+        "parameter with requires_grad in it, and keep the tape alive until here",
+        impl->shape);
   return {impl->record, impl->output};
 }
 
@@ -215,7 +227,8 @@ void Tape::backward(const Tensor& loss, const BackwardOptions& options) {
   detail::backward_to_leaves(*state_, loss, options);
 }
 
-std::vector<Tensor> Tape::gradient(const Tensor& y, const std::vector<Tensor>& inputs, const GradientOptions& options) {
+std::vector<Tensor> Tape::gradient(const Tensor& y, const std::vector<Tensor>& inputs,
+                                   const GradientOptions& options) {
   using namespace detail;
   const Edge from = recorded_edge("gradient", *state_, y);
   const Tensor seed = seed_of("gradient", y, options.gradient);
@@ -224,13 +237,16 @@ std::vector<Tensor> Tape::gradient(const Tensor& y, const std::vector<Tensor>& i
   for (size_t i = 0; i < inputs.size(); ++i) {
     const TensorImpl* impl = inputs[i].impl();
     const size_t before = wanted.size();
-    if (impl && impl->tape == state_->serial && !impl->requires_grad) wanted.push_back({impl->record, impl->output});
+    if (impl && impl->tape == state_->serial && !impl->requires_grad)
+      wanted.push_back({impl->record, impl->output});
     // A leaf that an inner tape used in between was entered a second time: all of its records count.
     for (uint32_t r = 0; impl && impl->requires_grad && r < state_->records.size(); ++r)
       if (state_->records[r].leaf == impl) wanted.push_back({r, 0});
     if (wanted.size() == before && !(impl && impl->requires_grad))
-      fail<AutogradError>("gradient", "input {} was not recorded on this tape and is no leaf. Hint: set requires_grad "
-                          "before the forward pass", i);
+      fail<AutogradError>("gradient",
+                          "input {} was not recorded on this tape and is no leaf. Hint: set requires_grad "
+                          "before the forward pass",
+                          i);
     owner.resize(wanted.size(), i);
   }
   Backward loop(*state_, 0);
@@ -253,14 +269,19 @@ void Tensor::backward() const {
   if (!impl_) fail<AutogradError>("backward", "the loss is an empty handle");
   for (detail::TapeState* tape = detail::innermost_tape; tape; tape = tape->outer)
     if (impl_->tape == tape->serial) return detail::backward_to_leaves(*tape, *this, {});
-  fail<AutogradError>("backward", "no live tape recorded the tensor {}. Hint: make the Tape before the forward pass, use a "
-                      "parameter with requires_grad in it, and keep the tape alive until here", shape());
+  fail<AutogradError>(
+      "backward",
+      "no live tape recorded the tensor {}. Hint: make the Tape before the forward pass, use a "
+      "parameter with requires_grad in it, and keep the tape alive until here",
+      shape());
 }
 
-Gradients replay(const std::function<Gradients(const Gradients&)>& composed, const Gradients& inputs, const Gradients& dy) {
+Gradients replay(const std::function<Gradients(const Gradients&)>& composed, const Gradients& inputs,
+                 const Gradients& dy) {
   using namespace detail;
   TapeState& tape = *current_tape;
-  // Aliases stand for the inputs, so that the gradient stops at them even where one input was made from another.
+  // Aliases stand for the inputs, so that the gradient stops at them even where one input was made from
+  // another.
   const uint32_t floor = uint32_t(tape.records.size());
   Gradients aliases;
   std::vector<Edge> wanted;

@@ -17,8 +17,8 @@ const char* lasting(const std::string& name) {
 }
 }  // namespace
 
-Tensor custom_op(const std::string& name, const std::vector<Tensor>& inputs, const std::function<Tensor()>& forward,
-                 std::function<Gradients(const Tensor& dy)> vjp) {
+Tensor custom_op(const std::string& name, const std::vector<Tensor>& inputs,
+                 const std::function<Tensor()>& forward, std::function<Gradients(const Tensor& dy)> vjp) {
   const Tensor y = [&] {
     NoGrad no_grad;
     return forward();

@@ -1,4 +1,5 @@
-// What a tape consists of: an array of records, an arena for what they hold, and the link to the tape around it.
+// What a tape consists of: an array of records, an arena for what they hold, and the link to the tape around
+// it.
 #pragma once
 #include <tapegrad/record.h>
 #include <tapegrad/tape.h>
@@ -40,10 +41,10 @@ struct Record {
   uint32_t first_slot;  // of its outputs' gradients
   uint16_t n_inputs, n_outputs;
   RecordState state;
-  Edge* inputs;         // in the arena, as the rest
+  Edge* inputs;  // in the arena, as the rest
   OutputInfo* outputs;
-  Vjp* vjp;             // null for a leaf
-  TensorImpl* leaf;     // owned; null for an operation
+  Vjp* vjp;          // null for a leaf
+  TensorImpl* leaf;  // owned; null for an operation
   size_t saved_bytes;
   double forward_ms, backward_ms;
 };
@@ -89,19 +90,19 @@ class FlatArray {
 
 struct TapeState {
   uint64_t serial = 0;
-  TapeState* outer = nullptr;   // the tape that was the innermost before
+  TapeState* outer = nullptr;        // the tape that was the innermost before
   TapeState* was_current = nullptr;  // the one that recorded before: outer, or null under NoGrad
   TapeOptions options;
   uint32_t n_slots = 0;
   FlatArray<Record> records;
   Arena arena;
-  double last_time = 0;        // of the record before, for the profile
+  double last_time = 0;  // of the record before, for the profile
   TapeState* next_unused = nullptr;
 };
 
-extern thread_local TapeState* current_tape;   // the one that records; null outside and under NoGrad
-extern thread_local TapeState* innermost_tape; // the innermost alive, recording or not
-extern thread_local const char* running_op;    // whose backward function runs, for messages
+extern thread_local TapeState* current_tape;    // the one that records; null outside and under NoGrad
+extern thread_local TapeState* innermost_tape;  // the innermost alive, recording or not
+extern thread_local const char* running_op;     // whose backward function runs, for messages
 
 /// Whether a tape with this serial is alive, on any thread.
 bool is_alive(uint64_t serial);

@@ -69,7 +69,8 @@ void* Arena::take(size_t bytes, size_t align) {
   Chunk* next = current_ ? current_->next : first_;
   const size_t needed = sizeof(Chunk) + align + bytes;
   if (!next || next->bytes < needed) {
-    const size_t size = std::max<size_t>(needed, current_ ? std::min<size_t>(2 * current_->bytes, 1 << 22) : 1 << 14);
+    const size_t size =
+        std::max<size_t>(needed, current_ ? std::min<size_t>(2 * current_->bytes, 1 << 22) : 1 << 14);
     Chunk* chunk = new (allocate(size)) Chunk{next, size};
     (current_ ? current_->next : first_) = chunk;
     next = chunk;
@@ -104,7 +105,9 @@ void FlatArray<T>::grow() {
   capacity_ = capacity;
 }
 
-void* vjp_memory(TapeState* tape, size_t bytes, size_t align) { return tape->arena.take(bytes, align); }
+void* vjp_memory(TapeState* tape, size_t bytes, size_t align) {
+  return tape->arena.take(bytes, align);
+}
 
 namespace {
 
@@ -116,7 +119,8 @@ void describe(OutputInfo& info, const Tensor& x) {
 }
 
 OutputInfo* describe_all(TapeState& tape, std::span<const Tensor> outputs) {
-  auto* infos = static_cast<OutputInfo*>(tape.arena.take(outputs.size() * sizeof(OutputInfo), alignof(OutputInfo)));
+  auto* infos =
+      static_cast<OutputInfo*>(tape.arena.take(outputs.size() * sizeof(OutputInfo), alignof(OutputInfo)));
   for (size_t i = 0; i < outputs.size(); ++i) describe(infos[i], outputs[i]);
   return infos;
 }
@@ -170,8 +174,11 @@ TapeState* recording(const char* op, Inputs inputs) {
     if (impl->tape == tape->serial || impl->requires_grad)
       needed = true;
     else if (impl->tape != 0 && is_alive(impl->tape))
-      fail<AutogradError>(op, "input {} belongs to an outer tape that is still alive, its gradient would be lost here. "
-                          "Hint: use detach() if it is meant as a value, or record both on one tape", i);
+      fail<AutogradError>(
+          op,
+          "input {} belongs to an outer tape that is still alive, its gradient would be lost here. "
+          "Hint: use detach() if it is meant as a value, or record both on one tape",
+          i);
   }
   if (needed) return tape;
   saved_bytes = 0;
@@ -233,10 +240,11 @@ Saved::Saved(const Tensor& tensor) : tensor_(tensor) {
 }
 
 void Saved::changed() const {
-  fail<AutogradError>(detail::running_op ? detail::running_op : "backward",
-                      "the tensor {} that the forward pass saved was changed in place since (version {}, saved at {}). "
-                      "Hint: go backward first, or change a clone()",
-                      tensor_.shape(), tensor_.version(), version_);
+  fail<AutogradError>(
+      detail::running_op ? detail::running_op : "backward",
+      "the tensor {} that the forward pass saved was changed in place since (version {}, saved at {}). "
+      "Hint: go backward first, or change a clone()",
+      tensor_.shape(), tensor_.version(), version_);
 }
 
 Tape::Tape(TapeOptions options) {
@@ -282,9 +290,13 @@ Tape::~Tape() {
 }
 
 NoGrad::NoGrad() : before_(std::exchange(detail::current_tape, nullptr)) {}
-NoGrad::~NoGrad() { detail::current_tape = before_; }
+NoGrad::~NoGrad() {
+  detail::current_tape = before_;
+}
 
-bool is_recording() { return detail::current_tape != nullptr; }
+bool is_recording() {
+  return detail::current_tape != nullptr;
+}
 
 bool Tensor::is_recorded() const {
   const uint64_t serial = impl_ ? impl_->tape : 0;

@@ -1,8 +1,9 @@
 // The pool: blocks of a size class in a free list a thread, behind them one list that all threads share.
 //
-// A class holds sizes that differ by at most an eighth from each other, so at most an eighth of a block is wasted. Freed blocks go to the
-// list of the thread that frees; a list that grows too long (a loader makes batches that another thread frees)
-// hands half of it to the shared one, where the others look before they ask the system.
+// A class holds sizes that differ by at most an eighth from each other, so at most an eighth of a block is
+// wasted. Freed blocks go to the list of the thread that frees; a list that grows too long (a loader makes
+// batches that another thread frees) hands half of it to the shared one, where the others look before they
+// ask the system.
 #include <tapegrad/detail/ref.h>
 #include <tapegrad/memory.h>
 
@@ -17,7 +18,7 @@ namespace tapegrad {
 namespace {
 
 constexpr size_t kAlign = 64;
-constexpr int kSteps = 8;                     // classes between one power of two and the next
+constexpr int kSteps = 8;  // classes between one power of two and the next
 constexpr int kClasses = 8 + (40 - 9) * kSteps;
 constexpr size_t kLargest = size_t(1) << 40;  // beyond it memory is not kept
 constexpr size_t kThreadBlocks = 16384;       // of one class, in one thread's list
@@ -118,7 +119,8 @@ ThreadLists& thread_lists() {
 thread_local ThreadLists* mine = nullptr;
 
 ThreadLists* get_lists() {
-  if (mine && life == 1) [[likely]] return mine;
+  if (mine && life == 1) [[likely]]
+    return mine;
   if (life == 2) return nullptr;
   return mine = &thread_lists();
 }
@@ -146,7 +148,8 @@ void* detail::allocate(size_t bytes) {
   if (!all.off) {
     if (ThreadLists* lists = get_lists()) {
       List& list = lists->lists[index];
-      if (list.head || (__atomic_load_n(&all.lists[index].head, __ATOMIC_RELAXED) && lists->take_over(index))) {
+      if (list.head ||
+          (__atomic_load_n(&all.lists[index].head, __ATOMIC_RELAXED) && lists->take_over(index))) {
         block = list.pop();
         add(all.cached, -ptrdiff_t(rounded));
       }

@@ -56,13 +56,23 @@ ModuleScope::ModuleScope(ScopeName& name) : module(&name), outer(innermost) {
   innermost = this;
 }
 
-ModuleScope::~ModuleScope() { innermost = outer; }
+ModuleScope::~ModuleScope() {
+  innermost = outer;
+}
 
-StepScope::StepScope(int64_t now) : before_(step) { step = now; }
-StepScope::~StepScope() { step = before_; }
+StepScope::StepScope(int64_t now) : before_(step) {
+  step = now;
+}
+StepScope::~StepScope() {
+  step = before_;
+}
 
-uint32_t current_path() { return innermost ? innermost->path : 0; }
-int64_t current_step() { return step; }
+uint32_t current_path() {
+  return innermost ? innermost->path : 0;
+}
+int64_t current_step() {
+  return step;
+}
 
 std::string path_text(uint32_t path) {
   Paths& all = paths();

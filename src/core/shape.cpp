@@ -8,12 +8,15 @@
 namespace tapegrad {
 
 Shape::Shape(std::span<const int64_t> sizes) {
-  if (sizes.size() > size_t(max_dims)) fail<ShapeError>("shape", "at most {} sizes, got {}", max_dims, sizes.size());
+  if (sizes.size() > size_t(max_dims))
+    fail<ShapeError>("shape", "at most {} sizes, got {}", max_dims, sizes.size());
   rank_ = int32_t(sizes.size());
   std::copy(sizes.begin(), sizes.end(), sizes_);
 }
 
-void Shape::push_back(int64_t size) { insert(rank_, size); }
+void Shape::push_back(int64_t size) {
+  insert(rank_, size);
+}
 
 void Shape::insert(int64_t at, int64_t size) {
   if (rank_ == max_dims) fail<ShapeError>("shape", "at most {} sizes, {} has them already", max_dims, *this);
@@ -56,8 +59,9 @@ Shape broadcast_shape(const char* op, const Shape& a, const Shape& b) {
     const int64_t theirs = other[other.size() - i];
     if (size == theirs || theirs == 1) continue;
     if (size != 1)
-      fail<ShapeError>(op, "shapes must broadcast (equal or 1, from the last axis), got {} and {}: {} against {}", a, b,
-                       a[a.size() - i], b[b.size() - i]);
+      fail<ShapeError>(op,
+                       "shapes must broadcast (equal or 1, from the last axis), got {} and {}: {} against {}",
+                       a, b, a[a.size() - i], b[b.size() - i]);
     size = theirs;
   }
   return out;

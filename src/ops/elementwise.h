@@ -1,5 +1,5 @@
-// Elementwise operations on tensors of any shape: map(), map2(), map3() run one function over all elements with
-// NumPy's broadcasting, and differentiable() makes a backward function out of one formula.
+// Elementwise operations on tensors of any shape: map(), map2(), map3() run one function over all elements
+// with NumPy's broadcasting, and differentiable() makes a backward function out of one formula.
 #pragma once
 #include <tapegrad/ops.h>
 #include <tapegrad/record.h>
@@ -12,7 +12,8 @@
 
 namespace tapegrad {
 
-/// Elements from which an elementwise operation is split over the threads; below, waking one costs more than it saves.
+/// Elements from which an elementwise operation is split over the threads; below, waking one costs more than
+/// it saves.
 inline constexpr int64_t kElementwiseGrain = 32768;
 
 /// y[i] = f(x[i]), in x's dtype, for floating x.
@@ -33,6 +34,10 @@ void check_same_dtype(const char* op, const Tensor& a, const Tensor& b);
 
 namespace detail {
 
+/// Strides of x seen as `shape`: 0 along the axes that it is repeated over.
+Shape broadcast_strides(const Tensor& x, const Shape& shape);
+
+/// y = f(a, b) into the contiguous y, whose shape a and b broadcast to.
 template <class A, class B, class U, class F>
 void map2_into(const Tensor& a, const Tensor& b, const Tensor& y, F f) {
   const A* from_a = ptr<A>(a);
@@ -42,15 +47,14 @@ void map2_into(const Tensor& a, const Tensor& b, const Tensor& y, F f) {
   const bool whole_a = a.is_contiguous() && a.numel() == n, whole_b = b.is_contiguous() && b.numel() == n;
   if ((whole_a || a.numel() == 1) && (whole_b || b.numel() == 1))
     return parallel_rows(n, kElementwiseGrain, [=](int64_t begin, int64_t end) {
-      kernels::map2(end - begin, from_a + (whole_a ? begin : 0), whole_a, from_b + (whole_b ? begin : 0), whole_b, out + begin, f);
+      kernels::map2(end - begin, from_a + (whole_a ? begin : 0), whole_a, from_b + (whole_b ? begin : 0),
+                    whole_b, out + begin, f);
     });
   const Shape& shape = y.shape();
   const Shape strides_a = broadcast_strides(a, shape), strides_b = broadcast_strides(b, shape);
-  kernels::broadcast2(shape.size(), shape.begin(), from_a, strides_a.begin(), from_b, strides_b.begin(), out, f);
+  kernels::broadcast2(shape.size(), shape.begin(), from_a, strides_a.begin(), from_b, strides_b.begin(), out,
+                      f);
 }
-
-/// Strides of x seen as `shape`: 0 along the axes that it is repeated over.
-Shape broadcast_strides(const Tensor& x, const Shape& shape);
 
 }  // namespace detail
 
@@ -58,14 +62,15 @@ Shape broadcast_strides(const Tensor& x, const Shape& shape);
 template <class F>
 Tensor map2(const char* op, const Tensor& a, const Tensor& b, F f) {
   check_same_dtype(op, a, b);
-  Tensor y = detail::new_tensor(a.shape() == b.shape() ? a.shape() : broadcast_shape(op, a.shape(), b.shape()), a.dtype());
+  Tensor y = detail::new_tensor(
+      a.shape() == b.shape() ? a.shape() : broadcast_shape(op, a.shape(), b.shape()), a.dtype());
   detail::dispatch_float(op, a.dtype(), [&]<class T>(T) { detail::map2_into<T, T, T>(a, b, y, f); });
   return y;
 }
 
-/// dx from one formula. `f` takes numbers or tensors: a generic lambda over dy and what was saved, written with
-/// operators and functions that exist for both. One pass over memory as long as nothing records; the formula in
-/// operations when the backward pass is itself recorded.
+/// dx from one formula. `f` takes numbers or tensors: a generic lambda over dy and what was saved, written
+/// with operators and functions that exist for both. One pass over memory as long as nothing records; the
+/// formula in operations when the backward pass is itself recorded.
 ///
 ///   return {elementwise_vjp("tanh", [](auto dy, auto y) { return dy * (1 - y * y); }, dy, y)};
 template <class F>

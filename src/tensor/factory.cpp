@@ -32,7 +32,8 @@ Tensor filled(const Shape& shape, TensorOptions options, F f) {
   return x;
 }
 
-// Element i reads words 2i and 2i + 1 of the stream: the same whatever the size of the tensor and the threads.
+// Element i reads words 2i and 2i + 1 of the stream: the same whatever the size of the tensor and the
+// threads.
 template <class F>
 Tensor random_filled(const Shape& shape, TensorOptions options, F f) {
   const int64_t n = shape.numel();
@@ -46,27 +47,38 @@ Tensor random_filled(const Shape& shape, TensorOptions options, F f) {
 }
 
 // Uniform in [0, 1): 24 bits, exact in float32, so that 1 never comes out by rounding.
-double unit(uint32_t word) { return double(word >> 8) * 0x1p-24; }
+double unit(uint32_t word) {
+  return double(word >> 8) * 0x1p-24;
+}
 
 }  // namespace
 
-Tensor empty(const Shape& shape, TensorOptions options) { return make(shape, options); }
+Tensor empty(const Shape& shape, TensorOptions options) {
+  return make(shape, options);
+}
 
 Tensor full(const Shape& shape, double value, TensorOptions options) {
   return filled(shape, options, [=](int64_t) { return value; });
 }
 
-Tensor zeros(const Shape& shape, TensorOptions options) { return full(shape, 0, options); }
-Tensor ones(const Shape& shape, TensorOptions options) { return full(shape, 1, options); }
+Tensor zeros(const Shape& shape, TensorOptions options) {
+  return full(shape, 0, options);
+}
+Tensor ones(const Shape& shape, TensorOptions options) {
+  return full(shape, 1, options);
+}
 
 Tensor arange(double start, double end, double step, TensorOptions options) {
   if (step == 0 || !std::isfinite(start) || !std::isfinite(end) || !std::isfinite(step))
-    fail<ValueError>("arange", "start, end and step must be finite and step not 0, got {}, {}, {}", start, end, step);
+    fail<ValueError>("arange", "start, end and step must be finite and step not 0, got {}, {}, {}", start,
+                     end, step);
   const int64_t n = std::max<int64_t>(0, int64_t(std::ceil((end - start) / step)));
   return filled({n}, options, [=](int64_t i) { return start + double(i) * step; });
 }
 
-Tensor arange(int64_t end, TensorOptions options) { return arange(0, double(end), 1, options); }
+Tensor arange(int64_t end, TensorOptions options) {
+  return arange(0, double(end), 1, options);
+}
 
 Tensor linspace(double start, double end, int64_t steps, TensorOptions options) {
   if (steps < 0) fail<ValueError>("linspace", "steps must not be negative, got {}", steps);
@@ -90,7 +102,8 @@ Tensor rand(const Shape& shape, TensorOptions options) {
 }
 
 Tensor randn(const Shape& shape, TensorOptions options) {
-  // Box and Muller 1958: two uniform numbers make a radius and an angle. 1 - u is in (0, 1], so the log is finite.
+  // Box and Muller 1958: two uniform numbers make a radius and an angle. 1 - u is in (0, 1], so the log is
+  // finite.
   return random_filled(shape, options, [](uint32_t a, uint32_t b) {
     const double radius = std::sqrt(-2 * std::log(1 - double(a) * 0x1p-32));
     return radius * std::cos(2 * std::numbers::pi * double(b) * 0x1p-32);
@@ -119,18 +132,33 @@ Tensor randperm(int64_t n, TensorOptions options) {
   std::vector<int64_t> order(static_cast<size_t>(n));
   for (int64_t i = 0; i < n; ++i) order[size_t(i)] = i;
   // Fisher and Yates: each place gets one of those not placed yet.
-  for (int64_t i = n - 1; i > 0; --i) std::swap(order[size_t(i)], order[size_t(default_generator().below(i + 1))]);
+  for (int64_t i = n - 1; i > 0; --i)
+    std::swap(order[size_t(i)], order[size_t(default_generator().below(i + 1))]);
   return filled({n}, options, [&](int64_t i) { return order[size_t(i)]; });
 }
 
-Tensor empty_like(const Tensor& x) { return empty(x.shape(), {.dtype = x.dtype()}); }
-Tensor zeros_like(const Tensor& x) { return zeros(x.shape(), {.dtype = x.dtype()}); }
-Tensor ones_like(const Tensor& x) { return ones(x.shape(), {.dtype = x.dtype()}); }
-Tensor full_like(const Tensor& x, double value) { return full(x.shape(), value, {.dtype = x.dtype()}); }
-Tensor rand_like(const Tensor& x) { return rand(x.shape(), {.dtype = x.dtype()}); }
-Tensor randn_like(const Tensor& x) { return randn(x.shape(), {.dtype = x.dtype()}); }
+Tensor empty_like(const Tensor& x) {
+  return empty(x.shape(), {.dtype = x.dtype()});
+}
+Tensor zeros_like(const Tensor& x) {
+  return zeros(x.shape(), {.dtype = x.dtype()});
+}
+Tensor ones_like(const Tensor& x) {
+  return ones(x.shape(), {.dtype = x.dtype()});
+}
+Tensor full_like(const Tensor& x, double value) {
+  return full(x.shape(), value, {.dtype = x.dtype()});
+}
+Tensor rand_like(const Tensor& x) {
+  return rand(x.shape(), {.dtype = x.dtype()});
+}
+Tensor randn_like(const Tensor& x) {
+  return randn(x.shape(), {.dtype = x.dtype()});
+}
 
-Tensor tensor(double value, TensorOptions options) { return full({}, value, options); }
+Tensor tensor(double value, TensorOptions options) {
+  return full({}, value, options);
+}
 
 Tensor tensor(std::initializer_list<double> values, TensorOptions options) {
   return filled({int64_t(values.size())}, options, [&](int64_t i) { return values.begin()[i]; });
@@ -148,7 +176,8 @@ Tensor tensor(std::initializer_list<std::initializer_list<double>> rows, TensorO
 template <class T>
 Tensor from_vector(const std::vector<T>& values, const Shape& shape) {
   if (shape.numel() != int64_t(values.size()))
-    fail<ShapeError>("from_vector", "shape {} has {} elements, got {} values", shape, shape.numel(), values.size());
+    fail<ShapeError>("from_vector", "shape {} has {} elements, got {} values", shape, shape.numel(),
+                     values.size());
   Tensor x = detail::new_tensor(shape, dtype_of<T>);
   std::copy(values.begin(), values.end(), detail::mutable_ptr<T>(x));
   return x;

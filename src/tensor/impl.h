@@ -1,4 +1,5 @@
-// What a Tensor handle points to: a view (shape, strides, offset) of a storage, and what the tape knows of it.
+// What a Tensor handle points to: a view (shape, strides, offset) of a storage, and what the tape knows of
+// it.
 #pragma once
 #include <tapegrad/detail/ref.h>
 #include <tapegrad/memory.h>
@@ -23,9 +24,9 @@ struct TensorImpl : Counted {
   Dtype dtype;
   bool requires_grad = false;
   bool contiguous = true;
-  uint16_t output = 0;   // which output of its record
-  uint32_t record = 0;   // index of the record that made it, on the tape with serial `tape`
-  uint64_t tape = 0;     // 0: none. Serials are never used twice, so an ended tape's tensors are plain values
+  uint16_t output = 0;  // which output of its record
+  uint32_t record = 0;  // index of the record that made it, on the tape with serial `tape`
+  uint64_t tape = 0;    // 0: none. Serials are never used twice, so an ended tape's tensors are plain values
   int64_t numel;
   std::byte* data;
   Ref<Storage> storage;
@@ -44,8 +45,8 @@ inline bool is_exclusive(const Tensor& x) {
   return impl->refs.count() == 1 && impl->storage->refs.count() == 1 && impl->contiguous;
 }
 
-/// Unchecked access for operations, which checked already. Writing through mutable_ptr does not count as a change:
-/// it is for a tensor that the operation has just made.
+/// Unchecked access for operations, which checked already. Writing through mutable_ptr does not count as a
+/// change: it is for a tensor that the operation has just made.
 template <class T>
 const T* ptr(const Tensor& x) {
   return reinterpret_cast<const T*>(x.impl()->data);
@@ -55,7 +56,12 @@ T* mutable_ptr(const Tensor& x) {
   return reinterpret_cast<T*>(x.impl()->data);
 }
 
-/// Calls f with a value of the C++ type of a floating dtype: dispatch_float("exp", x.dtype(), [&]<class T>(T) {...}).
+/// Throws AutogradError, saying what to write instead, if a live tape made x or would miss the change of this
+/// leaf.
+void check_writable(const char* op, const Tensor& x);
+
+/// Calls f with a value of the C++ type of a floating dtype: dispatch_float("exp", x.dtype(), [&]<class T>(T)
+/// {...}).
 [[noreturn]] void fail_not_floating(const char* op, Dtype dtype);
 template <class F>
 decltype(auto) dispatch_float(const char* op, Dtype dtype, F&& f) {
@@ -66,10 +72,14 @@ decltype(auto) dispatch_float(const char* op, Dtype dtype, F&& f) {
 template <class F>
 decltype(auto) dispatch_all(Dtype dtype, F&& f) {
   switch (dtype) {
-    case Dtype::float32: return f(float{});
-    case Dtype::float64: return f(double{});
-    case Dtype::int64: return f(int64_t{});
-    case Dtype::boolean: break;
+    case Dtype::float32:
+      return f(float{});
+    case Dtype::float64:
+      return f(double{});
+    case Dtype::int64:
+      return f(int64_t{});
+    case Dtype::boolean:
+      break;
   }
   return f(bool{});
 }

@@ -38,7 +38,9 @@ void destroy(TensorImpl* impl) noexcept {
 }
 
 namespace {
-Ref<TensorImpl> new_impl() { return Ref<TensorImpl>::adopt(new (allocate(sizeof(TensorImpl))) TensorImpl); }
+Ref<TensorImpl> new_impl() {
+  return Ref<TensorImpl>::adopt(new (allocate(sizeof(TensorImpl))) TensorImpl);
+}
 }  // namespace
 
 Tensor new_tensor(const Shape& shape, Dtype dtype) {
@@ -93,14 +95,30 @@ void check_type(const detail::TensorImpl& impl, Dtype wanted) {
 }
 }  // namespace
 
-const Shape& Tensor::shape() const { return get(*this).shape; }
-int64_t Tensor::size(int64_t axis) const { return shape()[wrap_axis("size", axis, dim())]; }
-int64_t Tensor::dim() const { return get(*this).shape.size(); }
-int64_t Tensor::numel() const { return get(*this).numel; }
-Dtype Tensor::dtype() const { return get(*this).dtype; }
-const Shape& Tensor::strides() const { return get(*this).strides; }
-bool Tensor::is_contiguous() const { return get(*this).contiguous; }
-uint32_t Tensor::version() const { return get(*this).storage->version; }
+const Shape& Tensor::shape() const {
+  return get(*this).shape;
+}
+int64_t Tensor::size(int64_t axis) const {
+  return shape()[wrap_axis("size", axis, dim())];
+}
+int64_t Tensor::dim() const {
+  return get(*this).shape.size();
+}
+int64_t Tensor::numel() const {
+  return get(*this).numel;
+}
+Dtype Tensor::dtype() const {
+  return get(*this).dtype;
+}
+const Shape& Tensor::strides() const {
+  return get(*this).strides;
+}
+bool Tensor::is_contiguous() const {
+  return get(*this).contiguous;
+}
+uint32_t Tensor::version() const {
+  return get(*this).storage->version;
+}
 
 double Tensor::item() const {
   const detail::TensorImpl& impl = get(*this);
@@ -112,7 +130,8 @@ template <class T>
 std::span<const T> Tensor::data() const {
   const detail::TensorImpl& impl = get(*this);
   check_type(impl, dtype_of<T>);
-  if (!impl.contiguous) fail<ShapeError>("data", "the tensor must be contiguous. Hint: call contiguous() first");
+  if (!impl.contiguous)
+    fail<ShapeError>("data", "the tensor must be contiguous. Hint: call contiguous() first");
   return {detail::ptr<T>(*this), size_t(impl.numel)};
 }
 
@@ -161,31 +180,40 @@ template std::vector<double> Tensor::to_vector() const;
 template std::vector<int64_t> Tensor::to_vector() const;
 template std::vector<bool> Tensor::to_vector() const;
 
-bool Tensor::requires_grad() const { return get(*this).requires_grad; }
+bool Tensor::requires_grad() const {
+  return get(*this).requires_grad;
+}
 
 Tensor& Tensor::set_requires_grad(bool requires_grad) {
   detail::TensorImpl& impl = get(*this);
   if (requires_grad && !is_floating(impl.dtype))
     fail<DtypeError>("requires_grad", "only float32 and float64 have gradients, got {}", impl.dtype);
   if (is_recorded())
-    fail<AutogradError>("requires_grad", "this tensor was made by an operation on a live tape and has its gradient "
+    fail<AutogradError>("requires_grad",
+                        "this tensor was made by an operation on a live tape and has its gradient "
                         "there. Hint: use tape.gradient(loss, {{x}}), or detach() to make it a leaf");
   impl.requires_grad = requires_grad;
   return *this;
 }
 
-Tensor Tensor::grad() const { return Tensor(get(*this).grad); }
+Tensor Tensor::grad() const {
+  return Tensor(get(*this).grad);
+}
 
 void Tensor::set_grad(Tensor grad) {
   detail::TensorImpl& impl = get(*this);
   if (grad.defined() && grad.shape() != impl.shape)
-    fail<ShapeError>("set_grad", "the gradient must have the tensor's shape {}, got {}", impl.shape, grad.shape());
+    fail<ShapeError>("set_grad", "the gradient must have the tensor's shape {}, got {}", impl.shape,
+                     grad.shape());
   if (grad.defined() && grad.dtype() != impl.dtype)
-    fail<DtypeError>("set_grad", "the gradient must have the tensor's dtype {}, got {}", impl.dtype, grad.dtype());
+    fail<DtypeError>("set_grad", "the gradient must have the tensor's dtype {}, got {}", impl.dtype,
+                     grad.dtype());
   impl.grad = grad.defined() ? grad.impl_ : detail::Ref<detail::TensorImpl>();
 }
 
-void Tensor::zero_grad() { get(*this).grad.reset(); }
+void Tensor::zero_grad() {
+  get(*this).grad.reset();
+}
 
 Tensor Tensor::detach() const {
   const detail::TensorImpl& impl = get(*this);

@@ -1,8 +1,8 @@
 // Intrusive reference counting.
 //
-// A count is changed by a plain instruction while the process has one thread and by an atomic one from then on. The
-// C library knows which (__libc_single_threaded); an atomic count costs 7 ns where a plain one costs less than 1,
-// and a tensor operation touches about ten of them.
+// A count is changed by a plain instruction while the process has one thread and by an atomic one from then
+// on. The C library knows which (__libc_single_threaded); an atomic count costs 7 ns where a plain one costs
+// less than 1, and a tensor operation touches about ten of them.
 #pragma once
 #include <cstdint>
 #include <utility>

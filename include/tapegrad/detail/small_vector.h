@@ -1,5 +1,5 @@
-// A vector whose first N elements lie in the object itself; more come from the pool. For the short lists on the path
-// of a training step (gradients of an operation, outputs of a split), which must not call malloc.
+// A vector whose first N elements lie in the object itself; more come from the pool. For the short lists on
+// the path of a training step (gradients of an operation, outputs of a split), which must not call malloc.
 #pragma once
 #include <cstddef>
 #include <initializer_list>

@@ -1,0 +1,12 @@
+// File: tapegrad.h
+//
+// All of tapegrad. Each header also stands alone.
+#pragma once
+#include <tapegrad/error.h>
+#include <tapegrad/memory.h>
+#include <tapegrad/ops.h>
+#include <tapegrad/parallel.h>
+#include <tapegrad/random.h>
+#include <tapegrad/record.h>
+#include <tapegrad/tape.h>
+#include <tapegrad/tensor.h>
