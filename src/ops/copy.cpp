@@ -16,7 +16,7 @@ Tensor contiguous_copy(const Tensor& x) {
     if (x.is_contiguous())
       std::copy_n(detail::ptr<T>(x), x.numel(), detail::mutable_ptr<T>(y));
     else
-      kernels::copy_strided(x.dim(), x.shape().begin(), x.strides().begin(), detail::ptr<T>(x),
+      kernels::copy_strided(int(x.dim()), x.shape().begin(), x.strides().begin(), detail::ptr<T>(x),
                             detail::mutable_ptr<T>(y));
   });
   return y;
@@ -63,7 +63,7 @@ Tensor& Tensor::copy_(const Tensor& source) {
     const Tensor from =
         source.impl()->storage.get() == impl()->storage.get() ? contiguous_copy(source) : source;
     const Shape strides = detail::broadcast_strides(from, shape());
-    kernels::copy_strided(dim(), shape().begin(), strides.begin(), detail::ptr<T>(from),
+    kernels::copy_strided(int(dim()), shape().begin(), strides.begin(), detail::ptr<T>(from),
                           mutable_data<T>().data());
   });
   return *this;

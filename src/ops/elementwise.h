@@ -52,8 +52,8 @@ void map2_into(const Tensor& a, const Tensor& b, const Tensor& y, F f) {
     });
   const Shape& shape = y.shape();
   const Shape strides_a = broadcast_strides(a, shape), strides_b = broadcast_strides(b, shape);
-  kernels::broadcast2(shape.size(), shape.begin(), from_a, strides_a.begin(), from_b, strides_b.begin(), out,
-                      f);
+  kernels::map2_strided(int(shape.size()), shape.begin(), kernels::View<A>{from_a, strides_a.begin()},
+                        kernels::View<B>{from_b, strides_b.begin()}, out, f);
 }
 
 }  // namespace detail
