@@ -18,14 +18,10 @@ inline constexpr Dtype boolean = Dtype::boolean;
 /// Bytes of one element: 4, 8, 8, 1.
 constexpr size_t item_size(Dtype dtype) {
   switch (dtype) {
-    case Dtype::float32:
-      return 4;
-    case Dtype::float64:
-      return 8;
-    case Dtype::int64:
-      return 8;
-    case Dtype::boolean:
-      return 1;
+    case Dtype::float32: return 4;
+    case Dtype::float64: return 8;
+    case Dtype::int64: return 8;
+    case Dtype::boolean: return 1;
   }
   return 0;
 }

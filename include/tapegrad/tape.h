@@ -83,6 +83,8 @@ class Tape {
   /// Number of records, leaves included.
   size_t size() const;
   RecordInfo operator[](size_t record) const;
+  /// The tensors with requires_grad that the recorded operations used, in the order of their first use.
+  std::vector<Tensor> leaves() const;
   /// The sum of the bytes that records keep for the backward pass; a tensor saved twice counts twice.
   size_t saved_bytes() const;
   /// The graph in Graphviz's language: tape.dot() > graph.dot, then `dot -Tsvg graph.dot`.

@@ -82,6 +82,9 @@ class Tensor {
   Tensor to(Dtype dtype) const;
   /// Copies the values of `source` (broadcast) into this tensor, outside any tape.
   Tensor& copy_(const Tensor& source);
+  /// Gives this tensor, in all handles to it, the memory, shape and dtype of `source`, and drops its
+  /// gradient: how a module changes the dtype of its parameters.
+  void set_data(const Tensor& source);
   Tensor& fill_(double value);
   Tensor& zero_() { return fill_(0); }
 

@@ -29,6 +29,18 @@ RecordInfo Tape::operator[](size_t index) const {
   return info;
 }
 
+std::vector<Tensor> Tape::leaves() const {
+  std::vector<Tensor> out;
+  for (size_t i = 0; i < size(); ++i) {
+    detail::TensorImpl* leaf = state_->records[i].leaf;
+    const auto is_leaf = [&](const Tensor& known) { return known.impl() == leaf; };
+    if (!leaf || std::any_of(out.begin(), out.end(), is_leaf)) continue;
+    leaf->refs.add();
+    out.emplace_back(detail::Ref<detail::TensorImpl>::adopt(leaf));
+  }
+  return out;
+}
+
 size_t Tape::saved_bytes() const {
   size_t total = 0;
   for (size_t i = 0; i < size(); ++i) total += state_->records[i].saved_bytes;

@@ -9,7 +9,7 @@ namespace tapegrad {
 
 namespace {
 
-thread_local ModuleScope* innermost = nullptr;
+thread_local detail::ModuleScope* innermost = nullptr;
 thread_local int64_t step = -1;
 
 // Paths are few (one a module) and live as long as the program; 0 is the empty one.
@@ -46,7 +46,7 @@ bool same_word(std::string_view type, std::string_view op) {
 
 }  // namespace
 
-ModuleScope::ModuleScope(ScopeName& name) : module(&name), outer(innermost) {
+detail::ModuleScope::ModuleScope(ScopeName& name) : module(&name), outer(innermost) {
   const uint32_t parent = outer ? outer->path : 0;
   if (name.parent != parent) {
     name.path = child_path(parent, name.name);
@@ -56,14 +56,14 @@ ModuleScope::ModuleScope(ScopeName& name) : module(&name), outer(innermost) {
   innermost = this;
 }
 
-ModuleScope::~ModuleScope() {
+detail::ModuleScope::~ModuleScope() {
   innermost = outer;
 }
 
-StepScope::StepScope(int64_t now) : before_(step) {
+detail::StepScope::StepScope(int64_t now) : before_(step) {
   step = now;
 }
-StepScope::~StepScope() {
+detail::StepScope::~StepScope() {
   step = before_;
 }
 

@@ -215,6 +215,21 @@ void Tensor::zero_grad() {
   get(*this).grad.reset();
 }
 
+void Tensor::set_data(const Tensor& source) {
+  detail::TensorImpl& impl = get(*this);
+  const detail::TensorImpl& from = get(source);
+  if (impl.requires_grad && !is_floating(from.dtype))
+    fail<DtypeError>("set_data", "a tensor with requires_grad must stay floating, got {}", from.dtype);
+  impl.dtype = from.dtype;
+  impl.contiguous = from.contiguous;
+  impl.numel = from.numel;
+  impl.shape = from.shape;
+  impl.strides = from.strides;
+  impl.data = from.data;
+  impl.storage = from.storage;
+  impl.grad.reset();
+}
+
 Tensor Tensor::detach() const {
   const detail::TensorImpl& impl = get(*this);
   return detail::new_view(*this, impl.shape, impl.strides, 0);
