@@ -127,23 +127,39 @@ inline Vector<T> sum_steps(Vector<T>* row) {
   return row[0];
 }
 
+/// Copies n < 2 * lanes numbers in at most five moves.
+template <class T>
+inline void copy_few(const T* from, T* to, int64_t n) {
+  int64_t i = 0;
+  const auto move = [&]<int size>(std::integral_constant<int, size>) {
+    if (n & size) {
+      std::memcpy(to + i, from + i, size * sizeof(T));
+      i += size;
+    }
+  };
+  move(std::integral_constant<int, 16>{});
+  move(std::integral_constant<int, 8>{});
+  move(std::integral_constant<int, 4>{});
+  move(std::integral_constant<int, 2>{});
+  move(std::integral_constant<int, 1>{});
+}
+
 /// panel[p, j] = b[j, p] for `cols` <= panel_width rows of B, the rest of the panel zero.
 template <class T>
 inline void pack_transposed(int64_t k, int64_t cols, const T* b, int64_t ldb, T* panel) {
   constexpr int n = lanes<T>;
   constexpr int64_t width = panel_width<T>;
   for (int64_t half = 0; half < width; half += n) {
-    const int64_t valid = cols - half < 0 ? 0 : cols - half < n ? cols - half : n;
+    const int64_t valid = cols - half;
     int64_t p = 0;
-    if (valid == n) {
-      for (; p + n <= k; p += n) {
-        Vector<T> row[n];
+    for (; p + n <= k; p += n) {
+      Vector<T> row[n];
 #pragma GCC unroll 16
-        for (int j = 0; j < n; ++j) row[j] = load<Vector<T>>(b + (half + j) * ldb + p);
-        transpose_steps<n / 2, T>(row);
+      for (int j = 0; j < n; ++j)
+        row[j] = j < valid ? load<Vector<T>>(b + (half + j) * ldb + p) : Vector<T>{};
+      transpose_steps<n / 2, T>(row);
 #pragma GCC unroll 16
-        for (int j = 0; j < n; ++j) store(panel + (p + j) * width + half, row[j]);
-      }
+      for (int j = 0; j < n; ++j) store(panel + (p + j) * width + half, row[j]);
     }
     for (; p < k; ++p) {
       for (int64_t j = 0; j < n; ++j)
@@ -156,12 +172,13 @@ inline void pack_transposed(int64_t k, int64_t cols, const T* b, int64_t ldb, T*
 template <class T>
 inline void pack_rows(int64_t k, int64_t cols, const T* b, int64_t ldb, T* panel) {
   constexpr int64_t width = panel_width<T>;
+  if (cols < width) std::memset(panel, 0, static_cast<size_t>(k * width) * sizeof(T));
   for (int64_t p = 0; p < k; ++p, b += ldb, panel += width) {
     if (cols == width) {
       store(panel, load<Vector<T>>(b));
       store(panel + lanes<T>, load<Vector<T>>(b + lanes<T>));
     } else {
-      for (int64_t j = 0; j < width; ++j) panel[j] = j < cols ? b[j] : T(0);
+      copy_few(b, panel, cols);
     }
   }
 }
@@ -204,14 +221,28 @@ struct Narrow {
   static constexpr int rows = 4, vecs = 1;
 };
 
-/// Runs body(Wide{}) or body(Narrow{}) with the vectors of this CPU.
+/// Runs body(Wide{}) or body(Narrow{}) with the vectors of this CPU; not by simd(), which would compile six
+/// of them.
 template <class F>
 inline void simd_tiles(F body) {
-  if (isa() == Isa::avx512) {
-    simd([=] { body(Wide{}); });
-  } else {
-    simd([=] { body(Narrow{}); });
+#if defined(TAPEGRAD_AVX512)
+  switch (isa()) {
+    case Isa::avx512: return run_avx512([=] { body(Wide{}); });
+    case Isa::avx2: return run_avx2([=] { body(Narrow{}); });
+    case Isa::baseline: break;
   }
+#endif
+  body(Narrow{});
+}
+
+/// Runs body, which is called only where isa() is avx512.
+template <class F>
+inline void simd_wide(F body) {
+#if defined(TAPEGRAD_AVX512)
+  run_avx512(body);
+#else
+  body();
+#endif
 }
 
 /// All m rows of A with `vecs` vectors of columns, in tiles of at most Shape::rows, fewer where vecs is
@@ -226,22 +257,14 @@ inline void column_of_tiles(int64_t m, int64_t k, const T* a, int64_t a_row, int
   for (; m >= most; m -= most, a += most * a_row, to.c += most * to.ldc)
     run(std::integral_constant<int, most>{});
   switch (m) {
-    case 7:
-      return run(std::integral_constant<int, 7>{});
-    case 6:
-      return run(std::integral_constant<int, 6>{});
-    case 5:
-      return run(std::integral_constant<int, 5>{});
-    case 4:
-      return run(std::integral_constant<int, 4>{});
-    case 3:
-      return run(std::integral_constant<int, 3>{});
-    case 2:
-      return run(std::integral_constant<int, 2>{});
-    case 1:
-      return run(std::integral_constant<int, 1>{});
-    default:
-      return;
+    case 7: return run(std::integral_constant<int, 7>{});
+    case 6: return run(std::integral_constant<int, 6>{});
+    case 5: return run(std::integral_constant<int, 5>{});
+    case 4: return run(std::integral_constant<int, 4>{});
+    case 3: return run(std::integral_constant<int, 3>{});
+    case 2: return run(std::integral_constant<int, 2>{});
+    case 1: return run(std::integral_constant<int, 1>{});
+    default: return;
   }
 }
 

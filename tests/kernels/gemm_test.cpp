@@ -113,6 +113,10 @@ std::vector<Case> cases() {
   add(4, 1000, 784);
   add(32, 512, 128);
   add(70, 130, 1030);
+  add(7, 300, 600);
+  add(45, 27, 800);
+  add(600, 150, 40);
+  add(513, 40, 129);
   add(200, 300, 260);
   return all;
 }
@@ -158,7 +162,16 @@ TYPED_TEST(Gemm, EqualsThePlainLoopFromSeveralThreadsAtOnce) {
 
 TYPED_TEST(Gemm, GivesTheSameBitsOnAnyNumberOfThreads) {
   const int before = get_num_threads();
-  for (const Case& p : cases()) {
+  std::vector<Case> all = cases();
+  for (const bool trans_a : {false, true}) {
+    for (const bool trans_b : {false, true}) {
+      all.push_back({128, 1000, 784, trans_a, trans_b, 1, 0, 0});
+      all.push_back({1000, 300, 128, trans_a, trans_b, 1, 1, 0});
+      all.push_back({4, 1000, 784, trans_a, trans_b, 1, 0, 0});
+      all.push_back({850, 800, 801, trans_a, trans_b, 1, 0, 0});
+    }
+  }
+  for (const Case& p : all) {
     Product<TypeParam> one(p), two(p), four(p);
     set_num_threads(1);
     one.run();
