@@ -9,7 +9,7 @@ namespace tapegrad {
 /// has only its own. Results do not depend on the number: work is split by the shape of the data, so the bits
 /// are the same for any n.
 ///
-/// **Throws** Error where n < 1.
+/// **Throws** ValueError where n < 1.
 void set_num_threads(int n);
 
 /// The number of threads that an operation may use, at least 1.

@@ -13,10 +13,11 @@
 #include <chrono>
 #include <cstdlib>
 #include <mutex>
-#include <stdexcept>
 #include <system_error>
 #include <thread>
 #include <vector>
+
+#include "core/fail.h"
 #if defined(__linux__)
 #include <sched.h>
 #endif
@@ -163,7 +164,7 @@ class Pool {
 }  // namespace
 
 void set_num_threads(int n) {
-  if (n < 1) throw std::invalid_argument("set_num_threads: n must be at least 1, got " + std::to_string(n));
+  if (n < 1) fail<ValueError>("set_num_threads", "n must be at least 1, got {}.", n);
   thread_limit() = std::min(n, max_threads);
 }
 

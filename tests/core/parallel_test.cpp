@@ -1,10 +1,11 @@
 #include "core/parallel.h"
 
 #include <gtest/gtest.h>
+#include <tapegrad/error.h>
 
 #include <atomic>
+#include <chrono>
 #include <cmath>
-#include <exception>
 #include <set>
 #include <thread>
 #include <vector>
@@ -121,8 +122,8 @@ TEST(Parallel, WakesWorkersThatFellAsleep) {
 
 TEST(Parallel, RejectsFewerThanOneThread) {
   const int before = get_num_threads();
-  EXPECT_THROW(set_num_threads(0), std::exception);
-  EXPECT_THROW(set_num_threads(-2), std::exception);
+  EXPECT_THROW(set_num_threads(0), ValueError);
+  EXPECT_THROW(set_num_threads(-2), ValueError);
   EXPECT_EQ(get_num_threads(), before);
 }
 
