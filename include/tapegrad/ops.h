@@ -6,3 +6,4 @@
 #include <tapegrad/ops/linalg.h>
 #include <tapegrad/ops/math.h>
 #include <tapegrad/ops/reduce.h>
+#include <tapegrad/ops/shape.h>

@@ -1,6 +1,7 @@
 #include "ops/reduction.h"
 
 #include "core/fail.h"
+#include "tensor/impl.h"
 
 namespace tapegrad {
 
@@ -49,6 +50,22 @@ Shape Reduction::result_shape(bool keepdim) const {
       out.push_back(1);
   }
   return out;
+}
+
+Tensor reduce_sum(const char* op, const Tensor& x, const Reduction& over, bool keepdim, double scale) {
+  const Tensor from = over.arrange(x);
+  Tensor y = detail::new_tensor(over.result_shape(keepdim), x.dtype());
+  detail::dispatch_float(op, x.dtype(), [&]<class T>(T) {
+    const T* in = detail::ptr<T>(from);
+    T* out = detail::mutable_ptr<T>(y);
+    for (int64_t o = 0; o < over.outer; ++o)
+      for (int64_t i = 0; i < over.inner; ++i) {
+        double total = 0;
+        for (int64_t k = 0; k < over.n; ++k) total += double(in[(o * over.n + k) * over.inner + i]);
+        out[o * over.inner + i] = T(total * scale);
+      }
+  });
+  return y;
 }
 
 }  // namespace tapegrad

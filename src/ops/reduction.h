@@ -26,4 +26,7 @@ class Reduction {
   bool in_order_ = true;  // the reduced axes lie side by side already
 };
 
+/// `scale` times the sum over the reduced axes, added up in float64. Nothing is recorded.
+Tensor reduce_sum(const char* op, const Tensor& x, const Reduction& over, bool keepdim, double scale);
+
 }  // namespace tapegrad

@@ -9,18 +9,7 @@ namespace tapegrad {
 
 Tensor sum(const Tensor& x, const Axes& axes, ReduceOptions options) {
   const Reduction over("sum", x.shape(), axes);
-  const Tensor from = over.arrange(x);
-  Tensor y = detail::new_tensor(over.result_shape(options.keepdim), x.dtype());
-  detail::dispatch_float("sum", x.dtype(), [&]<class T>(T) {
-    const T* in = detail::ptr<T>(from);
-    T* out = detail::mutable_ptr<T>(y);
-    for (int64_t o = 0; o < over.outer; ++o)
-      for (int64_t i = 0; i < over.inner; ++i) {
-        double total = 0;
-        for (int64_t k = 0; k < over.n; ++k) total += double(in[(o * over.n + k) * over.inner + i]);
-        out[o * over.inner + i] = T(total);
-      }
-  });
+  Tensor y = reduce_sum("sum", x, over, options.keepdim, 1);
   return record("sum", y, {x}, [over](const Tensor& dy) -> Gradients {
     return {dy.reshape(over.kept_shape()).expand(over.input_shape())};
   });

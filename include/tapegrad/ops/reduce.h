@@ -17,4 +17,8 @@ struct ReduceOptions {
 /// the shape fixes.
 Tensor sum(const Tensor& x, const Axes& axes = {}, ReduceOptions options = {});
 
+/// The sum divided by the number of elements; NaN where there are none. **Gradient**: dx = dy / n, repeated.
+/// **Numerics**: as sum().
+Tensor mean(const Tensor& x, const Axes& axes = {}, ReduceOptions options = {});
+
 }  // namespace tapegrad
