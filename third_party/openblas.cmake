@@ -1,34 +1,49 @@
 # Builds OpenBLAS from source as a static library and makes the target tapegrad::openblas of it. It is a project of its own
 # because it is always optimized and neither its many options nor its languages (C, assembler) belong into a user's
 # project. Serial, because tapegrad has the threads; with locks, because they call it at the same time; no LAPACK and so no
-# Fortran; and with the kernels of every CPU, chosen at run time.
+# Fortran; no complex numbers; and with the kernels of many CPUs, chosen at run time.
 include(ExternalProject)
 FetchContent_MakeAvailable(openblas)
 
+# Each CPU adds to the time to build. The oldest of an architecture is always there; SKYLAKEX, once it is compiled on such
+# a machine, may not be missing (its product of small matrices is called without a look at the list).
+set(cpus "")
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  set(cpus NEHALEM SANDYBRIDGE HASWELL ZEN SKYLAKEX)
+elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
+  set(cpus CORTEXA57 CORTEXA72 NEOVERSEN1 NEOVERSEV1)
+endif()
+set(TAPEGRAD_OPENBLAS_CPUS "${cpus}" CACHE STRING "The CPUs that a fetched OpenBLAS has kernels for; none: all of them")
+string(REPLACE ";" "|" cpus "${TAPEGRAD_OPENBLAS_CPUS}")
+set(dynamic_arch -DDYNAMIC_ARCH=ON -DDYNAMIC_LIST=${cpus})
+if(MSVC)
+  set(dynamic_arch)  # its kernels are assembler in GNU's syntax
+endif()
+
 set(prefix ${CMAKE_CURRENT_BINARY_DIR}/openblas)
 set(TAPEGRAD_OPENBLAS_ARCHIVE ${prefix}/lib/${CMAKE_STATIC_LIBRARY_PREFIX}openblas${CMAKE_STATIC_LIBRARY_SUFFIX})
-set(TAPEGRAD_OPENBLAS_OPTIONS "" CACHE STRING "More options for OpenBLAS, such as -DDYNAMIC_LIST=HASWELL,SKYLAKEX")
-set(dynamic_arch ON)
-if(MSVC)
-  set(dynamic_arch OFF)  # its kernels are assembler in GNU's syntax
-endif()
 ExternalProject_Add(
   tapegrad_openblas_build
   SOURCE_DIR ${openblas_SOURCE_DIR}
   PREFIX ${CMAKE_CURRENT_BINARY_DIR}/openblas-build
+  LIST_SEPARATOR |
   CMAKE_ARGS -DCMAKE_INSTALL_PREFIX=${prefix}
              -DCMAKE_INSTALL_LIBDIR=lib
              -DCMAKE_BUILD_TYPE=Release
              -DCMAKE_POSITION_INDEPENDENT_CODE=ON
-             -DCMAKE_POLICY_VERSION_MINIMUM=3.5
+             -DCMAKE_POLICY_VERSION_MINIMUM=3.5 # for CMake 4
+             -DCMAKE_Fortran_COMPILER_ID=none # CMake 4 does not take the empty one in its tests
              -DBUILD_SHARED_LIBS=OFF
              -DBUILD_TESTING=OFF
              -DBUILD_WITHOUT_LAPACK=ON
+             -DBUILD_SINGLE=ON
+             -DBUILD_DOUBLE=ON
              -DNOFORTRAN=ON
              -DUSE_THREAD=OFF
              -DUSE_LOCKING=ON
-             -DDYNAMIC_ARCH=${dynamic_arch}
-             ${TAPEGRAD_OPENBLAS_OPTIONS}
+             ${dynamic_arch}
+  BUILD_COMMAND ${CMAKE_COMMAND} --build <BINARY_DIR> --config Release --parallel --target openblas_static
+  INSTALL_COMMAND ${CMAKE_COMMAND} --install <BINARY_DIR> --config Release
   BUILD_BYPRODUCTS ${TAPEGRAD_OPENBLAS_ARCHIVE})
 
 file(MAKE_DIRECTORY ${prefix}/include/openblas)  # CMake wants it to exist before it is filled
