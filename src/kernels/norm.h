@@ -1,0 +1,61 @@
+// Layer, RMS and batch normalization, forward and backward, on raw spans.
+//
+// Rows are independent, so a caller may split them among threads: it passes pointers to the first row of its
+// part. The sums for dweight and dbias run over rows; each part adds to a float64 buffer of its own, in the
+// order of its rows, and sum_partials adds the buffers in the order of the parts. Where the parts follow from
+// the shape alone, so do the bits.
+#pragma once
+#include <cstdint>
+
+namespace tapegrad::kernels {
+
+/// y = (x - mean) * rstd * weight + bias for each of `rows` rows of `d` elements; weight and bias may be
+/// null. mean and rstd, one a row, are for the backward pass, and may be null.
+template <class T>
+void layer_norm(int64_t rows, int64_t d, const T* x, const T* weight, const T* bias, double eps, T* y,
+                double* mean, double* rstd);
+
+/// dx, and into dweight and dbias (d float64 each, null if not wanted) what these rows add to them.
+template <class T>
+void layer_norm_backward(int64_t rows, int64_t d, const T* dy, const T* x, const T* weight,
+                         const double* mean, const double* rstd, T* dx, double* dweight, double* dbias);
+
+/// y = x * rstd * weight with rstd = 1 / sqrt(mean(x^2) + eps); weight and rstd may be null.
+template <class T>
+void rms_norm(int64_t rows, int64_t d, const T* x, const T* weight, double eps, T* y, double* rstd);
+
+template <class T>
+void rms_norm_backward(int64_t rows, int64_t d, const T* dy, const T* x, const T* weight, const double* rstd,
+                       T* dx, double* dweight);
+
+/// out[j] = sum over parts of partial[part * d + j], in order.
+template <class T>
+void sum_partials(int64_t parts, int64_t d, const double* partial, T* out);
+
+/// Batch normalization sees its input as [n, c, l]: batch, channels, positions. Channels are independent;
+/// each function does those in [begin, end) and indexes mean, rstd, weight, ... by channel.
+struct Channels {
+  int64_t n, c, l;
+  int64_t begin, end;
+};
+
+/// mean and biased variance of each channel.
+template <class T>
+void batch_norm_stats(Channels shape, const T* x, double* mean, double* variance);
+
+/// y = (x - mean) * rstd * weight + bias; weight and bias may be null.
+template <class T>
+void batch_norm_apply(Channels shape, const T* x, const double* mean, const double* rstd, const T* weight,
+                      const T* bias, T* y);
+
+/// dweight and dbias, which are always wanted: dx needs both sums.
+template <class T>
+void batch_norm_backward_sums(Channels shape, const T* dy, const T* x, const double* mean, const double* rstd,
+                              double* dweight, double* dbias);
+
+/// dx where mean and rstd are those of this batch.
+template <class T>
+void batch_norm_backward(Channels shape, const T* dy, const T* x, const double* mean, const double* rstd,
+                         const T* weight, const double* dweight, const double* dbias, T* dx);
+
+}  // namespace tapegrad::kernels
