@@ -133,14 +133,13 @@ void logsumexp(int64_t rows, int64_t d, const T* x, double* lse) {
 
 template <class T>
 void cross_entropy(int64_t rows, int64_t d, const T* x, const int64_t* target, int64_t ignore_index,
-                   double* loss, double* lse) {
+                   double* loss, double* log_sum) {
   simd([=] {
     for (int64_t i = 0; i < rows; ++i) {
       const T* from = x + i * d;
       const T m = row_max(d, from);
-      const double log_sum = std::log(sum_exp(d, from, m));
-      lse[i] = m + log_sum;
-      loss[i] = target[i] == ignore_index ? 0.0 : log_sum - (double{from[target[i]]} - m);
+      log_sum[i] = std::log(sum_exp(d, from, m));
+      loss[i] = target[i] == ignore_index ? 0.0 : log_sum[i] - (double{from[target[i]]} - m);
     }
   });
 }
