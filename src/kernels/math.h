@@ -8,8 +8,14 @@
 // Largest error over all 2^32 floats in units in the last place of the correctly rounded result
 // (bench/ulp.cpp):
 //
-//             avx512   avx2   baseline (no fused multiply-add)
-//   exp         ?       ?       ?
+//            avx512   baseline (no fused multiply-add)
+//   exp        1.02     0.99
+//   expm1      1.46     1.52
+//   log        0.82     0.89
+//   log1p      1.42     1.45
+//   tanh       1.34     1.34
+//   sigmoid    1.97     1.97
+//   erf        1.16     1.35
 //
 // NaN in is NaN out; overflow gives inf, underflow is gradual through the subnormal numbers to 0.
 // float64 is the precision of gradient checks, where accuracy matters more than speed: it takes the C
