@@ -164,7 +164,7 @@ class Pool {
 }  // namespace
 
 void set_num_threads(int n) {
-  if (n < 1) fail<ValueError>("set_num_threads", "n must be at least 1, got {}.", n);
+  if (n < 1) fail<ValueError>("set_num_threads", "n must be at least 1, got {}", n);
   thread_limit() = std::min(n, max_threads);
 }
 

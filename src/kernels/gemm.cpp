@@ -54,7 +54,7 @@ Path<float> fastest(const GemmArgs<float>& g) {
   const bool tiny = work <= 1 << 17, small = work <= 1 << 19, huge = work > 1 << 29;
   if (isa() != Isa::avx512 || huge || (g.trans_a && g.trans_b)) return gemm_blas<float>;
   if (g.trans_a) {
-    if (small) return gemm_blas<float>;
+    if (small || k > 512) return gemm_blas<float>;
     return k < 32 || n <= 32 ? gemm_rows : gemm_panels;
   }
   if (g.trans_b) {
@@ -69,18 +69,20 @@ Path<double> fastest(const GemmArgs<double>&) {
   return gemm_blas<double>;
 }
 
-// A part takes about 10 microseconds or more, and there are at most 16, so that a path that packs the other
-// factor for each of them does not feel it. Cuts are at multiples of 64, where no tile is cut.
+// A part takes about 10 microseconds or more, and there are at most 8: each packs the other factor for
+// itself. Cuts are where no tile is cut; OpenBLAS packs more, so its parts are wider (1024^3 in parts of 64
+// columns took half as long again as in one).
 constexpr double part_flops = 2e6;
-constexpr int64_t most_parts = 16, cut = 64;
+constexpr int64_t most_parts = 8;
 
 template <class T>
 void run_in_parts(const GemmArgs<T>& g, Path<T> path) {
   const double flops = 2.0 * static_cast<double>(g.m) * static_cast<double>(g.n) * static_cast<double>(g.k);
   if (flops < 2 * part_flops) return path(g);
   const auto parts = static_cast<int64_t>(std::min<double>(flops / part_flops, most_parts));
-  const bool by_rows = g.m > g.n;
+  const bool by_rows = g.trans_a ? 2 * g.m >= g.n : g.m > g.n;  // packing A^T again costs more than B
   const int64_t size = by_rows ? g.m : g.n;
+  const int64_t cut = path == gemm_blas<T> ? 256 : 64;
   const int64_t grain = ((size + parts - 1) / parts + cut - 1) / cut * cut;
   parallel_rows(size, grain, [&](int64_t begin, int64_t end) {
     GemmArgs<T> part = g;
