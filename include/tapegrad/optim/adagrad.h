@@ -1,0 +1,37 @@
+#pragma once
+#include <tapegrad/optim/optimizer.h>
+
+namespace tapegrad::optim {
+
+struct AdagradOptions {
+  double lr = 1e-2;                      ///< learning rate, >= 0
+  double lr_decay = 0;                   ///< kappa, >= 0
+  double weight_decay = 0;               ///< lambda, >= 0: lambda * p is added to the gradient
+  double initial_accumulator_value = 0;  ///< of s, >= 0
+  double eps = 1e-10;                    ///< >= 0
+};
+
+/// Adagrad: the step shrinks with the sum of all squared gradients so far.
+///
+///     g = grad + lambda p
+///     s = s + g^2
+///     p = p - lr / (1 + (t - 1) kappa) * g / (sqrt(s) + eps)        t counts steps from 1
+///
+/// **Throws** ValueError for an option outside its range.
+/// **Source** Duchi, Hazan, Singer 2011, "Adaptive subgradient methods for online learning and stochastic
+/// optimization", figure 1 with diagonal matrices.
+class Adagrad : public Optimizer {
+ public:
+  Adagrad(const ParameterList& parameters, AdagradOptions options = {});
+  Adagrad(const std::vector<Group>& groups, AdagradOptions options = {});
+  /// A further group, with all options of its own.
+  void add_group(const ParameterList& parameters, AdagradOptions options);
+
+ private:
+  std::vector<std::string> moment_names(size_t group) const override;
+  double initial_moment(size_t group) const override;
+  void update(Slot& slot, const Tensor& gradient) override;
+  std::vector<AdagradOptions> options_;
+};
+
+}  // namespace tapegrad::optim

@@ -1,0 +1,68 @@
+#pragma once
+#include <array>
+
+#include <tapegrad/optim/optimizer.h>
+
+namespace tapegrad::optim {
+
+struct AdamOptions {
+  double lr = 1e-3;                            ///< learning rate, >= 0
+  std::array<double, 2> betas = {0.9, 0.999};  ///< decay of the two means, each in [0, 1)
+  double eps = 1e-8;                           ///< >= 0
+  double weight_decay = 0;                     ///< lambda, >= 0
+  bool amsgrad = false;                        ///< divide by the largest second mean so far
+};
+
+struct AdamWOptions {
+  double lr = 1e-3;                            ///< learning rate, >= 0
+  std::array<double, 2> betas = {0.9, 0.999};  ///< decay of the two means, each in [0, 1)
+  double eps = 1e-8;                           ///< >= 0
+  double weight_decay = 1e-2;                  ///< lambda, >= 0
+  bool amsgrad = false;                        ///< divide by the largest second mean so far
+};
+
+/// Adam: each parameter's step is divided by the size that its gradients usually have.
+///
+///     g = grad + lambda p
+///     m = beta1 m + (1 - beta1) g
+///     v = beta2 v + (1 - beta2) g^2          amsgrad: w = max(w, v) stands for v below
+///     p = p - lr / (1 - beta1^t) * m / (sqrt(v / (1 - beta2^t)) + eps)
+///
+/// t counts the steps of each parameter from 1.
+///
+/// **Throws** ValueError for an option outside its range.
+/// **Source** Kingma, Ba 2014, "Adam: a method for stochastic optimization", arXiv:1412.6980, algorithm 1;
+/// amsgrad: Reddi, Kale, Kumar 2018, "On the convergence of Adam and beyond", as in PyTorch, which takes the
+/// maximum before the correction of the bias.
+class Adam : public Optimizer {
+ public:
+  Adam(const ParameterList& parameters, AdamOptions options = {});
+  Adam(const std::vector<Group>& groups, AdamOptions options = {});
+  /// A further group, with all options of its own.
+  void add_group(const ParameterList& parameters, AdamOptions options);
+
+ protected:
+  enum class Decay { in_gradient, decoupled };
+  Adam(const char* name, Decay decay) : Optimizer(name), decay_(decay) {}
+
+ private:
+  std::vector<std::string> moment_names(size_t group) const override;
+  void update(Slot& slot, const Tensor& gradient) override;
+  Decay decay_ = Decay::in_gradient;
+  std::vector<AdamOptions> options_;
+};
+
+/// Adam whose weight decay acts on the parameters themselves and not through the gradients' means:
+/// p = (1 - lr lambda) p, and then Adam's step with lambda = 0.
+///
+/// **Throws** ValueError for an option outside its range.
+/// **Source** Loshchilov, Hutter 2017, "Decoupled weight decay regularization", arXiv:1711.05101, algorithm 2.
+class AdamW : public Adam {
+ public:
+  AdamW(const ParameterList& parameters, AdamWOptions options = {});
+  AdamW(const std::vector<Group>& groups, AdamWOptions options = {});
+  /// A further group, with all options of its own.
+  void add_group(const ParameterList& parameters, AdamWOptions options);
+};
+
+}  // namespace tapegrad::optim

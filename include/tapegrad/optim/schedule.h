@@ -1,0 +1,169 @@
+// File: optim/schedule.h
+//
+// The learning rate as a function of the steps taken so far.
+//
+//   optim::CosineAnnealingLR schedule(optimizer, {.T_max = 100});
+//   for (...) {
+//     ...
+//     optimizer.step();
+//     schedule.step();     // after each step or each epoch: the unit is the caller's
+//   }
+//
+// Each is a closed form of t, the number of calls of step(), and of base, the learning rate that a group had
+// when the schedule was made: nothing is multiplied up from call to call, so a schedule goes on exactly where
+// its t says. A schedule sets the rate of every group when it is made and at each step(). It must not outlive
+// its optimizer.
+#pragma once
+#include <tapegrad/optim/optimizer.h>
+
+namespace tapegrad::optim {
+
+class Schedule {
+ public:
+  virtual ~Schedule() = default;
+  Schedule(const Schedule&) = delete;
+  Schedule& operator=(const Schedule&) = delete;
+
+  /// t = t + 1, and the rates that belong to it.
+  void step();
+  /// t: how often step() was called.
+  int64_t steps() const { return steps_; }
+  /// The rate for a group of rate `base` after `t` steps.
+  virtual double lr_at(int64_t t, double base) const = 0;
+
+  /// "step" and "base_lr".
+  StateDict state_dict() const;
+  /// Sets t, the bases and the optimizer's rates. Throws ValueError if an entry is missing or does not fit.
+  void load_state_dict(const StateDict& state);
+
+ protected:
+  explicit Schedule(Optimizer& optimizer);
+  /// Sets the rates of the optimizer; constructors end with it.
+  void apply();
+
+ private:
+  Optimizer* optimizer_;
+  std::vector<double> base_;
+  int64_t steps_ = 0;
+};
+
+struct StepLROptions {
+  int64_t step_size = 0;  ///< must be given, >= 1
+  double gamma = 0.1;  ///< > 0
+};
+/// lr = base * gamma^floor(t / step_size)
+class StepLR : public Schedule {
+ public:
+  StepLR(Optimizer& optimizer, StepLROptions options);
+  double lr_at(int64_t t, double base) const override;
+
+ private:
+  StepLROptions options_;
+};
+
+struct MultiStepLROptions {
+  std::vector<int64_t> milestones;  ///< each >= 0, in any order
+  double gamma = 0.1;               ///< > 0
+};
+/// lr = base * gamma^(number of milestones <= t)
+class MultiStepLR : public Schedule {
+ public:
+  MultiStepLR(Optimizer& optimizer, MultiStepLROptions options);
+  double lr_at(int64_t t, double base) const override;
+
+ private:
+  MultiStepLROptions options_;
+};
+
+struct ExponentialLROptions {
+  double gamma = 0;  ///< must be given, > 0
+};
+/// lr = base * gamma^t
+class ExponentialLR : public Schedule {
+ public:
+  ExponentialLR(Optimizer& optimizer, ExponentialLROptions options);
+  double lr_at(int64_t t, double base) const override;
+
+ private:
+  ExponentialLROptions options_;
+};
+
+struct CosineAnnealingLROptions {
+  int64_t T_max = 0;   ///< half the period, must be given, >= 1
+  double eta_min = 0;  ///< the lowest rate, >= 0
+};
+/// lr = eta_min + (base - eta_min) * (1 + cos(pi t / T_max)) / 2; beyond T_max it rises again.
+///
+/// **Source** Loshchilov, Hutter 2016, "SGDR: stochastic gradient descent with warm restarts", arXiv:1608.03983,
+/// equation 5, without the restarts.
+class CosineAnnealingLR : public Schedule {
+ public:
+  CosineAnnealingLR(Optimizer& optimizer, CosineAnnealingLROptions options);
+  double lr_at(int64_t t, double base) const override;
+
+ private:
+  CosineAnnealingLROptions options_;
+};
+
+struct LinearLROptions {
+  double start_factor = 1.0 / 3;  ///< in (0, 1]
+  double end_factor = 1;          ///< in [0, 1]
+  int64_t total_iters = 5;        ///< >= 1
+};
+/// lr = base * (start_factor + (end_factor - start_factor) * min(t / total_iters, 1))
+class LinearLR : public Schedule {
+ public:
+  LinearLR(Optimizer& optimizer, LinearLROptions options = {});
+  double lr_at(int64_t t, double base) const override;
+
+ private:
+  LinearLROptions options_;
+};
+
+/// How a rate goes from one value to another: along half a cosine, or a straight line.
+enum class Anneal { cos, linear };
+
+struct OneCycleLROptions {
+  double max_lr = 0;              ///< must be given, > 0
+  int64_t total_steps = 0;        ///< must be given, >= 1
+  double pct_start = 0.3;         ///< share of the steps that rise, in [0, 1]
+  Anneal anneal = Anneal::cos;    ///< shape of both phases
+  double div_factor = 25;         ///< the first rate is max_lr / div_factor; > 0
+  double final_div_factor = 1e4;  ///< the last rate is the first one / final_div_factor; > 0
+};
+/// Rises from max_lr / div_factor to max_lr at t = pct_start * total_steps - 1, then falls to
+/// max_lr / div_factor / final_div_factor at t = total_steps - 1, and stays there.
+///
+/// The rate that the optimizer had is not used. PyTorch also moves the momentum in the other direction
+/// (cycle_momentum); this is its form with cycle_momentum=False, and a step beyond the last is no error.
+///
+/// **Source** Smith, Topin 2017, "Super-convergence: very fast training of neural networks using large learning
+/// rates", arXiv:1708.07120.
+class OneCycleLR : public Schedule {
+ public:
+  OneCycleLR(Optimizer& optimizer, OneCycleLROptions options);
+  double lr_at(int64_t t, double base) const override;
+
+ private:
+  OneCycleLROptions options_;
+};
+
+struct WarmupCosineLROptions {
+  int64_t warmup_steps = 0;  ///< w >= 0
+  int64_t total_steps = 0;   ///< n > w, must be given
+  double eta_min = 0;    ///< the last rate, >= 0
+};
+/// Linear warm-up, then half a cosine:
+///
+///     t < w    lr = base * (t + 1) / w
+///     else     lr = eta_min + (base - eta_min) * (1 + cos(pi min((t - w) / (n - w), 1))) / 2
+class WarmupCosineLR : public Schedule {
+ public:
+  WarmupCosineLR(Optimizer& optimizer, WarmupCosineLROptions options);
+  double lr_at(int64_t t, double base) const override;
+
+ private:
+  WarmupCosineLROptions options_;
+};
+
+}  // namespace tapegrad::optim

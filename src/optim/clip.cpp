@@ -1,0 +1,62 @@
+#include <tapegrad/optim/clip.h>
+
+#include <cmath>
+
+#include "core/fail.h"
+#include "optim/update.h"
+#include "tensor/impl.h"
+
+namespace tapegrad {
+
+namespace {
+
+// The gradient of a parameter, contiguous, so that it can be changed in place; undefined if there is none.
+Tensor own_gradient(const char* op, Tensor parameter) {
+  Tensor gradient = parameter.grad();
+  if (!gradient.defined()) return {};
+  if (!gradient.is_contiguous()) {
+    gradient = gradient.detach().contiguous();
+    parameter.set_grad(gradient);
+  }
+  detail::check_writable(op, gradient);
+  return gradient;
+}
+
+}  // namespace
+
+double clip_grad_norm(const std::vector<Tensor>& parameters, double max_norm) {
+  if (!(max_norm > 0)) fail<ValueError>("clip_grad_norm", "max_norm must be positive, got {}", max_norm);
+  double squares = 0;
+  for (const Tensor& parameter : parameters) {
+    const Tensor gradient = own_gradient("clip_grad_norm", parameter);
+    if (gradient.defined()) squares += optim::sum_of_squares(gradient);
+  }
+  const double norm = std::sqrt(squares), factor = max_norm / (norm + 1e-6);
+  if (!std::isfinite(norm) || !(factor < 1)) return norm;
+  for (const Tensor& parameter : parameters) {
+    Tensor gradient = parameter.grad();
+    if (!gradient.defined()) continue;
+    detail::dispatch_float("clip_grad_norm", gradient.dtype(), [&]<class T>(T) {
+      T* g = gradient.mutable_data<T>().data();
+      optim::for_each_element(gradient.numel(), [g, scale = T(factor)](int64_t i) { g[i] *= scale; });
+    });
+  }
+  return norm;
+}
+
+void clip_grad_value(const std::vector<Tensor>& parameters, double clip_value) {
+  if (!(clip_value > 0)) fail<ValueError>("clip_grad_value", "clip_value must be positive, got {}", clip_value);
+  for (const Tensor& parameter : parameters) {
+    Tensor gradient = own_gradient("clip_grad_value", parameter);
+    if (!gradient.defined()) continue;
+    detail::dispatch_float("clip_grad_value", gradient.dtype(), [&]<class T>(T) {
+      T* g = gradient.mutable_data<T>().data();
+      optim::for_each_element(gradient.numel(), [g, high = T(clip_value)](int64_t i) {
+        const T x = g[i] > high ? high : g[i];  // a comparison with NaN is false and keeps it
+        g[i] = x < -high ? -high : x;
+      });
+    });
+  }
+}
+
+}  // namespace tapegrad

@@ -1,0 +1,176 @@
+// What optimizers share. step() looks at every gradient before it changes anything, so that a NaN in the last
+// one does not leave half of the model moved: a read pass over the gradients, which backward left in the cache.
+#include <tapegrad/optim/optimizer.h>
+
+#include <cmath>
+#include <limits>
+
+#include "core/fail.h"
+#include "optim/state.h"
+#include "optim/update.h"
+#include "tensor/impl.h"
+
+namespace tapegrad::optim {
+
+ParameterList::ParameterList(const std::vector<Tensor>& parameters) {
+  for (const Tensor& parameter : parameters) entries_.emplace_back(std::string(), parameter);
+}
+ParameterList::ParameterList(std::initializer_list<Tensor> parameters) {
+  for (const Tensor& parameter : parameters) entries_.emplace_back(std::string(), parameter);
+}
+
+void Optimizer::reject(const std::string& message) const {
+  fail<ValueError>(name_, "{}", message);
+}
+
+void Optimizer::check_option(const char* option, double value, double low, double high) const {
+  if (!(value >= low && value <= high))
+    fail<ValueError>(name_, "{} must be in [{}, {}], got {}", option, low, high, value);
+}
+
+void Optimizer::check_not_negative(const char* option, double value) const {
+  if (!(value >= 0) || std::isinf(value))
+    fail<ValueError>(name_, "{} must be finite and not negative, got {}", option, value);
+}
+
+void Optimizer::add_parameters(const ParameterList& parameters, double lr) {
+  check_not_negative("lr", lr);
+  std::vector<Slot> added;
+  for (const auto& [given_name, parameter] : parameters.entries()) {
+    const size_t number = slots_.size() + added.size();
+    const std::string name = given_name.empty() ? std::to_string(number) : given_name;
+    if (!parameter.defined()) fail<ValueError>(name_, "parameter '{}' is an empty handle", name);
+    if (!is_floating(parameter.dtype()))
+      fail<DtypeError>(name_, "parameter '{}' must be float32 or float64, got {}", name, parameter.dtype());
+    if (parameter.is_recorded())
+      fail<AutogradError>(name_,
+                          "parameter '{}' was made by an operation on a live tape and is no leaf. Hint: give "
+                          "the tensor it was made from, or make it outside the tape",
+                          name);
+    if (!parameter.is_contiguous())
+      fail<ShapeError>(name_, "parameter '{}' is a strided view. Hint: give a clone()", name);
+    const auto check_new = [&](const Slot& slot) {
+      if (slot.parameter.impl() == parameter.impl() ||
+          (parameter.numel() > 0 && slot.parameter.impl()->data == parameter.impl()->data))
+        fail<ValueError>(name_, "parameter '{}' is given twice, first as '{}'", name, slot.name);
+      if (slot.name == name) fail<ValueError>(name_, "two parameters are called '{}'", name);
+    };
+    for (const Slot& slot : slots_) check_new(slot);
+    for (const Slot& slot : added) check_new(slot);
+    added.push_back({name, parameter, lr_.size(), 0, {}});
+  }
+  for (Slot& slot : added) slots_.push_back(std::move(slot));
+  lr_.push_back(lr);
+  ready_.reserve(slots_.size());
+}
+
+double Optimizer::lr(size_t group) const {
+  if (group >= lr_.size()) fail<IndexError>(name_, "group {} of {} does not exist", group, lr_.size());
+  return lr_[group];
+}
+
+void Optimizer::set_lr(double lr) {
+  check_not_negative("lr", lr);
+  for (double& rate : lr_) rate = lr;
+}
+
+void Optimizer::set_group_lr(size_t group, double lr) {
+  check_not_negative("lr", lr);
+  if (group >= lr_.size()) fail<IndexError>(name_, "group {} of {} does not exist", group, lr_.size());
+  lr_[group] = lr;
+}
+
+void Optimizer::zero_grad() {
+  for (Slot& slot : slots_) slot.parameter.zero_grad();
+}
+
+bool Optimizer::step() {
+  ready_.clear();
+  for (Slot& slot : slots_) {
+    Tensor gradient = slot.parameter.grad();
+    if (!gradient.defined()) continue;
+    if (!gradient.is_contiguous()) gradient = gradient.detach().contiguous();
+    ready_.push_back({&slot, std::move(gradient)});
+  }
+  if (ready_.empty())
+    fail<AutogradError>(name_,
+                        "step() found no gradient on any of {} parameters. Hint: call tape.backward(loss) after "
+                        "zero_grad() and before step(), with a loss that depends on them",
+                        slots_.size());
+  for (const Ready& ready : ready_) {
+    if (all_finite(ready.gradient)) continue;
+    skip(ready.slot->name);
+    return false;
+  }
+  skipped_in_a_row_ = 0;
+
+  for (const Ready& ready : ready_) {
+    Slot& slot = *ready.slot;
+    if (slot.steps > 0) continue;
+    const size_t count = moment_names(slot.group).size();
+    for (size_t i = 0; i < count; ++i)
+      slot.moments[i] =
+          full(slot.parameter.shape(), initial_moment(slot.group), {.dtype = slot.parameter.dtype()});
+  }
+  for (const Ready& ready : ready_) {
+    ++ready.slot->steps;
+    update(*ready.slot, ready.gradient);
+  }
+  ready_.clear();
+  return true;
+}
+
+void Optimizer::skip(const std::string& parameter) {
+  ready_.clear();
+  ++skipped_;
+  ++skipped_in_a_row_;
+  last_skipped_ = parameter;
+  if (skipped_in_a_row_ >= 10)
+    fail<Error>(name_,
+                "{} steps in a row were skipped because a gradient was NaN or infinite, now that of parameter "
+                "'{}'. Hint: lower lr (it is {}), clip_grad_norm, or find the operation with "
+                "Tape tape({{.check_finite = true}})",
+                skipped_in_a_row_, parameter, lr_[0]);
+}
+
+StateDict Optimizer::state_dict() const {
+  StateDict state;
+  for (const Slot& slot : slots_) {
+    state[slot.name + ".step"] = integers({slot.steps});
+    if (slot.steps == 0) continue;
+    const auto names = moment_names(slot.group);
+    for (size_t i = 0; i < names.size(); ++i) state[slot.name + "." + names[i]] = copy(slot.moments[i]);
+  }
+  for (size_t group = 0; group < lr_.size(); ++group) state["lr." + std::to_string(group)] = numbers({lr_[group]});
+  state["skipped"] = integers({skipped_, skipped_in_a_row_});
+  return state;
+}
+
+void Optimizer::load_state_dict(const StateDict& state) {
+  StateReader reader(name_, state);
+  for (const Slot& slot : slots_) {
+    const Tensor steps = reader.take(slot.name + ".step", {1}, int64);
+    if (!steps.defined() || steps.item() == 0) continue;
+    for (const std::string& name : moment_names(slot.group))
+      reader.take(slot.name + "." + name, slot.parameter.shape(), slot.parameter.dtype());
+  }
+  for (size_t group = 0; group < lr_.size(); ++group) {
+    const Tensor rate = reader.take("lr." + std::to_string(group), {1}, float64);
+    if (rate.defined()) check_not_negative("lr", rate.item());
+  }
+  const Tensor skipped = reader.take("skipped", {2}, int64);
+  reader.finish();
+
+  for (Slot& slot : slots_) {
+    slot.steps = state.at(slot.name + ".step").to_vector<int64_t>()[0];
+    const auto names = moment_names(slot.group);
+    for (size_t i = 0; i < names.size(); ++i)
+      slot.moments[i] = slot.steps == 0 ? Tensor() : copy(state.at(slot.name + "." + names[i]));
+  }
+  for (size_t group = 0; group < lr_.size(); ++group)
+    lr_[group] = state.at("lr." + std::to_string(group)).item();
+  skipped_ = skipped.to_vector<int64_t>()[0];
+  skipped_in_a_row_ = skipped.to_vector<int64_t>()[1];
+}
+
+}  // namespace tapegrad::optim
