@@ -5,6 +5,7 @@
 #include <tapegrad/error.h>
 #include <tapegrad/memory.h>
 #include <tapegrad/ops.h>
+#include <tapegrad/optim.h>
 #include <tapegrad/parallel.h>
 #include <tapegrad/random.h>
 #include <tapegrad/record.h>

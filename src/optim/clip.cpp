@@ -45,7 +45,8 @@ double clip_grad_norm(const std::vector<Tensor>& parameters, double max_norm) {
 }
 
 void clip_grad_value(const std::vector<Tensor>& parameters, double clip_value) {
-  if (!(clip_value > 0)) fail<ValueError>("clip_grad_value", "clip_value must be positive, got {}", clip_value);
+  if (!(clip_value > 0))
+    fail<ValueError>("clip_grad_value", "clip_value must be positive, got {}", clip_value);
   for (const Tensor& parameter : parameters) {
     Tensor gradient = own_gradient("clip_grad_value", parameter);
     if (!gradient.defined()) continue;

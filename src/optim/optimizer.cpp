@@ -1,5 +1,6 @@
 // What optimizers share. step() looks at every gradient before it changes anything, so that a NaN in the last
-// one does not leave half of the model moved: a read pass over the gradients, which backward left in the cache.
+// one does not leave half of the model moved: a read pass over the gradients, which backward left in the
+// cache.
 #include <tapegrad/optim/optimizer.h>
 
 #include <cmath>
@@ -35,6 +36,9 @@ void Optimizer::check_not_negative(const char* option, double value) const {
 
 void Optimizer::add_parameters(const ParameterList& parameters, double lr) {
   check_not_negative("lr", lr);
+  if (parameters.entries().empty())
+    fail<ValueError>(name_,
+                     "there are no parameters to optimize. Hint: are the modules registered with add()?");
   std::vector<Slot> added;
   for (const auto& [given_name, parameter] : parameters.entries()) {
     const size_t number = slots_.size() + added.size();
@@ -93,10 +97,11 @@ bool Optimizer::step() {
     ready_.push_back({&slot, std::move(gradient)});
   }
   if (ready_.empty())
-    fail<AutogradError>(name_,
-                        "step() found no gradient on any of {} parameters. Hint: call tape.backward(loss) after "
-                        "zero_grad() and before step(), with a loss that depends on them",
-                        slots_.size());
+    fail<AutogradError>(
+        name_,
+        "step() found no gradient on any of {} parameters. Hint: call tape.backward(loss) after "
+        "zero_grad() and before step(), with a loss that depends on them",
+        slots_.size());
   for (const Ready& ready : ready_) {
     if (all_finite(ready.gradient)) continue;
     skip(ready.slot->name);
@@ -126,11 +131,12 @@ void Optimizer::skip(const std::string& parameter) {
   ++skipped_in_a_row_;
   last_skipped_ = parameter;
   if (skipped_in_a_row_ >= 10)
-    fail<Error>(name_,
-                "{} steps in a row were skipped because a gradient was NaN or infinite, now that of parameter "
-                "'{}'. Hint: lower lr (it is {}), clip_grad_norm, or find the operation with "
-                "Tape tape({{.check_finite = true}})",
-                skipped_in_a_row_, parameter, lr_[0]);
+    fail<Error>(
+        name_,
+        "{} steps in a row were skipped because a gradient was NaN or infinite, now that of parameter "
+        "'{}'. Hint: lower lr (it is {}), clip_grad_norm, or find the operation with "
+        "Tape tape({{.check_finite = true}})",
+        skipped_in_a_row_, parameter, lr_[0]);
 }
 
 StateDict Optimizer::state_dict() const {
@@ -141,7 +147,8 @@ StateDict Optimizer::state_dict() const {
     const auto names = moment_names(slot.group);
     for (size_t i = 0; i < names.size(); ++i) state[slot.name + "." + names[i]] = copy(slot.moments[i]);
   }
-  for (size_t group = 0; group < lr_.size(); ++group) state["lr." + std::to_string(group)] = numbers({lr_[group]});
+  for (size_t group = 0; group < lr_.size(); ++group)
+    state["lr." + std::to_string(group)] = numbers({lr_[group]});
   state["skipped"] = integers({skipped_, skipped_in_a_row_});
   return state;
 }

@@ -1,5 +1,5 @@
-// The formula stands in the header. v - a^2 is a variance and may come out a rounding below zero; PyTorch takes
-// its root as it is and gets NaN, here it counts as zero.
+// The formula stands in the header. v - a^2 is a variance and may come out a rounding below zero; PyTorch
+// takes its root as it is and gets NaN, here it counts as zero.
 #include <tapegrad/optim/rmsprop.h>
 
 #include <cmath>

@@ -96,7 +96,8 @@ LinearLR::LinearLR(Optimizer& optimizer, LinearLROptions options) : Schedule(opt
           options.start_factor);
   require(options.end_factor >= 0 && options.end_factor <= 1, "LinearLR", "end_factor must be in [0, 1]",
           options.end_factor);
-  require(options.total_iters >= 1, "LinearLR", "total_iters must be at least 1", double(options.total_iters));
+  require(options.total_iters >= 1, "LinearLR", "total_iters must be at least 1",
+          double(options.total_iters));
   apply();
 }
 double LinearLR::lr_at(int64_t t, double base) const {
@@ -104,9 +105,11 @@ double LinearLR::lr_at(int64_t t, double base) const {
   return base * (options_.start_factor + (options_.end_factor - options_.start_factor) * share);
 }
 
-OneCycleLR::OneCycleLR(Optimizer& optimizer, OneCycleLROptions options) : Schedule(optimizer), options_(options) {
+OneCycleLR::OneCycleLR(Optimizer& optimizer, OneCycleLROptions options)
+    : Schedule(optimizer), options_(options) {
   require(options.max_lr > 0, "OneCycleLR", "max_lr must be positive", options.max_lr);
-  require(options.total_steps >= 1, "OneCycleLR", "total_steps must be at least 1", double(options.total_steps));
+  require(options.total_steps >= 1, "OneCycleLR", "total_steps must be at least 1",
+          double(options.total_steps));
   require(options.pct_start >= 0 && options.pct_start <= 1, "OneCycleLR", "pct_start must be in [0, 1]",
           options.pct_start);
   require(options.div_factor > 0, "OneCycleLR", "div_factor must be positive", options.div_factor);
@@ -116,7 +119,8 @@ OneCycleLR::OneCycleLR(Optimizer& optimizer, OneCycleLROptions options) : Schedu
 }
 double OneCycleLR::lr_at(int64_t t, double) const {
   const double first = options_.max_lr / options_.div_factor, last = first / options_.final_div_factor;
-  const double top = options_.pct_start * double(options_.total_steps) - 1, end = double(options_.total_steps - 1);
+  const double top = options_.pct_start * double(options_.total_steps) - 1,
+               end = double(options_.total_steps - 1);
   const auto anneal = [&](double from, double to, double share) {
     return options_.anneal == Anneal::cos ? half_cosine(from, to, share) : from + (to - from) * share;
   };

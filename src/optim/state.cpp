@@ -13,7 +13,8 @@ Tensor numbers(const std::vector<double>& values) {
 }
 
 Tensor copy(const Tensor& x) {
-  return detail::dispatch_all(x.dtype(), [&]<class T>(T) { return from_vector(x.to_vector<T>(), x.shape()); });
+  return detail::dispatch_all(x.dtype(),
+                              [&]<class T>(T) { return from_vector(x.to_vector<T>(), x.shape()); });
 }
 
 Tensor StateReader::take(const std::string& key, const Shape& shape, Dtype dtype) {
@@ -25,7 +26,8 @@ Tensor StateReader::take(const std::string& key, const Shape& shape, Dtype dtype
   }
   const Tensor& value = found->second;
   if (value.shape() == shape && value.dtype() == dtype) return value;
-  problems_ += fmt::format("; '{}' must be {} {}, got {} {}", key, dtype, shape, value.dtype(), value.shape());
+  problems_ +=
+      fmt::format("; '{}' must be {} {}, got {} {}", key, dtype, shape, value.dtype(), value.shape());
   return {};
 }
 

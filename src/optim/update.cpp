@@ -10,8 +10,8 @@ namespace tapegrad::optim {
 namespace {
 
 // A float is NaN or infinite when all bits of its exponent are ones. Adding one to the exponent then carries
-// into the place of the sign, which was masked out, so a plain OR over all elements answers for them together:
-// integer operations that every instruction set has vectors of.
+// into the place of the sign, which was masked out, so a plain OR over all elements answers for them
+// together: integer operations that every instruction set has vectors of.
 template <class T>
 struct Bits;
 template <>
@@ -55,7 +55,14 @@ double sum_of_squares(const Tensor& gradient) {
     parallel_rows(n, 4 * chunk, [g, sums](int64_t begin, int64_t end) {
       double* out = sums + begin / (4 * chunk);
       kernels::simd([g, begin, end, out] {
-        *out = kernels::sum_of(end - begin, [x = g + begin](int64_t i) { return double(x[i]) * double(x[i]); });
+        double lanes[16] = {};  // the order of the sum, which the compiler may not choose
+        int64_t i = begin;
+        for (; i + 16 <= end; i += 16)
+          for (int k = 0; k < 16; ++k) lanes[k] += double(g[i + k]) * double(g[i + k]);
+        double sum = 0;
+        for (; i < end; ++i) sum += double(g[i]) * double(g[i]);
+        for (double lane : lanes) sum += lane;
+        *out = sum;
       });
     });
     double total = 0;

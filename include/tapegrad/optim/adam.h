@@ -56,7 +56,8 @@ class Adam : public Optimizer {
 /// p = (1 - lr lambda) p, and then Adam's step with lambda = 0.
 ///
 /// **Throws** ValueError for an option outside its range.
-/// **Source** Loshchilov, Hutter 2017, "Decoupled weight decay regularization", arXiv:1711.05101, algorithm 2.
+/// **Source** Loshchilov, Hutter 2017, "Decoupled weight decay regularization", arXiv:1711.05101,
+/// algorithm 2.
 class AdamW : public Adam {
  public:
   AdamW(const ParameterList& parameters, AdamWOptions options = {});

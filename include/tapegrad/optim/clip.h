@@ -13,8 +13,8 @@ namespace tapegrad {
 ///
 /// **Returns** the norm before scaling.
 /// **Throws** ValueError unless max_norm > 0.
-/// **Numerics** The squares are summed in float64 in an order that the shapes alone decide. A norm that is not
-/// finite scales nothing: the optimizer's step then finds the gradient that is NaN or infinite, names its
+/// **Numerics** The squares are summed in float64 in an order that the shapes alone decide. A norm that is
+/// not finite scales nothing: the optimizer's step then finds the gradient that is NaN or infinite, names its
 /// parameter and changes nothing. (PyTorch multiplies every gradient by NaN or 0.)
 /// **Source** Pascanu, Mikolov, Bengio 2012, "On the difficulty of training recurrent neural networks",
 /// arXiv:1211.5063, algorithm 1.

@@ -57,8 +57,8 @@ class Optimizer {
   Optimizer(const Optimizer&) = delete;
   Optimizer& operator=(const Optimizer&) = delete;
 
-  /// Changes every parameter that has a gradient, once; the gradients stay as they are. May be called while the
-  /// tape lives.
+  /// Changes every parameter that has a gradient, once; the gradients stay as they are. May be called while
+  /// the tape lives.
   ///
   /// Where any gradient is NaN or infinite nothing at all is changed: the step counts in skipped_steps(), and
   /// last_skipped() names the parameter.
@@ -81,8 +81,8 @@ class Optimizer {
   const std::string& last_skipped() const { return last_skipped_; }
 
   /// Copies of all that the next steps depend on besides the parameters: "NAME.step" and the moments
-  /// ("NAME.exp_avg") of each parameter, "lr.GROUP", "skipped". With these and the parameters loaded, training
-  /// goes on with the same bits.
+  /// ("NAME.exp_avg") of each parameter, "lr.GROUP", "skipped". With these and the parameters loaded,
+  /// training goes on with the same bits.
   StateDict state_dict() const;
   /// Throws ValueError naming every entry that is missing, unknown or of another shape or dtype; then nothing
   /// is changed.
@@ -99,7 +99,8 @@ class Optimizer {
   };
 
   explicit Optimizer(const char* name) : name_(name) {}
-  /// Adds a group. Throws where a parameter is not a floating, contiguous leaf, or is held already.
+  /// Adds a group. Throws where it is empty or a parameter is not a floating, contiguous leaf or held
+  /// already.
   void add_parameters(const ParameterList& parameters, double lr);
   /// Throws ValueError unless low <= value < high or <= high.
   void check_option(const char* option, double value, double low, double high) const;

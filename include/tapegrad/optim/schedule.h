@@ -49,7 +49,7 @@ class Schedule {
 
 struct StepLROptions {
   int64_t step_size = 0;  ///< must be given, >= 1
-  double gamma = 0.1;  ///< > 0
+  double gamma = 0.1;     ///< > 0
 };
 /// lr = base * gamma^floor(t / step_size)
 class StepLR : public Schedule {
@@ -94,8 +94,8 @@ struct CosineAnnealingLROptions {
 };
 /// lr = eta_min + (base - eta_min) * (1 + cos(pi t / T_max)) / 2; beyond T_max it rises again.
 ///
-/// **Source** Loshchilov, Hutter 2016, "SGDR: stochastic gradient descent with warm restarts", arXiv:1608.03983,
-/// equation 5, without the restarts.
+/// **Source** Loshchilov, Hutter 2016, "SGDR: stochastic gradient descent with warm restarts",
+/// arXiv:1608.03983, equation 5, without the restarts.
 class CosineAnnealingLR : public Schedule {
  public:
   CosineAnnealingLR(Optimizer& optimizer, CosineAnnealingLROptions options);
@@ -137,8 +137,8 @@ struct OneCycleLROptions {
 /// The rate that the optimizer had is not used. PyTorch also moves the momentum in the other direction
 /// (cycle_momentum); this is its form with cycle_momentum=False, and a step beyond the last is no error.
 ///
-/// **Source** Smith, Topin 2017, "Super-convergence: very fast training of neural networks using large learning
-/// rates", arXiv:1708.07120.
+/// **Source** Smith, Topin 2017, "Super-convergence: very fast training of neural networks using large
+/// learning rates", arXiv:1708.07120.
 class OneCycleLR : public Schedule {
  public:
   OneCycleLR(Optimizer& optimizer, OneCycleLROptions options);
@@ -151,7 +151,7 @@ class OneCycleLR : public Schedule {
 struct WarmupCosineLROptions {
   int64_t warmup_steps = 0;  ///< w >= 0
   int64_t total_steps = 0;   ///< n > w, must be given
-  double eta_min = 0;    ///< the last rate, >= 0
+  double eta_min = 0;        ///< the last rate, >= 0
 };
 /// Linear warm-up, then half a cosine:
 ///

@@ -18,8 +18,8 @@ struct SGDOptions {
 ///     p = p - lr b                 nesterov: p - lr (g + mu b)
 ///
 /// **Throws** ValueError for an option outside its range.
-/// **Source** Sutskever, Martens, Dahl, Hinton 2013, "On the importance of initialization and momentum in deep
-/// learning"; in the form of PyTorch, where lr multiplies the momentum too.
+/// **Source** Sutskever, Martens, Dahl, Hinton 2013, "On the importance of initialization and momentum in
+/// deep learning"; in the form of PyTorch, where lr multiplies the momentum too.
 class SGD : public Optimizer {
  public:
   SGD(const ParameterList& parameters, SGDOptions options = {});
