@@ -2,7 +2,9 @@
 //
 // Every operation on tensors, by family.
 #pragma once
+#include <tapegrad/ops/activation.h>
 #include <tapegrad/ops/arithmetic.h>
+#include <tapegrad/ops/compare.h>
 #include <tapegrad/ops/linalg.h>
 #include <tapegrad/ops/math.h>
 #include <tapegrad/ops/reduce.h>

@@ -1,5 +1,7 @@
 #include "ops/elementwise.h"
 
+#include <cmath>
+
 namespace tapegrad {
 
 void check_same_dtype(const char* op, const Tensor& a, const Tensor& b) {
@@ -8,12 +10,54 @@ void check_same_dtype(const char* op, const Tensor& a, const Tensor& b) {
                      a.dtype(), b.dtype(), a.dtype());
 }
 
-Shape detail::broadcast_strides(const Tensor& x, const Shape& shape) {
+Tensor number_like(const char* op, const Tensor& x, double value) {
+  Tensor y = detail::new_tensor({}, x.dtype());
+  detail::dispatch_all(x.dtype(), [&]<class T>(T) {
+    // Not `T(value) != value`: converting what no int64 holds is undefined.
+    if (!is_floating(x.dtype()) && !(std::fabs(value) < 0x1p63 && std::trunc(value) == value))
+      fail<DtypeError>(op, "{} tensors take whole numbers, got {}. Hint: convert with x.to(float32)",
+                       x.dtype(), value);
+    *detail::mutable_ptr<T>(y) = T(value);
+  });
+  return y;
+}
+
+namespace detail {
+
+Shape broadcast_strides(const Tensor& x, const Shape& shape) {
   Shape strides = shape;
   const int64_t lead = shape.size() - x.dim();
   for (int64_t i = 0; i < shape.size(); ++i)
     strides[i] = i < lead || (x.shape()[i - lead] == 1 && shape[i] != 1) ? 0 : x.strides()[i - lead];
   return strides;
 }
+
+Tensor new_result(const char* op, const Tensor& a, const Tensor& b, Dtype dtype) {
+  check_same_dtype(op, a, b);
+  if (a.shape() == b.shape()) return new_tensor(a.shape(), dtype);
+  return new_tensor(broadcast_shape(op, a.shape(), b.shape()), dtype);
+}
+
+RowPlan::RowPlan(const Tensor& first, const Tensor& second, const Shape& shape)
+    : copy_a(first.detach()), copy_b(second.detach()), a(copy_a), b(copy_b) {
+  for (;;) {
+    const Shape strides_a = broadcast_strides(a, shape), strides_b = broadcast_strides(b, shape);
+    loops = kernels::detail::collapse<2>(int(shape.size()), shape.begin(),
+                                         {strides_a.begin(), strides_b.begin()});
+    const int64_t step_a = loops.inner_stride(0), step_b = loops.inner_stride(1);
+    one_a = step_a == 0;
+    one_b = step_b == 0;
+    if (!one_a && step_a != 1)
+      copy_a = copy_a.contiguous();
+    else if (!one_b && step_b != 1)
+      copy_b = copy_b.contiguous();
+    else if (one_a && one_b)
+      copy_a = copy_a.expand(shape).contiguous();
+    else
+      return;
+  }
+}
+
+}  // namespace detail
 
 }  // namespace tapegrad

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "autograd/state.h"
+#include "ops/arithmetic.h"
 #include "ops/elementwise.h"
 
 namespace tapegrad::detail {
@@ -28,8 +29,7 @@ Tensor sum_of(const Tensor& a, const Tensor& b) {
 }
 
 void add_in_place(Tensor& a, const Tensor& b) {
-  dispatch_float("add", a.dtype(),
-                 [&]<class T>(T) { map2_into<T, T, T>(a, b, a, [](T x, T y) { return x + y; }); });
+  add_into(a, b, a);
   ++a.impl()->storage->version;
 }
 
@@ -58,3 +58,58 @@ std::string range_text(const Tensor& x) {
 }
 
 }  // namespace tapegrad::detail
+
+namespace tapegrad {
+
+namespace {
+
+// a = a op b in a's own memory. Everything is checked before the first element changes.
+Tensor& change(const char* op, Tensor& a, const Tensor& b,
+               void (*into)(const Tensor& a, const Tensor& b, const Tensor& y)) {
+  detail::check_writable(op, a);
+  check_same_dtype(op, a, b);
+  if (is_recording() && (b.requires_grad() || b.is_recorded()))
+    fail<AutogradError>(
+        op,
+        "the tape cannot follow a change in place: the gradient of the right side would be lost. "
+        "Hint: write x = x + y in place of x += y, or use y.detach() if it is meant as a value");
+  if (a.shape() != b.shape() && broadcast_shape(op, a.shape(), b.shape()) != a.shape())
+    fail<ShapeError>(op,
+                     "the right side must broadcast to {}, got {}. Hint: write x = x + y in place of x += y",
+                     a.shape(), b.shape());
+  // Another view of the same memory would be read after it was written to.
+  const bool overlaps = a.impl()->storage.get() == b.impl()->storage.get() &&
+                        !(a.impl()->data == b.impl()->data && a.shape() == b.shape() && b.is_contiguous());
+  into(a, overlaps ? b.detach().clone() : b, a);
+  ++a.impl()->storage->version;
+  return a;
+}
+
+}  // namespace
+
+Tensor& operator+=(Tensor& a, const Tensor& b) {
+  return change("+=", a, b, detail::add_into);
+}
+Tensor& operator-=(Tensor& a, const Tensor& b) {
+  return change("-=", a, b, detail::sub_into);
+}
+Tensor& operator*=(Tensor& a, const Tensor& b) {
+  return change("*=", a, b, detail::mul_into);
+}
+Tensor& operator/=(Tensor& a, const Tensor& b) {
+  return change("/=", a, b, detail::div_into);
+}
+Tensor& operator+=(Tensor& a, double b) {
+  return change("+=", a, number_like("+=", a, b), detail::add_into);
+}
+Tensor& operator-=(Tensor& a, double b) {
+  return change("-=", a, number_like("-=", a, b), detail::sub_into);
+}
+Tensor& operator*=(Tensor& a, double b) {
+  return change("*=", a, number_like("*=", a, b), detail::mul_into);
+}
+Tensor& operator/=(Tensor& a, double b) {
+  return change("/=", a, number_like("/=", a, b), detail::div_into);
+}
+
+}  // namespace tapegrad

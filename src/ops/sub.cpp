@@ -1,23 +1,37 @@
 // y = a - b, elementwise with broadcasting.
 //   da = dy    db = -dy
+#include "ops/arithmetic.h"
 #include "ops/elementwise.h"
 
 namespace tapegrad {
 
+void detail::sub_into(const Tensor& a, const Tensor& b, const Tensor& y) {
+  dispatch_number("sub", y.dtype(),
+                  [&]<class T>(T) { map2_into<T, T, T>(a, b, y, [](T a, T b) { return a - b; }); });
+}
+
+namespace {
+Tensor forward(const Tensor& a, const Tensor& b) {
+  Tensor y = detail::new_result("sub", a, b, a.dtype());
+  detail::sub_into(a, b, y);
+  return y;
+}
+}  // namespace
+
 Tensor sub(const Tensor& a, const Tensor& b) {
-  Tensor y = map2("sub", a, b, [](auto a, auto b) { return a - b; });
-  return record("sub", y, {a, b}, [](const Tensor& dy, Needs needs) -> Gradients {
+  return record("sub", forward(a, b), {a, b}, [](const Tensor& dy, Needs needs) -> Gradients {
     return {dy, needs[1] ? -dy : Tensor()};
   });
 }
 
 Tensor sub(const Tensor& a, double b) {
-  return add(a, -b);
+  return record("sub", forward(a, number_like("sub", a, b)), {a},
+                [](const Tensor& dy) -> Gradients { return {dy}; });
 }
 
 Tensor sub(double a, const Tensor& b) {
-  Tensor y = map("sub", b, [a](auto b) { return decltype(b)(a) - b; });
-  return record("sub", y, {b}, [](const Tensor& dy) -> Gradients { return {-dy}; });
+  return record("sub", forward(number_like("sub", b, a), b), {b},
+                [](const Tensor& dy) -> Gradients { return {-dy}; });
 }
 
 }  // namespace tapegrad

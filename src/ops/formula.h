@@ -1,0 +1,66 @@
+// Makes one formula work on numbers and on tensors: with this header the functions of kernels::math stand
+// beside the operations of the same names, and overloading chooses.
+//
+//   const auto vjp = [](auto dy, auto x) { return where(x > 0, dy, 0) * exp(x); };
+//
+// Constants that are no integers are written constant(x, 0.5): a double literal would turn float arithmetic
+// into double.
+#pragma once
+#include <tapegrad/ops.h>
+
+#include "kernels/math.h"
+
+namespace tapegrad {
+
+using kernels::math::erf;
+using kernels::math::exp;
+using kernels::math::expm1;
+using kernels::math::log;
+using kernels::math::log1p;
+using kernels::math::sigmoid;
+using kernels::math::tanh;
+
+inline float sqrt(float x) {
+  return std::sqrt(x);
+}
+inline double sqrt(double x) {
+  return std::sqrt(x);
+}
+inline float sin(float x) {
+  return std::sin(x);
+}
+inline double sin(double x) {
+  return std::sin(x);
+}
+inline float cos(float x) {
+  return std::cos(x);
+}
+inline double cos(double x) {
+  return std::cos(x);
+}
+inline float abs(float x) {
+  return std::fabs(x);
+}
+inline double abs(double x) {
+  return std::fabs(x);
+}
+
+/// `yes` where the condition holds, else `no`; the one that is dy comes as float or double, the other may be
+/// an integer literal.
+inline float where(bool condition, float yes, float no) {
+  return condition ? yes : no;
+}
+inline double where(bool condition, double yes, double no) {
+  return condition ? yes : no;
+}
+
+/// A constant of a formula, in the type of x where x is a number.
+template <class T>
+auto constant(const T&, double value) {
+  if constexpr (std::is_arithmetic_v<T>)
+    return T(value);
+  else
+    return value;
+}
+
+}  // namespace tapegrad
