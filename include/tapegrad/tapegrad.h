@@ -4,6 +4,7 @@
 #pragma once
 #include <tapegrad/error.h>
 #include <tapegrad/memory.h>
+#include <tapegrad/nn.h>
 #include <tapegrad/ops.h>
 #include <tapegrad/optim.h>
 #include <tapegrad/parallel.h>

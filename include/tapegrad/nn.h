@@ -1,0 +1,12 @@
+// File: nn.h
+//
+// Modules and initializers.
+#pragma once
+#include <tapegrad/nn/activation.h>
+#include <tapegrad/nn/container.h>
+#include <tapegrad/nn/dropout.h>
+#include <tapegrad/nn/embedding.h>
+#include <tapegrad/nn/init.h>
+#include <tapegrad/nn/linear.h>
+#include <tapegrad/nn/module.h>
+#include <tapegrad/nn/norm.h>

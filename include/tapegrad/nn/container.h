@@ -1,0 +1,139 @@
+// File: nn/container.h
+//
+// Modules made of modules. The parts keep their own types and names; copies share the parameters, clone()
+// copies them, as for every module.
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <tapegrad/nn/module.h>
+
+namespace tapegrad::nn {
+
+namespace detail {
+
+/// A module of any type that maps a tensor to a tensor.
+class AnyModule {
+ public:
+  template <std::derived_from<ModuleBase> M>
+  explicit AnyModule(M module) : part_(std::make_unique<PartOf<M>>(std::move(module))) {}
+  AnyModule(const AnyModule& other) : part_(other.part_->copy()) {}
+  AnyModule(AnyModule&&) noexcept = default;
+  AnyModule& operator=(AnyModule other) noexcept {
+    part_ = std::move(other.part_);
+    return *this;
+  }
+
+  Tensor operator()(const Tensor& x) const { return part_->call(x); }
+  const ModuleBase& base() const { return part_->base(); }
+  /// The module, if it is an M, else null.
+  template <class M>
+  M* as() const {
+    auto* part = dynamic_cast<PartOf<M>*>(part_.get());
+    return part ? &part->module : nullptr;
+  }
+
+ private:
+  struct Part {
+    virtual ~Part() = default;
+    virtual Tensor call(const Tensor& x) = 0;
+    virtual const ModuleBase& base() const = 0;
+    virtual std::unique_ptr<Part> copy() const = 0;
+  };
+  template <class M>
+  struct PartOf final : Part {
+    explicit PartOf(M m) : module(std::move(m)) {}
+    Tensor call(const Tensor& x) override { return module(x); }
+    const ModuleBase& base() const override { return module; }
+    std::unique_ptr<Part> copy() const override { return std::make_unique<PartOf>(module); }
+    M module;
+  };
+  std::unique_ptr<Part> part_;
+};
+
+}  // namespace detail
+
+/// Modules one after the other, named "0", "1", ...: y = last(...(first(x))).
+///
+///     nn::Sequential net = add("net", nn::Sequential(nn::Linear(64, 32), nn::ReLU(), nn::Linear(32, 10)));
+///
+/// Each takes a tensor and returns one.
+class Sequential : public Module<Sequential> {
+ public:
+  Sequential() = default;
+  template <std::derived_from<ModuleBase>... Modules>
+  requires(sizeof...(Modules) > 0 &&
+           !(sizeof...(Modules) == 1 &&
+             (std::same_as<Modules, Sequential> && ...))) explicit Sequential(Modules... modules) {
+    parts_.reserve(sizeof...(Modules));
+    (push_back(std::move(modules)), ...);
+  }
+
+  template <std::derived_from<ModuleBase> M>
+  void push_back(M module) {
+    parts_.emplace_back(add(std::to_string(parts_.size()), std::move(module)));
+  }
+  int64_t size() const { return int64_t(parts_.size()); }
+  /// Part i, which must be an M: net.at<nn::Linear>(0).weight. **Throws** IndexError outside the parts,
+  /// ValueError if it is another type.
+  template <class M>
+  M& at(int64_t i) const {
+    check_index(i);
+    M* module = parts_[size_t(i)].as<M>();
+    if (!module) wrong_type(i, detail::type_name<M>());
+    return *module;
+  }
+
+  Tensor forward(const Tensor& x);
+
+ private:
+  void check_index(int64_t i) const;
+  [[noreturn]] void wrong_type(int64_t i, std::string_view wanted) const;
+  std::vector<detail::AnyModule> parts_;
+};
+
+/// x + module(x): the module learns what to change.   **Shape**: the module must keep the shape (or
+/// broadcast). **Source**: He, Zhang, Ren, Sun 2015, arXiv:1512.03385, equation 1.
+///
+///     nn::Residual block = add("block", nn::Residual(nn::Sequential(nn::LayerNorm(64), nn::Linear(64,
+///     64))));
+class Residual : public Module<Residual> {
+ public:
+  template <std::derived_from<ModuleBase> M>
+  requires(!std::same_as<M, Residual>) explicit Residual(M module)
+      : module_(add("module", std::move(module))) {}
+
+  Tensor forward(const Tensor& x);
+
+ private:
+  detail::AnyModule module_;
+};
+
+/// A list of modules of one type, named "0", "1", ..., for a loop of one's own.
+///
+///     nn::ModuleList<Block> blocks = add("blocks", nn::ModuleList<Block>(6, [](int64_t) { return Block(64);
+///     })); for (Block& block : blocks) x = block(x);
+template <std::derived_from<ModuleBase> M>
+class ModuleList : public Module<ModuleList<M>> {
+ public:
+  ModuleList() = default;
+  /// n modules: make(0), make(1), ...
+  template <std::invocable<int64_t> Make>
+  ModuleList(int64_t n, Make make) {
+    for (int64_t i = 0; i < n; ++i) push_back(make(i));
+  }
+
+  void push_back(M module) {
+    modules_.push_back(this->add(std::to_string(modules_.size()), std::move(module)));
+  }
+  int64_t size() const { return int64_t(modules_.size()); }
+  M& operator[](int64_t i) { return modules_.at(size_t(i)); }
+  auto begin() { return modules_.begin(); }
+  auto end() { return modules_.end(); }
+
+ private:
+  std::vector<M> modules_;
+};
+
+}  // namespace tapegrad::nn

@@ -1,0 +1,26 @@
+#include <tapegrad/nn/container.h>
+#include <tapegrad/ops.h>
+
+#include "core/fail.h"
+
+namespace tapegrad::nn {
+
+Tensor Sequential::forward(const Tensor& x) {
+  Tensor y = x;
+  for (const detail::AnyModule& part : parts_) y = part(y);
+  return y;
+}
+
+void Sequential::check_index(int64_t i) const {
+  if (i < 0 || i >= size()) fail<IndexError>("Sequential", "it has {} parts, got index {}", size(), i);
+}
+
+void Sequential::wrong_type(int64_t i, std::string_view wanted) const {
+  fail<ValueError>("Sequential", "part {} is no {}:\n{}", i, wanted, to_string(parts_[size_t(i)].base()));
+}
+
+Tensor Residual::forward(const Tensor& x) {
+  return x + module_(x);
+}
+
+}  // namespace tapegrad::nn
