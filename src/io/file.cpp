@@ -1,0 +1,108 @@
+// Reading: the size is asked of the system first, and nothing beyond it is ever read.
+//
+// Writing: write, fsync, rename, fsync of the folder, in this order. Without the first fsync a power failure
+// may leave the new name with no bytes behind it; without the second, the old name may come back.
+#include "io/file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <utility>
+
+#include "core/fail.h"
+
+namespace tapegrad {
+
+InputFile::InputFile(const char* op, std::string path) : op_(op), path_(std::move(path)) {
+  // Non-blocking, so that a pipe is refused and not waited for.
+  descriptor_ = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (descriptor_ < 0) fail<FormatError>(op_, "{}: cannot be opened: {}", path_, std::strerror(errno));
+  struct stat info;
+  if (::fstat(descriptor_, &info) != 0 || !S_ISREG(info.st_mode)) {
+    ::close(descriptor_);
+    fail<FormatError>(op_, "{}: is not a regular file", path_);
+  }
+  size_ = uint64_t(info.st_size);
+}
+
+InputFile::~InputFile() {
+  ::close(descriptor_);
+}
+
+void InputFile::read(void* to, uint64_t bytes) {
+  if (bytes > remaining())
+    fail<FormatError>(op_, "{}: {} bytes are expected at byte {}, the file has {} more", path_, bytes,
+                      position_, remaining());
+  char* out = static_cast<char*>(to);
+  while (bytes > 0) {
+    const ssize_t got = ::read(descriptor_, out, size_t(std::min<uint64_t>(bytes, 1 << 30)));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) fail<FormatError>(op_, "{}: cannot be read: {}", path_, std::strerror(errno));
+    if (got == 0) fail<FormatError>(op_, "{}: became shorter while it was read", path_);
+    out += got;
+    bytes -= uint64_t(got);
+    position_ += uint64_t(got);
+  }
+}
+
+OutputFile::OutputFile(const char* op, const std::string& path) : op_(op), path_(path), target_(path) {
+  // A link keeps pointing where it does: what it points to is replaced.
+  std::error_code none;
+  if (std::filesystem::is_symlink(path, none)) {
+    const std::filesystem::path real = std::filesystem::canonical(path, none);
+    if (!real.empty()) target_ = real.string();
+  }
+  struct stat old;
+  const bool exists = ::stat(target_.c_str(), &old) == 0;
+  if (exists && !S_ISREG(old.st_mode)) fail<FormatError>(op_, "{}: is not a regular file", path_);
+  for (int attempt = 0; descriptor_ < 0; ++attempt) {
+    temporary_ = fmt::format("{}.tmp.{}.{}", target_, ::getpid(), attempt);
+    descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (descriptor_ < 0 && (errno != EEXIST || attempt == 100)) {
+      temporary_.clear();
+      fail_with("cannot be written");
+    }
+  }
+  if (exists && ::fchmod(descriptor_, old.st_mode & 07777) != 0) errno = 0;  // not ours: then with our mode
+}
+
+OutputFile::~OutputFile() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+  if (!temporary_.empty()) ::unlink(temporary_.c_str());
+}
+
+void OutputFile::fail_with(const char* what) const {
+  fail<FormatError>(op_, "{}: {}: {}", path_, what, std::strerror(errno));
+}
+
+void OutputFile::write(const void* from, uint64_t bytes) {
+  const char* in = static_cast<const char*>(from);
+  while (bytes > 0) {
+    const ssize_t put = ::write(descriptor_, in, size_t(std::min<uint64_t>(bytes, 1 << 30)));
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0) fail_with("cannot be written");
+    in += put;
+    bytes -= uint64_t(put);
+  }
+}
+
+void OutputFile::commit() {
+  if (::fsync(descriptor_) != 0) fail_with("cannot be written");
+  if (::close(std::exchange(descriptor_, -1)) != 0) fail_with("cannot be written");
+  if (::rename(temporary_.c_str(), target_.c_str()) != 0) fail_with("cannot be replaced");
+  temporary_.clear();
+  std::filesystem::path folder = std::filesystem::path(target_).parent_path();
+  if (folder.empty()) folder = ".";
+  // Some file systems cannot sync a folder; the file is complete either way.
+  if (const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); descriptor >= 0) {
+    ::fsync(descriptor);
+    ::close(descriptor);
+  }
+}
+
+}  // namespace tapegrad
