@@ -44,7 +44,8 @@ class Safetensors : public ::testing::Test {
 };
 
 std::map<std::string, Tensor> example() {
-  return {{"weight", tensor({{1, -2, 3}, {4, 5, NAN}})},
+  return {{"encoder.norm1.weight", linspace(-1, 1, 20)},
+          {"weight", tensor({{1, -2, 3}, {4, 5, NAN}})},
           {"fc1.bias", tensor({0.1, INFINITY}, {.dtype = float64})},
           {"steps", tensor(7, {.dtype = int64})},
           {"mask", tensor({1, 0, 1}, {.dtype = boolean})},
@@ -100,7 +101,7 @@ bool loads(const std::string& path) {
 TEST_F(Safetensors, RefusesEveryTruncation) {
   save(path_, example(), {{"epoch", "3"}});
   const std::string bytes = read();
-  ASSERT_GT(bytes.size(), 400u);
+  ASSERT_GT(bytes.size(), 500u);
   for (size_t length = 0; length < bytes.size(); ++length) {
     write(bytes.substr(0, length));
     EXPECT_FALSE(loads(path_)) << "cut to " << length << " bytes";
@@ -114,10 +115,14 @@ TEST_F(Safetensors, SurvivesEveryFlippedBit) {
   const std::string bytes = read();
   size_t refused = 0;
   for (size_t bit = 0; bit < 8 * bytes.size(); ++bit) {
-    std::string flipped = bytes;
-    flipped[bit / 8] = char(flipped[bit / 8] ^ (1 << bit % 8));
-    write(flipped);
+    const auto put = [&](char byte) {  // in place: a new file for each bit would take seconds
+      std::fstream(path_, std::ios::in | std::ios::out | std::ios::binary)
+          .seekp(std::streamoff(bit / 8))
+          .put(byte);
+    };
+    put(char(bytes[bit / 8] ^ (1 << bit % 8)));
     refused += !loads(path_);
+    put(bytes[bit / 8]);
   }
   EXPECT_GT(refused, bytes.size());
 }
