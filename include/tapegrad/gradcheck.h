@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include <tapegrad/tensor.h>
+#include <tapegrad/record.h>
 
 namespace tapegrad {
 
@@ -43,6 +43,12 @@ class GradcheckFunction {
   template <class F>
   requires std::is_invocable_r_v < std::vector<Tensor>, F,
   const Inputs& > GradcheckFunction(F f) : call_(f) {}
+  template <class F>
+  requires std::is_invocable_r_v<Gradients, F, const Inputs&> GradcheckFunction(F f)
+      : call_([f](const Inputs& in) {
+          const Gradients outputs = f(in);
+          return Inputs(outputs.begin(), outputs.end());
+        }) {}
   std::vector<Tensor> operator()(const Inputs& inputs) const { return call_(inputs); }
 
  private:

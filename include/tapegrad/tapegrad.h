@@ -3,6 +3,8 @@
 // All of tapegrad. Each header also stands alone.
 #pragma once
 #include <tapegrad/error.h>
+#include <tapegrad/gradcheck.h>
+#include <tapegrad/io.h>
 #include <tapegrad/memory.h>
 #include <tapegrad/nn.h>
 #include <tapegrad/ops.h>

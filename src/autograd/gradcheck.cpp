@@ -44,6 +44,11 @@ Tensor copy_of(const Tensor& x) {
   return from_vector(x.to_vector<double>(), x.shape());
 }
 
+// A record of the leaf: a function may return its input as it is, and an output must be on the tape.
+Tensor on_tape(const Tensor& leaf) {
+  return record("input", leaf.detach(), {leaf}, [](const Tensor& dy) -> Gradients { return {dy}; });
+}
+
 // x's values in memory where the elements along each axis lie in reverse order of the axes, with gaps.
 Tensor strided_copy(const Tensor& x) {
   Shape strides = x.shape();
@@ -139,8 +144,7 @@ class Check {
     Tensors inputs = leaves, wanted;
     for (size_t i = 0; i < leaves.size(); ++i) {
       if (!is_checked(leaves[i])) continue;
-      inputs[i] = record("input", leaves[i].detach(), {leaves[i]},
-                         [](const Tensor& dy) -> Gradients { return {dy}; });
+      inputs[i] = on_tape(leaves[i]);
       wanted.push_back(leaves[i]);
     }
     Tensors gradients(leaves.size());
@@ -327,10 +331,10 @@ GradcheckReport gradgradcheck(const GradcheckFunction& f, const std::vector<Tens
       return sums;
     };
     if (outer) return gradients(*outer, in, {.create_graph = true});
+    Tape tape;
     Tensors leaves = in;
     for (size_t i = 0; i < n; ++i)
-      if (is_checked(leaves[i])) leaves[i] = leaves[i].detach().set_requires_grad();
-    Tape tape;
+      if (is_checked(leaves[i])) leaves[i] = on_tape(leaves[i].detach().set_requires_grad());
     return gradients(tape, leaves, {.retain_graph = true});
   };
   GradcheckOptions named = options;

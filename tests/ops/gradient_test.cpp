@@ -1,0 +1,138 @@
+// The gradients of all operations, made from src/ops/ops.def: nothing here changes for a new one.
+#include <tapegrad/testing.h>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <regex>
+#include <set>
+
+#include "ops/samples.h"
+
+namespace tapegrad {
+
+// The functions that samples(name) calls; unary and binary ones need none.
+#define TAPEGRAD_OP(name, ...) __VA_ARGS__
+#define unary(...)
+#define unary_away(...)
+#define binary(...)
+#define samples(name) Samples name##_samples();
+#include "ops/ops.def"
+#undef TAPEGRAD_OP
+#undef unary
+#undef unary_away
+#undef binary
+#undef samples
+
+namespace {
+
+struct Operation {
+  std::string name;
+  Samples (*make)();
+};
+void PrintTo(const Operation& operation, std::ostream* out) {
+  *out << operation.name;
+}
+
+// A function may be overloaded, so it is called by name.
+#define TAPEGRAD_OP(name, ...) {#name, []() -> Samples { return __VA_ARGS__; }},
+#define unary(f, low, high) unary_samples([](const Tensor& x) { return f(x); }, low, high)
+#define unary_away(f, low, high, ...) \
+  unary_samples([](const Tensor& x) { return f(x); }, low, high, __VA_ARGS__)
+#define binary(f, low_a, high_a, low_b, high_b) \
+  binary_samples([](const Tensor& a, const Tensor& b) { return f(a, b); }, low_a, high_a, low_b, high_b)
+#define samples(name) name##_samples()
+const std::vector<Operation> kOperations = {
+#include "ops/ops.def"
+};
+#undef TAPEGRAD_OP
+#undef unary
+#undef unary_away
+#undef binary
+#undef samples
+
+class Gradient : public ::testing::TestWithParam<Operation> {};
+
+TEST_P(Gradient, AnalyticMatchesNumeric) {
+  for (const Sample& sample : GetParam().make()) {
+    const GradcheckReport report = gradcheck(
+        sample.f, sample.inputs, {.allow_zero_gradient = sample.zero_gradient, .name = GetParam().name});
+    EXPECT_TRUE(report.ok) << sample.label << ": " << report.message;
+  }
+}
+
+TEST_P(Gradient, SecondDerivativeMatchesNumeric) {
+  for (const Sample& sample : GetParam().make()) {
+    if (!sample.second_derivative) continue;
+    const GradcheckReport report = gradgradcheck(
+        sample.f, sample.inputs, {.allow_zero_gradient = sample.zero_gradient, .name = GetParam().name});
+    EXPECT_TRUE(report.ok) << sample.label << ": " << report.message;
+  }
+}
+
+// Outputs and gradients of sum(outputs * c), for inputs of one dtype.
+Inputs outputs_and_gradients(const Sample& sample, Dtype dtype) {
+  Inputs leaves, wanted;
+  for (const Tensor& x : sample.inputs) {
+    const bool is_checked = x.defined() && is_floating(x.dtype());
+    // Both precisions start from numbers that float32 holds.
+    leaves.push_back(is_checked ? x.to(float32).to(dtype).clone().set_requires_grad() : x);
+    if (is_checked) wanted.push_back(leaves.back());
+  }
+  manual_seed(3);
+  Tape tape;
+  Inputs results = sample.f(leaves);
+  Tensor loss = tensor(0, {.dtype = dtype});
+  for (const Tensor& y : results)
+    if (is_floating(y.dtype()))
+      loss = loss + sum(y * linspace(0.5, 1.5, y.numel(), {.dtype = dtype}).reshape(y.shape()));
+  for (const Tensor& dx : tape.gradient(loss, wanted)) results.push_back(dx);
+  return results;
+}
+
+TEST_P(Gradient, Float32IsNearFloat64) {
+  for (const Sample& sample : GetParam().make()) {
+    if (!sample.in_float32) continue;
+    const Inputs narrow = outputs_and_gradients(sample, float32),
+                 wide = outputs_and_gradients(sample, float64);
+    ASSERT_EQ(narrow.size(), wide.size());
+    for (size_t i = 0; i < wide.size(); ++i) {
+      if (!is_floating(wide[i].dtype())) continue;
+      EXPECT_EQ(narrow[i].dtype(), float32) << sample.label;
+      EXPECT_TENSOR_NEAR(narrow[i].to(float64), wide[i], 2e-5) << sample.label << ", result " << i;
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Ops, Gradient, ::testing::ValuesIn(kOperations),
+                         [](const ::testing::TestParamInfo<Operation>& info) { return info.param.name; });
+
+// Names passed to record("...") in src/ops.
+std::set<std::string> recorded_names() {
+  std::set<std::string> names;
+  const std::regex pattern(R"(\brecord\(\s*"([a-z0-9_]+)\")");
+  for (const auto& file : std::filesystem::directory_iterator(TAPEGRAD_SOURCE_DIR "/src/ops")) {
+    if (file.path().extension() != ".cpp") continue;
+    std::ifstream in(file.path());
+    const std::string text{std::istreambuf_iterator<char>(in), {}};
+    for (std::sregex_iterator at(text.begin(), text.end(), pattern), end; at != end; ++at)
+      names.insert((*at)[1]);
+  }
+  return names;
+}
+
+TEST(OpsDef, NamesEveryOperationThatRecords) {
+  std::set<std::string> listed;
+  for (const Operation& operation : kOperations)
+    EXPECT_TRUE(listed.insert(operation.name).second) << operation.name << " stands twice in ops.def";
+  const std::set<std::string> recorded = recorded_names();
+  EXPECT_GT(recorded.size(), 10u);
+  for (std::string name : recorded) {
+    // The backward function of an operation is an operation of its own, checked by the second derivative.
+    if (const size_t at = name.rfind("_backward"); at != std::string::npos) name.resize(at);
+    EXPECT_TRUE(listed.count(name)) << "record(\"" << name << "\") has no line in src/ops/ops.def";
+  }
+}
+
+}  // namespace
+}  // namespace tapegrad
