@@ -51,10 +51,15 @@ const std::vector<Operation> kOperations = {
 #undef binary
 #undef samples
 
+Samples samples_of(const Operation& operation) {
+  restart_samples();
+  return operation.make();
+}
+
 class Gradient : public ::testing::TestWithParam<Operation> {};
 
 TEST_P(Gradient, AnalyticMatchesNumeric) {
-  for (const Sample& sample : GetParam().make()) {
+  for (const Sample& sample : samples_of(GetParam())) {
     const GradcheckReport report = gradcheck(
         sample.f, sample.inputs, {.allow_zero_gradient = sample.zero_gradient, .name = GetParam().name});
     EXPECT_TRUE(report.ok) << sample.label << ": " << report.message;
@@ -62,7 +67,7 @@ TEST_P(Gradient, AnalyticMatchesNumeric) {
 }
 
 TEST_P(Gradient, SecondDerivativeMatchesNumeric) {
-  for (const Sample& sample : GetParam().make()) {
+  for (const Sample& sample : samples_of(GetParam())) {
     if (!sample.second_derivative) continue;
     const GradcheckReport report = gradgradcheck(
         sample.f, sample.inputs, {.allow_zero_gradient = sample.zero_gradient, .name = GetParam().name});
@@ -91,7 +96,7 @@ Inputs outputs_and_gradients(const Sample& sample, Dtype dtype) {
 }
 
 TEST_P(Gradient, Float32IsNearFloat64) {
-  for (const Sample& sample : GetParam().make()) {
+  for (const Sample& sample : samples_of(GetParam())) {
     if (!sample.in_float32) continue;
     const Inputs narrow = outputs_and_gradients(sample, float32),
                  wide = outputs_and_gradients(sample, float64);

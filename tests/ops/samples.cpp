@@ -7,8 +7,9 @@ namespace tapegrad {
 
 namespace {
 // Apart from the default generator, which a test may seed.
+Generator generator(2024);
+
 Tensor draw(const Shape& shape, const std::function<Tensor()>& make) {
-  thread_local Generator generator(2024);
   std::swap(default_generator(), generator);
   Tensor x = make();
   std::swap(default_generator(), generator);
@@ -17,6 +18,10 @@ Tensor draw(const Shape& shape, const std::function<Tensor()>& make) {
 
 const Shape kShapes[] = {{}, {1}, {0}, {0, 3}, {7}, {1, 7}, {7, 1}, {5, 7}, {2, 1, 5}, {2, 3, 4}};
 }  // namespace
+
+void restart_samples() {
+  generator = Generator(2024);
+}
 
 Tensor normal(const Shape& shape) {
   return draw(shape, [&] { return randn(shape, {.dtype = float64}); });
@@ -48,7 +53,7 @@ Samples unary_samples(const std::function<Tensor(const Tensor&)>& f, double low,
   for (const Shape& shape : kShapes) add(to_string(shape), shape, [](const Tensor& x) { return x; });
   add("transposed", {7, 5}, [](const Tensor& x) { return x.transpose(0, 1); });
   add("sliced", {6, 5}, [](const Tensor& x) { return slice(slice(x, 0, 1, 6, 2), 1, 1, 4); });
-  add("expanded", {3, 1}, [](const Tensor& x) { return x.expand({2, 3, 4}); });
+  add("expanded", {6, 1}, [](const Tensor& x) { return x.expand({2, 6, 3}); });
   return samples;
 }
 

@@ -31,6 +31,9 @@ struct Sample {
 };
 using Samples = std::vector<Sample>;
 
+/// Lets the inputs begin anew, so that those of one operation do not depend on which were made before.
+void restart_samples();
+
 /// Inputs: the same numbers in each run, others in each call.
 Tensor normal(const Shape& shape);
 Tensor uniform(const Shape& shape, double low, double high);
