@@ -2,6 +2,7 @@
 //
 // All of tapegrad. Each header also stands alone.
 #pragma once
+#include <tapegrad/data.h>
 #include <tapegrad/error.h>
 #include <tapegrad/gradcheck.h>
 #include <tapegrad/io.h>

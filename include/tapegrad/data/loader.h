@@ -1,0 +1,71 @@
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include <tapegrad/data/dataset.h>
+
+namespace tapegrad::data {
+
+struct DataLoaderOptions {
+  int64_t batch_size = 1;  ///< >= 1
+  bool shuffle = false;    ///< a new order each epoch
+  bool drop_last = false;  ///< leave out a last batch that is smaller than the others
+  /// Of the orders; unset: a number from default_generator(), so that manual_seed() decides and a loader that
+  /// is made anew for each epoch has a new order each time.
+  std::optional<uint64_t> seed = {};
+};
+
+/// The batches of a dataset, in a loop:
+///
+///     DataLoader loader(train, {.batch_size = 32, .shuffle = true});
+///     for (int epoch = 0; epoch < 10; ++epoch)
+///       for (auto [x, y] : loader) ...
+///
+/// Each loop is an epoch, whether it was run to its end or left by break. The order of an epoch depends on
+/// the seed and the epoch's number alone, so a run that was stopped goes on where it was: save seed(),
+/// epoch() and position(), and seek() there. A batch is copied into memory of its own, which comes from the
+/// pool.
+class DataLoader {
+ public:
+  /// Throws ValueError unless batch_size >= 1.
+  DataLoader(TensorDataset dataset, DataLoaderOptions options = {});
+
+  /// Batches in an epoch.
+  int64_t batches() const;
+  /// The epoch that is running, or else the next one.
+  int64_t epoch() const { return epoch_; }
+  /// Batches of this epoch that were handed out.
+  int64_t position() const { return position_; }
+  uint64_t seed() const { return seed_; }
+  /// The next loop is the rest of `epoch` from batch `position` on. Throws IndexError unless epoch >= 0 and
+  /// 0 <= position <= batches().
+  void seek(int64_t epoch, int64_t position = 0);
+
+  struct End {};
+  class Iterator {
+   public:
+    explicit Iterator(DataLoader* loader) : loader_(loader) {}
+    Batch operator*() const { return loader_->next(); }
+    Iterator& operator++() { return *this; }
+    bool operator!=(End) const { return !loader_->finished(); }
+
+   private:
+    DataLoader* loader_;
+  };
+  Iterator begin();
+  End end() const { return {}; }
+
+ private:
+  Batch next();
+  bool finished();
+
+  TensorDataset dataset_;
+  DataLoaderOptions options_;
+  uint64_t seed_;
+  int64_t epoch_ = 0, position_ = 0;
+  bool running_ = false;
+  std::vector<int64_t> order_;  // of the samples in this epoch
+};
+
+}  // namespace tapegrad::data

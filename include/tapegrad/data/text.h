@@ -1,0 +1,105 @@
+// File: data/text.h
+//
+// Text for models that predict the next character.
+//
+//   data::Text corpus = data::Text::read("book.txt");
+//   for (auto [x, y] : data::text_batches(corpus, {.batch_size = 32, .steps = 64})) ...
+#pragma once
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <tapegrad/data/dataset.h>
+
+namespace tapegrad::data {
+
+struct TextSplit;
+
+/// A text as numbers: its characters are those of UTF-8, and number k stands for the k-th of those that
+/// occur, in the order of their bytes. A byte that is not UTF-8 is a character of its own, so any file is a
+/// text.
+class Text {
+ public:
+  explicit Text(std::string_view text);
+  /// Throws FormatError if the file cannot be read.
+  static Text read(const std::string& path);
+
+  /// Number of characters.
+  int64_t size() const { return tokens_.numel(); }
+  /// Number of different characters.
+  int64_t vocabulary_size() const { return int64_t(characters_.size()); }
+  /// int64 [size()].
+  const Tensor& tokens() const { return tokens_; }
+
+  /// int64 [characters of `text`]. Throws ValueError for a character that the text does not have.
+  Tensor encode(std::string_view text) const;
+  /// The characters of an int64 tensor of any shape. Throws IndexError outside [0, vocabulary_size()).
+  std::string decode(const Tensor& tokens) const;
+  const std::string& character(int64_t token) const;
+
+  /// The first part and the rest, with this vocabulary: auto [train, test] = corpus.split(0.9).
+  TextSplit split(double fraction) const;
+
+ private:
+  Text() = default;
+  std::vector<std::string> characters_;
+  std::map<std::string, int64_t, std::less<>> numbers_;
+  Tensor tokens_;
+};
+
+struct TextSplit {
+  Text train, test;
+};
+
+struct TextBatchesOptions {
+  int64_t batch_size = 32;  ///< streams read side by side, >= 1
+  int64_t steps = 64;       ///< characters of each stream in a batch, >= 1
+  int64_t first = 0;        ///< batch to begin with, to go on where a run was stopped
+};
+
+/// Cuts the text into `batch_size` streams of equal length and reads them side by side, `steps` characters at
+/// a time: x and y are int64 [steps, batch_size], and y is the character after each of x. Column b of a batch
+/// goes on where column b of the one before ended, so the state of a recurrent network is carried from batch
+/// to batch.
+///
+///     x[t, b] = token[b L + k steps + t],   y[t, b] = token[b L + k steps + t + 1],   L = (size - 1) /
+///     batch_size
+///
+/// What is left at the end of a stream, less than `steps` characters, is not read.
+class TextBatches {
+ public:
+  TextBatches(const Text& corpus, TextBatchesOptions options);
+
+  /// Batches in one pass through the text.
+  int64_t batches() const { return length_ / options_.steps; }
+  Batch operator[](int64_t batch) const;
+
+  class Iterator {
+   public:
+    Iterator(const TextBatches* all, int64_t batch) : all_(all), batch_(batch) {}
+    Batch operator*() const { return (*all_)[batch_]; }
+    Iterator& operator++() {
+      ++batch_;
+      return *this;
+    }
+    bool operator!=(const Iterator& other) const { return batch_ != other.batch_; }
+
+   private:
+    const TextBatches* all_;
+    int64_t batch_;
+  };
+  Iterator begin() const { return {this, options_.first}; }
+  Iterator end() const { return {this, batches()}; }
+
+ private:
+  Tensor tokens_;
+  TextBatchesOptions options_;
+  int64_t length_;  // of a stream
+};
+
+/// Throws ValueError for sizes below 1, a text too short for one batch, or `first` outside [0, batches()].
+TextBatches text_batches(const Text& corpus, TextBatchesOptions options = {});
+
+}  // namespace tapegrad::data

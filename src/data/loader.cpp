@@ -1,0 +1,65 @@
+#include <tapegrad/data/loader.h>
+#include <tapegrad/random.h>
+
+#include <algorithm>
+
+#include "core/fail.h"
+#include "data/order.h"
+
+namespace tapegrad::data {
+
+DataLoader::DataLoader(TensorDataset dataset, DataLoaderOptions options)
+    : dataset_(std::move(dataset)), options_(options) {
+  if (options.batch_size < 1)
+    fail<ValueError>("DataLoader", "batch_size must be at least 1, got {}", options.batch_size);
+  // A loader that does not shuffle leaves the generator alone.
+  const bool draw = options.shuffle && !options.seed;
+  if (draw) {
+    const auto words = philox(default_generator().seed, default_generator().take(1));
+    seed_ = (uint64_t(words[0]) << 32) | words[1];
+  } else {
+    seed_ = options.seed.value_or(0);
+  }
+}
+
+int64_t DataLoader::batches() const {
+  const int64_t whole = dataset_.size() / options_.batch_size;
+  const bool rest = dataset_.size() % options_.batch_size != 0;
+  return whole + (rest && !options_.drop_last ? 1 : 0);
+}
+
+void DataLoader::seek(int64_t epoch, int64_t position) {
+  if (epoch < 0 || position < 0 || position > batches())
+    fail<IndexError>("DataLoader", "seek takes an epoch >= 0 and a position in [0, {}], got {} and {}",
+                     batches(), epoch, position);
+  epoch_ = epoch;
+  position_ = position;
+  running_ = false;
+}
+
+DataLoader::Iterator DataLoader::begin() {
+  if (running_) {  // the loop before was left by break
+    ++epoch_;
+    position_ = 0;
+  }
+  running_ = true;
+  sample_order(order_, dataset_.size(), options_.shuffle, seed_, epoch_);
+  return Iterator(this);
+}
+
+Batch DataLoader::next() {
+  const int64_t first = position_ * options_.batch_size;
+  const int64_t count = std::min(options_.batch_size, dataset_.size() - first);
+  ++position_;
+  return dataset_.get(std::span<const int64_t>(order_).subspan(size_t(first), size_t(count)));
+}
+
+bool DataLoader::finished() {
+  if (position_ < batches()) return false;
+  ++epoch_;
+  position_ = 0;
+  running_ = false;
+  return true;
+}
+
+}  // namespace tapegrad::data

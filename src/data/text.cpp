@@ -1,0 +1,118 @@
+#include <tapegrad/data/text.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/fail.h"
+#include "data/file.h"
+#include "tensor/impl.h"
+
+namespace tapegrad::data {
+
+namespace {
+
+// Bytes of the character that `text` begins with: 1 unless it is a whole sequence of UTF-8.
+size_t character_size(std::string_view text) {
+  const unsigned char lead = static_cast<unsigned char>(text[0]);
+  const size_t size = lead >= 0xf0 && lead < 0xf8 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc2 ? 2 : 1;
+  if (lead >= 0xf8 || size > text.size()) return 1;
+  for (size_t i = 1; i < size; ++i)
+    if ((static_cast<unsigned char>(text[i]) & 0xc0) != 0x80) return 1;
+  return size;
+}
+
+template <class F>
+void for_each_character(std::string_view text, F f) {
+  for (size_t size; !text.empty(); text.remove_prefix(size)) {
+    size = character_size(text);
+    f(text.substr(0, size));
+  }
+}
+
+}  // namespace
+
+Text::Text(std::string_view text) {
+  for_each_character(text, [&](std::string_view character) {
+    if (numbers_.find(character) == numbers_.end()) numbers_.emplace(character, 0);
+  });
+  for (auto& [character, number] : numbers_) {
+    number = int64_t(characters_.size());
+    characters_.push_back(character);
+  }
+  tokens_ = encode(text);
+}
+
+Text Text::read(const std::string& path) {
+  return Text(read_file("text", path));
+}
+
+Tensor Text::encode(std::string_view text) const {
+  std::vector<int64_t> tokens;
+  tokens.reserve(text.size());
+  for_each_character(text, [&](std::string_view character) {
+    const auto found = numbers_.find(character);
+    if (found == numbers_.end())
+      fail<ValueError>("encode", "character '{}' does not occur in the text", character);
+    tokens.push_back(found->second);
+  });
+  return from_vector(tokens, {int64_t(tokens.size())});
+}
+
+std::string Text::decode(const Tensor& tokens) const {
+  std::string text;
+  for (int64_t token : tokens.to_vector<int64_t>()) text += character(token);
+  return text;
+}
+
+const std::string& Text::character(int64_t token) const {
+  if (token < 0 || token >= vocabulary_size())
+    fail<IndexError>("decode", "token {} is outside [0, {})", token, vocabulary_size());
+  return characters_[size_t(token)];
+}
+
+TextSplit Text::split(double fraction) const {
+  if (!(fraction >= 0 && fraction <= 1))
+    fail<ValueError>("split", "fraction must be in [0, 1], got {}", fraction);
+  const int64_t first = std::llround(fraction * double(size()));
+  TextSplit parts{*this, *this};
+  parts.train.tokens_ = detail::new_view(tokens_, {first}, {1}, 0);
+  parts.test.tokens_ = detail::new_view(tokens_, {size() - first}, {1}, first);
+  return parts;
+}
+
+TextBatches::TextBatches(const Text& corpus, TextBatchesOptions options)
+    : tokens_(corpus.tokens()), options_(options) {
+  if (options.batch_size < 1 || options.steps < 1)
+    fail<ValueError>("text_batches", "batch_size and steps must be at least 1, got {} and {}",
+                     options.batch_size, options.steps);
+  length_ = std::max<int64_t>(corpus.size() - 1, 0) / options.batch_size;
+  if (length_ < options.steps)
+    fail<ValueError>(
+        "text_batches",
+        "one batch needs batch_size * steps + 1 characters, got {} for batch_size {} and steps {}",
+        corpus.size(), options.batch_size, options.steps);
+  if (options.first < 0 || options.first > batches())
+    fail<ValueError>("text_batches", "first must be in [0, {}], got {}", batches(), options.first);
+}
+
+Batch TextBatches::operator[](int64_t batch) const {
+  if (batch < 0 || batch >= batches())
+    fail<IndexError>("text_batches", "batch {} is outside [0, {})", batch, batches());
+  const Shape shape = {options_.steps, options_.batch_size};
+  const Batch out = {detail::new_tensor(shape, int64), detail::new_tensor(shape, int64)};
+  const int64_t* tokens = detail::ptr<int64_t>(tokens_) + batch * options_.steps;
+  int64_t *x = detail::mutable_ptr<int64_t>(out.x), *y = detail::mutable_ptr<int64_t>(out.y);
+  for (int64_t t = 0; t < options_.steps; ++t) {
+    for (int64_t b = 0; b < options_.batch_size; ++b) {
+      *x++ = tokens[b * length_ + t];
+      *y++ = tokens[b * length_ + t + 1];
+    }
+  }
+  return out;
+}
+
+TextBatches text_batches(const Text& corpus, TextBatchesOptions options) {
+  return TextBatches(corpus, options);
+}
+
+}  // namespace tapegrad::data
