@@ -5,18 +5,19 @@
 
 #include <tapegrad/random.h>
 
+#include <cstddef>
 #include <numeric>
 #include <utility>
 
 namespace tapegrad::data {
 
 void sample_order(std::vector<int64_t>& order, int64_t n, bool shuffle, uint64_t seed, int64_t epoch) {
-  order.resize(size_t(n));
+  order.resize(std::size_t(n));
   std::iota(order.begin(), order.end(), int64_t{0});
   if (!shuffle) return;
   const auto key = philox(seed, uint64_t(epoch));
   Generator generator((uint64_t(key[0]) << 32) | key[1]);
-  for (int64_t i = n - 1; i > 0; --i) std::swap(order[size_t(i)], order[size_t(generator.below(i + 1))]);
+  for (int64_t i = n - 1; i > 0; --i) std::swap(order[std::size_t(i)], order[std::size_t(generator.below(i + 1))]);
 }
 
 }  // namespace tapegrad::data
