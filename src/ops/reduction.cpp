@@ -1,7 +1,6 @@
 #include "ops/reduction.h"
 
 #include "core/fail.h"
-#include "tensor/impl.h"
 
 namespace tapegrad {
 
@@ -28,17 +27,28 @@ Reduction::Reduction(const char* op, const Shape& shape, const Axes& axes) : sha
       (place == before ? outer : inner) *= shape[i];
     }
   }
-  if (in_order_) return;
-  outer *= inner;  // else they are moved to the end
-  inner = 1;
-  for (int64_t i = 0; i < rank; ++i)
-    if (!is_reduced(i)) order_.push_back(i);
-  for (int64_t i = 0; i < rank; ++i)
-    if (is_reduced(i)) order_.push_back(i);
+  if (!in_order_) {  // arrange() moves them to the end
+    outer *= inner;
+    inner = 1;
+  }
+  for (bool reduced : {false, true})
+    for (int64_t i = 0; i < rank; ++i)
+      if (is_reduced(i) == reduced) order_.push_back(i);
 }
 
 Tensor Reduction::arrange(const Tensor& x) const {
   return in_order_ ? x.detach().contiguous() : x.detach().permute(order_).contiguous();
+}
+
+Tensor Reduction::arrange_rows(const Tensor& x) const {
+  return in_order_ && inner == 1 ? x.detach().contiguous() : x.detach().permute(order_).contiguous();
+}
+
+Tensor Reduction::restore_rows(const Tensor& rows) const {
+  if (in_order_ && inner == 1) return rows;
+  Shape back = order_;
+  for (int64_t i = 0; i < order_.size(); ++i) back[order_[i]] = i;
+  return rows.permute(back);
 }
 
 Shape Reduction::result_shape(bool keepdim) const {
@@ -52,18 +62,27 @@ Shape Reduction::result_shape(bool keepdim) const {
   return out;
 }
 
+Axes Reduction::axes() const {
+  Shape list;
+  for (int64_t i = 0; i < shape_.size(); ++i)
+    if (is_reduced(i)) list.push_back(i);
+  return Axes(list);
+}
+
+Tensor divide_or_zero(const Tensor& a, const Tensor& b) {
+  const Tensor zero = eq(b.detach(), 0.0);
+  return where(zero, 0.0, a / where(zero, 1.0, b));  // a division by zero would come back as 0 * inf = NaN
+}
+
 Tensor reduce_sum(const char* op, const Tensor& x, const Reduction& over, bool keepdim, double scale) {
   const Tensor from = over.arrange(x);
   Tensor y = detail::new_tensor(over.result_shape(keepdim), x.dtype());
   detail::dispatch_float(op, x.dtype(), [&]<class T>(T) {
-    const T* in = detail::ptr<T>(from);
     T* out = detail::mutable_ptr<T>(y);
-    for (int64_t o = 0; o < over.outer; ++o)
-      for (int64_t i = 0; i < over.inner; ++i) {
-        double total = 0;
-        for (int64_t k = 0; k < over.n; ++k) total += double(in[(o * over.n + k) * over.inner + i]);
-        out[o * over.inner + i] = T(total * scale);
-      }
+    fold<double, T>(
+        over, from, [](int64_t) { return 0.0; },
+        [](double& total, T value, int64_t) { total += double(value); },
+        [=](int64_t at, double total) { out[at] = T(total * scale); });
   });
   return y;
 }

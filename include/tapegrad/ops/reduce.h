@@ -1,9 +1,12 @@
 // File: ops/reduce.h
 //
-// Reductions over all elements, one axis or several: sum(x), sum(x, -1), sum(x, {0, 2}, {.keepdim = true}).
+// Reductions over all elements, one axis or several: sum(x), sum(x, -1), sum(x, {0, 2}, {.keepdim = true});
+// and what runs along one axis: softmax, cumsum.
 //
-// **Shape**: the reduced axes vanish, or stay with size 1 under keepdim. **Throws** IndexError for an axis
-// that the tensor does not have, or that is named twice.
+// **Shape**: the reduced axes vanish, or stay with size 1 under keepdim. **Throws** (all of them) IndexError
+// for an axis that the tensor does not have, or that is named twice; DtypeError unless the input is floating
+// (max, min and their like take int64 too). **Numerics**: float32 is added up in float64, in an order that
+// the shape fixes.
 #pragma once
 #include <tapegrad/tensor.h>
 
@@ -13,12 +16,77 @@ struct ReduceOptions {
   bool keepdim = false;  ///< keep the reduced axes with size 1
 };
 
-/// The sum. **Gradient**: dx = dy, repeated. **Numerics**: float32 is added up in float64, in an order that
-/// the shape fixes.
+/// Values, and where they stood along the axis.
+struct ValuesAndIndices {
+  Tensor values;
+  Tensor indices;  ///< int64; no gradient
+};
+
+/// The sum; 0 where there is nothing to add. **Gradient**: dx = dy, repeated.
 Tensor sum(const Tensor& x, const Axes& axes = {}, ReduceOptions options = {});
 
 /// The sum divided by the number of elements; NaN where there are none. **Gradient**: dx = dy / n, repeated.
-/// **Numerics**: as sum().
 Tensor mean(const Tensor& x, const Axes& axes = {}, ReduceOptions options = {});
+
+/// The product; 1 of nothing. **Gradient**: dx = dy times the product of the others, right at zeros too.
+Tensor prod(const Tensor& x, const Axes& axes = {}, ReduceOptions options = {});
+
+struct VarOptions {
+  int64_t correction =
+      1;  ///< divide by n - correction: 1 is Bessel's, 0 the variance of the numbers themselves
+  bool keepdim = false;  ///< keep the reduced axes with size 1
+};
+
+/// The variance: sum((x - mean)^2) / (n - correction), in two passes; NaN for n <= correction.
+/// **Gradient**: dx = dy 2 (x - mean) / (n - correction).
+Tensor var(const Tensor& x, const Axes& axes = {}, VarOptions options = {});
+
+/// The standard deviation: the root of var(). **Gradient**: dx = dy (x - mean) / ((n - correction) y), and 0
+/// where y is 0.
+Tensor std(const Tensor& x, const Axes& axes = {}, VarOptions options = {});
+
+struct NormOptions {
+  double p = 2;          ///< at least 1; infinity for the largest magnitude
+  bool keepdim = false;  ///< keep the reduced axes with size 1
+};
+
+/// The p-norm: (sum |x|^p)^(1/p). **Throws** ValueError for p < 1. **Gradient**: for p = 2 dx = dy x / y, and
+/// 0 where y is 0.
+Tensor norm(const Tensor& x, const Axes& axes = {}, NormOptions options = {});
+
+/// The largest and smallest elements along axes; NaN if one of them is. **Throws** ShapeError where there is
+/// none. **Gradient**: shared evenly by equal elements.
+Tensor amax(const Tensor& x, const Axes& axes = {}, ReduceOptions options = {});
+Tensor amin(const Tensor& x, const Axes& axes = {}, ReduceOptions options = {});
+
+/// Of the whole tensor: as amax() and amin().
+Tensor max(const Tensor& x);
+Tensor min(const Tensor& x);
+/// Along one axis, with the index of the first of equals. **Gradient**: to that element alone.
+///
+///     auto [values, indices] = max(scores, -1);
+ValuesAndIndices max(const Tensor& x, int64_t axis, ReduceOptions options = {});
+ValuesAndIndices min(const Tensor& x, int64_t axis, ReduceOptions options = {});
+
+/// The position of the first largest or smallest element (int64, no gradient): in row-major order, or along
+/// an axis.
+Tensor argmax(const Tensor& x);
+Tensor argmin(const Tensor& x);
+Tensor argmax(const Tensor& x, int64_t axis, ReduceOptions options = {});
+Tensor argmin(const Tensor& x, int64_t axis, ReduceOptions options = {});
+
+/// ln sum exp(x), finite for any finite x; -inf of nothing. **Gradient**: dx = dy exp(x - y).
+Tensor logsumexp(const Tensor& x, const Axes& axes = {}, ReduceOptions options = {});
+
+/// exp(x) / sum exp(x) along an axis: positive, and 1 in sum. **Gradient**: dx = y (dy - sum(dy y)).
+/// **Numerics**: safe for any finite x; an element of -inf gets 0, a row of nothing else NaN.
+Tensor softmax(const Tensor& x, int64_t axis = -1);
+
+/// ln softmax(x), without the loss of digits that the two in a row have. **Gradient**:
+/// dx = dy - exp(y) sum(dy).
+Tensor log_softmax(const Tensor& x, int64_t axis = -1);
+
+/// Running sums along an axis: y_i = x_0 + ... + x_i. **Gradient**: running sums of dy from the other end.
+Tensor cumsum(const Tensor& x, int64_t axis);
 
 }  // namespace tapegrad

@@ -99,4 +99,17 @@ Tensor concat(TensorList tensors, int64_t axis = 0);
 /// Tensors of one shape along a new axis.
 Tensor stack(TensorList tensors, int64_t axis = 0);
 
+/// The order of the entries of these axes reversed.   dx = dy flipped back.
+Tensor flip(const Tensor& x, const Shape& axes);
+/// x laid out repeats[i] times along axis i; `repeats` may name more axes than x has, which come in front.
+/// **Gradient**: the sum over the copies.
+///
+///     repeat(tensor({1, 2}), {2, 3});      // [[1, 2, 1, 2, 1, 2], [1, 2, 1, 2, 1, 2]]
+Tensor repeat(const Tensor& x, const Shape& repeats);
+
+/// The lower (tril) or upper (triu) triangle of the matrices in the last two axes, zero elsewhere: elements
+/// [i][j] with j - i <= diagonal, or >= diagonal. **Gradient**: the same triangle of dy.
+Tensor tril(const Tensor& x, int64_t diagonal = 0);
+Tensor triu(const Tensor& x, int64_t diagonal = 0);
+
 }  // namespace tapegrad

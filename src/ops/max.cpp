@@ -1,0 +1,137 @@
+// The largest or smallest element along axes, and where it stands.
+//   max, min along one axis    dx = dy at the position that was taken, the first of equals; else 0
+//   amax, amin, and all axes   dx = dy / c at each of the c equal ones
+// Both are subgradients. The first saves the indices, the second x and y. A NaN is taken as soon as it is
+// met, so NaN in is NaN out; where it is, no element equals y and the gradient is NaN.
+#include <cmath>
+
+#include "ops/elementwise.h"
+#include "ops/reduction.h"
+
+namespace tapegrad {
+
+namespace {
+
+enum class Side { largest, smallest };
+
+template <class T>
+struct Best {
+  T value;
+  int64_t index;
+};
+
+// start, step and finish of a fold that keeps the first best element.
+template <class T, Side side>
+bool is_better(T value, T best) {
+  if constexpr (std::is_floating_point_v<T>)
+    if (std::isnan(value)) return !std::isnan(best);
+  return side == Side::largest ? value > best : value < best;
+}
+
+void check_not_empty(const char* op, const Reduction& over) {
+  if (over.n == 0 && over.results() > 0)
+    fail<ShapeError>(op, "there must be an element to take, got {}", over.input_shape());
+}
+
+// Writes the values, the indices or both; either may be an empty handle.
+template <class T, Side side>
+void find_best(const Reduction& over, const Tensor& x, const Tensor& values, const Tensor& indices) {
+  const Tensor from = over.arrange(x);
+  T* value = values.defined() ? detail::mutable_ptr<T>(values) : nullptr;
+  int64_t* index = indices.defined() ? detail::mutable_ptr<int64_t>(indices) : nullptr;
+  fold<Best<T>, T>(
+      over, from,
+      [](int64_t) {
+        return Best<T>{T(0), -1};
+      },
+      [](Best<T>& best, T item, int64_t k) {
+        if (best.index < 0 || is_better<T, side>(item, best.value)) best = {item, k};
+      },
+      [=](int64_t at, const Best<T>& best) {
+        if (value) value[at] = best.value;
+        if (index) index[at] = best.index;
+      });
+}
+
+void find(const char* op, Side side, const Reduction& over, const Tensor& x, const Tensor& values,
+          const Tensor& indices) {
+  check_not_empty(op, over);
+  const auto run = [&]<class T>(T) {
+    if (side == Side::largest)
+      find_best<T, Side::largest>(over, x, values, indices);
+    else
+      find_best<T, Side::smallest>(over, x, values, indices);
+  };
+  if (x.dtype() == int64) return run(int64_t{});
+  detail::dispatch_float(op, x.dtype(), run);
+}
+
+Tensor shared(const char* op, Side side, const Tensor& x, const Axes& axes, ReduceOptions options) {
+  const Reduction over(op, x.shape(), axes);
+  Tensor y = detail::new_tensor(over.result_shape(options.keepdim), x.dtype());
+  find(op, side, over, x, y, Tensor());
+  if (!is_floating(x.dtype())) return record_nondifferentiable(op, y);
+  return record(op, y, {x}, [over, x = Saved(x), y = Saved(y)](const Tensor& dy) -> Gradients {
+    const Tensor best = eq(x.get().detach(), y.get().detach().reshape(over.kept_shape())).to(dy.dtype());
+    const Tensor share = dy.reshape(over.kept_shape()) / sum(best, over.axes(), {.keepdim = true});
+    return {best * share};
+  });
+}
+
+ValuesAndIndices with_indices(const char* op, Side side, const Tensor& x, int64_t axis,
+                              ReduceOptions options) {
+  const Reduction over(op, x.shape(), axis);
+  const Shape shape = over.result_shape(options.keepdim);
+  const Tensor values = detail::new_tensor(shape, x.dtype()), indices = detail::new_tensor(shape, int64);
+  find(op, side, over, x, values, indices);
+  const int64_t at = wrap_axis(op, axis, x.dim());
+  const auto vjp = [over, at, indices = Saved(indices)](const Gradients& dy) -> Gradients {
+    const Shape& kept = over.kept_shape();
+    const Tensor zero = zeros(over.input_shape(), {.dtype = dy[0].dtype()});
+    return {scatter_add(zero, at, indices.get().reshape(kept), dy[0].reshape(kept))};
+  };
+  Gradients both = record(op, Gradients{values, indices}, {x}, vjp);
+  return {both[0], both[1]};
+}
+
+Tensor position(const char* op, Side side, const Tensor& x, const Axes& axes, ReduceOptions options) {
+  const Reduction over(op, x.shape(), axes);
+  Tensor y = detail::new_tensor(over.result_shape(options.keepdim), int64);
+  find(op, side, over, x, Tensor(), y);
+  return record_nondifferentiable(op, y);
+}
+
+}  // namespace
+
+Tensor amax(const Tensor& x, const Axes& axes, ReduceOptions options) {
+  return shared("amax", Side::largest, x, axes, options);
+}
+Tensor amin(const Tensor& x, const Axes& axes, ReduceOptions options) {
+  return shared("amin", Side::smallest, x, axes, options);
+}
+Tensor max(const Tensor& x) {
+  return shared("max", Side::largest, x, {}, {});
+}
+Tensor min(const Tensor& x) {
+  return shared("min", Side::smallest, x, {}, {});
+}
+ValuesAndIndices max(const Tensor& x, int64_t axis, ReduceOptions options) {
+  return with_indices("max", Side::largest, x, axis, options);
+}
+ValuesAndIndices min(const Tensor& x, int64_t axis, ReduceOptions options) {
+  return with_indices("min", Side::smallest, x, axis, options);
+}
+Tensor argmax(const Tensor& x) {
+  return position("argmax", Side::largest, x, {}, {});
+}
+Tensor argmin(const Tensor& x) {
+  return position("argmin", Side::smallest, x, {}, {});
+}
+Tensor argmax(const Tensor& x, int64_t axis, ReduceOptions options) {
+  return position("argmax", Side::largest, x, axis, options);
+}
+Tensor argmin(const Tensor& x, int64_t axis, ReduceOptions options) {
+  return position("argmin", Side::smallest, x, axis, options);
+}
+
+}  // namespace tapegrad
