@@ -9,14 +9,15 @@
 
 namespace tapegrad::kernels {
 
-/// y[o, i] = sum over j of term(x[o, j, i]), as float64. Columns are added row by row, each in its own lane.
-template <class T, class Term>
-void sum_terms(int64_t outer, int64_t n, int64_t inner, const T* x, T* y, Term term) {
+/// y[o, i] = sum over j of term(x[o, j, i]) / divisor, as float64. Columns are added row by row, each in its
+/// own lane.
+template <class T, class U, class Term>
+void sum_terms(int64_t outer, int64_t n, int64_t inner, const T* x, U* y, Term term, double divisor = 1) {
   simd([=] {
     for (int64_t o = 0; o < outer; ++o) {
       const T* block = x + o * n * inner;
       if (inner == 1) {
-        y[o] = static_cast<T>(sum_of(n, [=](int64_t j) { return term(double{block[j]}); }));
+        y[o] = static_cast<U>(sum_of(n, [=](int64_t j) { return term(double{block[j]}); }) / divisor);
         continue;
       }
       constexpr int64_t strip = 64;
@@ -26,16 +27,17 @@ void sum_terms(int64_t outer, int64_t n, int64_t inner, const T* x, T* y, Term t
         for (int64_t j = 0; j < n; ++j) {
           for (int64_t k = 0; k < width; ++k) s[k] += term(double{block[j * inner + i0 + k]});
         }
-        for (int64_t k = 0; k < width; ++k) y[o * inner + i0 + k] = static_cast<T>(s[k]);
+        for (int64_t k = 0; k < width; ++k) y[o * inner + i0 + k] = static_cast<U>(s[k] / divisor);
       }
     }
   });
 }
 
-/// y[o, i] = sum over j of x[o, j, i]; 0 where n = 0.
-template <class T>
-void sum(int64_t outer, int64_t n, int64_t inner, const T* x, T* y) {
-  sum_terms(outer, n, inner, x, y, [](double v) { return v; });
+/// y[o, i] = sum over j of x[o, j, i] / divisor; 0 / divisor where n = 0.
+template <class T, class U>
+void sum(int64_t outer, int64_t n, int64_t inner, const T* x, U* y, double divisor = 1) {
+  sum_terms(
+      outer, n, inner, x, y, [](double v) { return v; }, divisor);
 }
 
 /// The index and value of the first element that none is better than; the first NaN is better than all. n >

@@ -3,8 +3,9 @@
 //   amax, amin, and all axes   dx = dy / c at each of the c equal ones
 // Both are subgradients. The first saves the indices, the second x and y. A NaN is taken as soon as it is
 // met, so NaN in is NaN out; where it is, no element equals y and the gradient is NaN.
-#include <cmath>
+#include <algorithm>
 
+#include "kernels/reduce.h"
 #include "ops/elementwise.h"
 #include "ops/reduction.h"
 
@@ -14,53 +15,23 @@ namespace {
 
 enum class Side { largest, smallest };
 
-template <class T>
-struct Best {
-  T value;
-  int64_t index;
-};
-
-// start, step and finish of a fold that keeps the first best element.
-template <class T, Side side>
-bool is_better(T value, T best) {
-  if constexpr (std::is_floating_point_v<T>)
-    if (std::isnan(value)) return !std::isnan(best);
-  return side == Side::largest ? value > best : value < best;
-}
-
-void check_not_empty(const char* op, const Reduction& over) {
-  if (over.n == 0 && over.results() > 0)
-    fail<ShapeError>(op, "there must be an element to take, got {}", over.input_shape());
-}
-
 // Writes the values, the indices or both; either may be an empty handle.
-template <class T, Side side>
-void find_best(const Reduction& over, const Tensor& x, const Tensor& values, const Tensor& indices) {
-  const Tensor from = over.arrange(x);
-  T* value = values.defined() ? detail::mutable_ptr<T>(values) : nullptr;
-  int64_t* index = indices.defined() ? detail::mutable_ptr<int64_t>(indices) : nullptr;
-  fold<Best<T>, T>(
-      over, from,
-      [](int64_t) {
-        return Best<T>{T(0), -1};
-      },
-      [](Best<T>& best, T item, int64_t k) {
-        if (best.index < 0 || is_better<T, side>(item, best.value)) best = {item, k};
-      },
-      [=](int64_t at, const Best<T>& best) {
-        if (value) value[at] = best.value;
-        if (index) index[at] = best.index;
-      });
-}
-
 void find(const char* op, Side side, const Reduction& over, const Tensor& x, const Tensor& values,
           const Tensor& indices) {
-  check_not_empty(op, over);
+  if (over.n == 0 && over.results() > 0)
+    fail<ShapeError>(op, "there must be an element to take, got {}", over.input_shape());
+  const Tensor from = over.arrange(x);
   const auto run = [&]<class T>(T) {
-    if (side == Side::largest)
-      find_best<T, Side::largest>(over, x, values, indices);
-    else
-      find_best<T, Side::smallest>(over, x, values, indices);
+    const T* in = detail::ptr<T>(from);
+    T* value = values.defined() ? detail::mutable_ptr<T>(values) : nullptr;
+    int64_t* index = indices.defined() ? detail::mutable_ptr<int64_t>(indices) : nullptr;
+    const int64_t n = over.n, inner = over.inner;
+    const int64_t grain = std::max<int64_t>(1, kernels::fold_grain / std::max<int64_t>(n * inner, 1));
+    parallel_rows(over.outer, grain, [=](int64_t begin, int64_t end) {
+      const auto best = side == Side::largest ? kernels::max<T> : kernels::min<T>;
+      best(end - begin, n, inner, in + begin * n * inner, value ? value + begin * inner : nullptr,
+           index ? index + begin * inner : nullptr);
+    });
   };
   if (x.dtype() == int64) return run(int64_t{});
   detail::dispatch_float(op, x.dtype(), run);

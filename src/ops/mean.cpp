@@ -8,7 +8,7 @@ namespace tapegrad {
 
 Tensor mean(const Tensor& x, const Axes& axes, ReduceOptions options) {
   const Reduction over("mean", x.shape(), axes);
-  Tensor y = reduce_sum("mean", x, over, options.keepdim, 1.0 / double(over.n));
+  Tensor y = reduce_sum("mean", x, over, options.keepdim, double(over.n));
   return record("mean", y, {x}, [over](const Tensor& dy) -> Gradients {
     return {(dy * (1.0 / double(over.n))).reshape(over.kept_shape()).expand(over.input_shape())};
   });

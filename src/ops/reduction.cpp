@@ -1,6 +1,10 @@
 #include "ops/reduction.h"
 
+#include <algorithm>
+
 #include "core/fail.h"
+#include "core/parallel.h"
+#include "kernels/reduce.h"
 
 namespace tapegrad {
 
@@ -74,15 +78,37 @@ Tensor divide_or_zero(const Tensor& a, const Tensor& b) {
   return where(zero, 0.0, a / where(zero, 1.0, b));  // a division by zero would come back as 0 * inf = NaN
 }
 
-Tensor reduce_sum(const char* op, const Tensor& x, const Reduction& over, bool keepdim, double scale) {
+namespace {
+
+// One tall block is cut into pieces of rows, whose sums are added in their order.
+template <class T>
+void sum_block(int64_t n, int64_t inner, const T* x, T* y, double divisor) {
+  const int64_t rows = std::max<int64_t>(1, kernels::fold_grain / std::max<int64_t>(inner, 1));
+  const int64_t pieces = (n + rows - 1) / rows;
+  if (pieces <= 1) return kernels::sum(1, n, inner, x, y, divisor);
+  const Tensor sums = detail::new_tensor({pieces, inner}, float64);
+  double* to = detail::mutable_ptr<double>(sums);
+  parallel_for(pieces, [=](int64_t piece) {
+    const int64_t first = piece * rows;
+    kernels::sum(1, std::min(rows, n - first), inner, x + first * inner, to + piece * inner);
+  });
+  kernels::sum(1, pieces, inner, to, y, divisor);
+}
+
+}  // namespace
+
+Tensor reduce_sum(const char* op, const Tensor& x, const Reduction& over, bool keepdim, double divisor) {
   const Tensor from = over.arrange(x);
   Tensor y = detail::new_tensor(over.result_shape(keepdim), x.dtype());
   detail::dispatch_float(op, x.dtype(), [&]<class T>(T) {
+    const int64_t n = over.n, inner = over.inner;
+    const T* in = detail::ptr<T>(from);
     T* out = detail::mutable_ptr<T>(y);
-    fold<double, T>(
-        over, from, [](int64_t) { return 0.0; },
-        [](double& total, T value, int64_t) { total += double(value); },
-        [=](int64_t at, double total) { out[at] = T(total * scale); });
+    if (over.outer == 1) return sum_block(n, inner, in, out, divisor);
+    const int64_t grain = std::max<int64_t>(1, kernels::fold_grain / std::max<int64_t>(n * inner, 1));
+    parallel_rows(over.outer, grain, [=](int64_t begin, int64_t end) {
+      kernels::sum(end - begin, n, inner, in + begin * n * inner, out + begin * inner, divisor);
+    });
   });
   return y;
 }

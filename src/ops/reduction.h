@@ -47,7 +47,7 @@ void fold(const Reduction& over, const Tensor& arranged, Start start, Step step,
   kernels::fold<State>(over.outer, over.n, over.inner, detail::ptr<T>(arranged), start, step, finish);
 }
 
-/// `scale` times the sum over the reduced axes, added up in float64. Nothing is recorded.
-Tensor reduce_sum(const char* op, const Tensor& x, const Reduction& over, bool keepdim, double scale);
+/// The sum over the reduced axes, added up in float64, divided by `divisor`. Nothing is recorded.
+Tensor reduce_sum(const char* op, const Tensor& x, const Reduction& over, bool keepdim, double divisor);
 
 }  // namespace tapegrad

@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 #include <tapegrad/tapegrad.h>
 
-#include <cmath>
+#include "ops/expect.h"
 
 namespace tapegrad {
 namespace {
@@ -15,26 +15,6 @@ std::vector<double> naive_product(const Tensor& a, const Tensor& b) {
     for (int64_t j = 0; j < n; ++j)
       for (int64_t l = 0; l < k; ++l) y[size_t(i * n + j)] += x[size_t(i * k + l)] * w[size_t(l * n + j)];
   return y;
-}
-
-void expect_near(const Tensor& got, const std::vector<double>& want, double tolerance = 1e-12) {
-  const std::vector<double> values = got.to_vector<double>();
-  ASSERT_EQ(values.size(), want.size());
-  for (size_t i = 0; i < want.size(); ++i) EXPECT_NEAR(values[i], want[i], tolerance) << "at " << i;
-}
-
-template <class E>
-std::string message(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const E& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
-}
-
-Tensor normal(const Shape& shape) {
-  return randn(shape, {.dtype = float64});
 }
 
 TEST(Matmul, IsTheSumOverTheInnerAxis) {

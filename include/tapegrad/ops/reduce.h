@@ -46,11 +46,11 @@ Tensor var(const Tensor& x, const Axes& axes = {}, VarOptions options = {});
 Tensor std(const Tensor& x, const Axes& axes = {}, VarOptions options = {});
 
 struct NormOptions {
-  double p = 2;          ///< at least 1; infinity for the largest magnitude
+  double p = 2;          ///< 1, 2 or infinity: sum of magnitudes, length, largest magnitude
   bool keepdim = false;  ///< keep the reduced axes with size 1
 };
 
-/// The p-norm: (sum |x|^p)^(1/p). **Throws** ValueError for p < 1. **Gradient**: for p = 2 dx = dy x / y, and
+/// The p-norm: (sum |x|^p)^(1/p). **Throws** ValueError for another p. **Gradient**: for p = 2 dx = dy x / y, and
 /// 0 where y is 0.
 Tensor norm(const Tensor& x, const Axes& axes = {}, NormOptions options = {});
 

@@ -1,0 +1,33 @@
+// What the tests of operations share.
+#pragma once
+#include <gtest/gtest.h>
+#include <tapegrad/tapegrad.h>
+
+#include <string>
+#include <vector>
+
+namespace tapegrad {
+
+/// The elements of `got`, float64, against `want` in row-major order.
+inline void expect_near(const Tensor& got, const std::vector<double>& want, double tolerance = 1e-12) {
+  const std::vector<double> values = got.to_vector<double>();
+  ASSERT_EQ(values.size(), want.size());
+  for (size_t i = 0; i < want.size(); ++i) EXPECT_NEAR(values[i], want[i], tolerance) << "at " << i;
+}
+
+/// The text of the E that f throws.
+template <class E, class F>
+std::string message(F f) {
+  try {
+    f();
+  } catch (const E& error) {
+    return error.what();
+  }
+  return "nothing was thrown";
+}
+
+inline Tensor normal(const Shape& shape) {
+  return randn(shape, {.dtype = float64});
+}
+
+}  // namespace tapegrad
