@@ -26,7 +26,7 @@ std::string message(F f) {
   return "nothing was thrown";
 }
 
-inline Tensor normal(const Shape& shape) {
+inline Tensor gaussian(const Shape& shape) {
   return randn(shape, {.dtype = float64});
 }
 

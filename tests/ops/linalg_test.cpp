@@ -18,20 +18,20 @@ std::vector<double> naive_product(const Tensor& a, const Tensor& b) {
 }
 
 TEST(Matmul, IsTheSumOverTheInnerAxis) {
-  const Tensor a = normal({5, 7}), b = normal({7, 3});
+  const Tensor a = gaussian({5, 7}), b = gaussian({7, 3});
   const Tensor y = matmul(a, b);
   EXPECT_EQ(y.shape(), (Shape{5, 3}));
   expect_near(y, naive_product(a, b));
 }
 
 TEST(Matmul, ReadsTransposedAndSlicedViewsAsTheyLie) {
-  const Tensor a = normal({7, 5}).transpose(0, 1), b = normal({3, 7}).transpose(0, 1);
+  const Tensor a = gaussian({7, 5}).transpose(0, 1), b = gaussian({3, 7}).transpose(0, 1);
   expect_near(matmul(a, b), naive_product(a, b));
-  const Tensor wide = normal({5, 20});
+  const Tensor wide = gaussian({5, 20});
   const Tensor part = slice(wide, 1, 3, 17, 2), left = narrow(wide, 1, 4, 7);
   expect_near(matmul(part, b), naive_product(part, b));
   expect_near(matmul(left, b), naive_product(left, b));
-  const Tensor repeated = normal({1, 7}).expand({5, 7});
+  const Tensor repeated = gaussian({1, 7}).expand({5, 7});
   expect_near(matmul(repeated, b), naive_product(repeated, b));
 }
 
@@ -46,12 +46,12 @@ TEST(Matmul, TreatsVectorsAsRowsAndColumns) {
 }
 
 TEST(Matmul, BroadcastsTheBatchAxes) {
-  const Tensor a = normal({2, 1, 3, 4}), b = normal({5, 4, 6});
+  const Tensor a = gaussian({2, 1, 3, 4}), b = gaussian({5, 4, 6});
   const Tensor y = matmul(a, b);
   ASSERT_EQ(y.shape(), (Shape{2, 5, 3, 6}));
   for (int64_t i = 0; i < 2; ++i)
     for (int64_t j = 0; j < 5; ++j) expect_near(y[i][j], naive_product(a[i][0], b[j]));
-  const Tensor folded = matmul(normal({2, 5, 3, 4}), normal({4, 6}));
+  const Tensor folded = matmul(gaussian({2, 5, 3, 4}), gaussian({4, 6}));
   EXPECT_EQ(folded.shape(), (Shape{2, 5, 3, 6}));
 }
 
@@ -95,8 +95,8 @@ TEST(Matmul, RefusesWhatDoesNotFitBlas) {
 }
 
 TEST(Matmul, HasTheGradientsOfBothInputs) {
-  Tensor a = normal({2, 1, 3, 4}).set_requires_grad(), b = normal({5, 4, 6}).set_requires_grad();
-  const Tensor dy = normal({2, 5, 3, 6});
+  Tensor a = gaussian({2, 1, 3, 4}).set_requires_grad(), b = gaussian({5, 4, 6}).set_requires_grad();
+  const Tensor dy = gaussian({2, 5, 3, 6});
   Tape tape;
   tape.backward(matmul(a, b), {.gradient = dy});
   ASSERT_EQ(a.grad().shape(), a.shape());
@@ -131,7 +131,7 @@ TEST(Outer, HasEveryProduct) {
 }
 
 TEST(Linear, IsAProductAndABias) {
-  const Tensor x = normal({2, 3, 4}), weight = normal({5, 4}), bias = normal({5});
+  const Tensor x = gaussian({2, 3, 4}), weight = gaussian({5, 4}), bias = gaussian({5});
   const Tensor y = linear(x, weight, bias);
   ASSERT_EQ(y.shape(), (Shape{2, 3, 5}));
   expect_near(y, (matmul(x, weight.transpose(0, 1)) + bias).to_vector<double>());
@@ -142,10 +142,10 @@ TEST(Linear, IsAProductAndABias) {
 }
 
 TEST(Linear, HasTheGradientsOfItsComposition) {
-  const Tensor start = normal({4, 2, 3}).transpose(0, 2);
+  const Tensor start = gaussian({4, 2, 3}).transpose(0, 2);
   Tensor x = start.clone().set_requires_grad();
-  Tensor weight = normal({5, 4}).set_requires_grad(), bias = normal({5}).set_requires_grad();
-  const Tensor dy = normal({3, 2, 5});
+  Tensor weight = gaussian({5, 4}).set_requires_grad(), bias = gaussian({5}).set_requires_grad();
+  const Tensor dy = gaussian({3, 2, 5});
   Tape tape;
   const auto fused = tape.gradient(linear(x, weight, bias), {x, weight, bias}, {.gradient = dy});
   const auto composed =

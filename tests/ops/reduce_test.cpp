@@ -25,7 +25,7 @@ TEST(Sum, GoesOverAnyAxes) {
 }
 
 TEST(Sum, OfATallBlockIsTheSameAsOfItsColumns) {
-  const Tensor x = normal({5000, 70});
+  const Tensor x = gaussian({5000, 70});
   std::vector<double> want(70);
   const std::vector<double> values = x.to_vector<double>();
   for (size_t i = 0; i < values.size(); ++i) want[i % 70] += values[i];
@@ -170,7 +170,7 @@ TEST(Softmax, IsSafeForAnyFiniteRow) {
 }
 
 TEST(Softmax, TakesAnyAxis) {
-  const Tensor x = normal({3, 4, 5});
+  const Tensor x = gaussian({3, 4, 5});
   for (int64_t axis : {0, 1, 2}) {
     const Tensor e = exp(x), want = e / sum(e, axis, {.keepdim = true});
     expect_near(softmax(x, axis), want.to_vector<double>());

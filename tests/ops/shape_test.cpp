@@ -44,7 +44,7 @@ TEST(Select, TakesOneEntryAndItsAxisAway) {
 }
 
 TEST(Select, OfEveryStepAddsUpTheGradients) {
-  const Tensor x = normal({4, 3}).set_requires_grad(), weight = normal({4, 3});
+  const Tensor x = gaussian({4, 3}).set_requires_grad(), weight = gaussian({4, 3});
   Tape tape;
   Tensor total = zeros({3}, {.dtype = float64});
   for (int64_t t = 0; t < 4; ++t) total = total + x[t] * weight[t];
@@ -87,7 +87,7 @@ TEST(Views, WrittenToMakeASavedBaseStale) {
 }
 
 TEST(Split, CutsIntoViewsAndPutsTheGradientTogetherOnce) {
-  const Tensor x = normal({5, 2}).set_requires_grad();
+  const Tensor x = gaussian({5, 2}).set_requires_grad();
   Tape tape;
   const Tensors pieces = split(x, 2);
   ASSERT_EQ(pieces.size(), 3u);
@@ -112,7 +112,7 @@ TEST(Split, TakesSizes) {
 }
 
 TEST(Unbind, IsOneRecord) {
-  const Tensor x = normal({3, 2, 2}).set_requires_grad();
+  const Tensor x = gaussian({3, 2, 2}).set_requires_grad();
   Tape tape;
   const Tensors steps = unbind(x, 1);
   ASSERT_EQ(steps.size(), 2u);
@@ -150,8 +150,8 @@ TEST(Stack, MakesANewAxis) {
 }
 
 TEST(Stack, OfUnboundStepsIsTheIdentityWithItsGradient) {
-  const Tensor x = normal({3, 2, 4}).set_requires_grad();
-  const Tensor dy = normal({2, 3, 4});
+  const Tensor x = gaussian({3, 2, 4}).set_requires_grad();
+  const Tensor dy = gaussian({2, 3, 4});
   Tape tape;
   const Tensor y = stack(unbind(x, 0), 1);
   EXPECT_EQ(y.to_vector<double>(), x.transpose(0, 1).to_vector<double>());
