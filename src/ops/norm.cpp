@@ -34,7 +34,7 @@ Tensor magnitude(const Tensor& x) {
 
 }  // namespace
 
-Tensor norm(const Tensor& x, const Axes& axes, NormOptions options) {
+Tensor norm(const Tensor& x, const Axes& axes, VectorNormOptions options) {
   const double p = options.p;
   if (p == 2) return euclidean(x, axes, options.keepdim);
   if (p == 1) return sum(magnitude(x), axes, {.keepdim = options.keepdim});

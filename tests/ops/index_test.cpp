@@ -72,28 +72,6 @@ TEST(IndexSelect, TakesEntriesOfAnyAxis) {
             (std::vector<float>{0, 5, 0}));
 }
 
-TEST(Embedding, LeavesThePaddingRowWithoutGradient) {
-  const Tensor weight = tensor({{1, 2}, {3, 4}, {5, 6}}, {.requires_grad = true});
-  const Tensor indices = ints({0, 2, 2, 1}, {2, 2});
-  Tape tape;
-  const Tensor y = embedding(weight, indices, {.padding_idx = -1});
-  EXPECT_EQ(y.shape(), (Shape{2, 2, 2}));
-  EXPECT_EQ(y.to_vector<float>(), (std::vector<float>{1, 2, 5, 6, 5, 6, 3, 4}));
-  tape.backward(sum(y));
-  EXPECT_EQ(weight.grad().to_vector<float>(), (std::vector<float>{1, 1, 1, 1, 0, 0}));
-}
-
-TEST(Embedding, ChecksItsIndices) {
-  const Tensor weight = zeros({3, 2});
-  EXPECT_EQ(message<IndexError>([&] {
-              embedding(weight, ints({0, 1, 5, 0}, {2, 2}));
-            }),
-            "embedding: the index at [1, 0] must be in [0, 3), got 5");
-  EXPECT_EQ(message<IndexError>([&] { embedding(weight, ints({0}, {1}), {.padding_idx = 3}); }),
-            "embedding: padding_idx must be in [-3, 2] for weight [3, 2], got 3");
-  EXPECT_EQ(embedding(weight, ints({}, {0})).shape(), (Shape{0, 2}));
-}
-
 TEST(MaskedFill, ReplacesWhereTheMaskIsTrue) {
   const Tensor x = tensor({{1, 2}, {3, 4}}, {.requires_grad = true});
   const Tensor mask = from_vector<bool>({true, false}, {2});

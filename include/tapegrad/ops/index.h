@@ -8,8 +8,6 @@
 // one was picked many times, the sum is in the order of the indices, the same for any number of threads.
 // Indices get none.
 #pragma once
-#include <optional>
-
 #include <tapegrad/ops/reduce.h>
 #include <tapegrad/tensor.h>
 
@@ -29,14 +27,6 @@ Tensor index_select(const Tensor& x, int64_t axis, const Tensor& index);
 
 /// A copy of x, to whose entry index[i] of an axis entry i of source is added.
 Tensor index_add(const Tensor& x, int64_t axis, const Tensor& index, const Tensor& source);
-
-struct EmbeddingOptions {
-  std::optional<int64_t> padding_idx = {};  ///< a row that gets no gradient; negative from the end
-};
-
-/// Rows of a table: y[...] = weight[indices[...]].
-/// **Shape**: weight [num_embeddings, embedding_dim], indices of any shape; y [indices..., embedding_dim].
-Tensor embedding(const Tensor& weight, const Tensor& indices, EmbeddingOptions options = {});
 
 /// x with `value` where the boolean mask, broadcast to x, is true. **Gradient**: dy where it is false.
 Tensor masked_fill(const Tensor& x, const Tensor& mask, double value);

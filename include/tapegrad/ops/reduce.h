@@ -45,14 +45,14 @@ Tensor var(const Tensor& x, const Axes& axes = {}, VarOptions options = {});
 /// where y is 0.
 Tensor std(const Tensor& x, const Axes& axes = {}, VarOptions options = {});
 
-struct NormOptions {
+struct VectorNormOptions {
   double p = 2;          ///< 1, 2 or infinity: sum of magnitudes, length, largest magnitude
   bool keepdim = false;  ///< keep the reduced axes with size 1
 };
 
-/// The p-norm: (sum |x|^p)^(1/p). **Throws** ValueError for another p. **Gradient**: for p = 2 dx = dy x / y, and
-/// 0 where y is 0.
-Tensor norm(const Tensor& x, const Axes& axes = {}, NormOptions options = {});
+/// The p-norm: (sum |x|^p)^(1/p). **Throws** ValueError for another p. **Gradient**: for p = 2 dx = dy x / y,
+/// and 0 where y is 0.
+Tensor norm(const Tensor& x, const Axes& axes = {}, VectorNormOptions options = {});
 
 /// The largest and smallest elements along axes; NaN if one of them is. **Throws** ShapeError where there is
 /// none. **Gradient**: shared evenly by equal elements.
