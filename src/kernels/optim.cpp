@@ -87,6 +87,7 @@ void rmsprop(int64_t n, RmspropStep s, const T* g, T* p, T* v, T* mean_g, T* buf
         if constexpr (decltype(centred)::value) {
           mean_g[i] = alpha * mean_g[i] + add * slope;
           variance -= mean_g[i] * mean_g[i];
+          variance = variance > 0 ? variance : T(0);  // rounding may leave less than none, and a root of NaN
         }
         T u = slope / (std::sqrt(variance) + eps);
         if constexpr (decltype(moving)::value) {

@@ -1,11 +1,9 @@
-// The formula stands in the header.
+// The formula stands in the header, its loop in kernels/optim.cpp.
 #include <tapegrad/optim/adadelta.h>
 
-#include <cmath>
-
+#include "kernels/optim.h"
 #include "optim/group.h"
 #include "optim/update.h"
-#include "tensor/impl.h"
 
 namespace tapegrad::optim {
 
@@ -31,21 +29,15 @@ std::vector<std::string> Adadelta::moment_names(size_t) const {
 
 void Adadelta::update(Slot& slot, const Tensor& gradient) {
   const AdadeltaOptions& o = options_[slot.group];
+  const kernels::AdadeltaStep step = {
+      .lr = lr(slot.group), .rho = o.rho, .eps = o.eps, .weight_decay = o.weight_decay};
   detail::dispatch_float("Adadelta", gradient.dtype(), [&]<class T>(T) {
-    T* p = slot.parameter.mutable_data<T>().data();
-    T* v = slot.moments[0].mutable_data<T>().data();
-    T* u = slot.moments[1].mutable_data<T>().data();
-    const T* grad = detail::ptr<T>(gradient);
-    const T lr = T(this->lr(slot.group)), lambda = T(o.weight_decay), eps = T(o.eps);
-    const T rho = T(o.rho), rest = T(1 - o.rho);
-    for_each_element(gradient.numel(), [=](int64_t i) {
-      const T g = grad[i] + lambda * p[i];
-      const T square = rho * v[i] + rest * g * g;
-      const T d = std::sqrt(u[i] + eps) / std::sqrt(square + eps) * g;
-      v[i] = square;
-      u[i] = rho * u[i] + rest * d * d;
-      p[i] -= lr * d;
-    });
+    const T* g = detail::ptr<T>(gradient);
+    T* p = numbers_of<T>(slot.parameter);
+    T* v = numbers_of<T>(slot.moments[0]);
+    T* delta = numbers_of<T>(slot.moments[1]);
+    for_each_chunk(gradient.numel(),
+                   [=](int64_t i, int64_t n) { kernels::adadelta(n, step, g + i, p + i, v + i, delta + i); });
   });
 }
 

@@ -1,11 +1,9 @@
-// The formula stands in the header.
+// The formula stands in the header, its loop in kernels/optim.cpp.
 #include <tapegrad/optim/adagrad.h>
 
-#include <cmath>
-
+#include "kernels/optim.h"
 #include "optim/group.h"
 #include "optim/update.h"
-#include "tensor/impl.h"
 
 namespace tapegrad::optim {
 
@@ -36,17 +34,17 @@ double Adagrad::initial_moment(size_t group) const {
 
 void Adagrad::update(Slot& slot, const Tensor& gradient) {
   const AdagradOptions& o = options_[slot.group];
-  const double rate = lr(slot.group) / (1 + double(slot.steps - 1) * o.lr_decay);
+  const kernels::AdagradStep step = {.lr = lr(slot.group),
+                                     .lr_decay = o.lr_decay,
+                                     .eps = o.eps,
+                                     .weight_decay = o.weight_decay,
+                                     .step = slot.steps};
   detail::dispatch_float("Adagrad", gradient.dtype(), [&]<class T>(T) {
-    T* p = slot.parameter.mutable_data<T>().data();
-    T* s = slot.moments[0].mutable_data<T>().data();
-    const T* grad = detail::ptr<T>(gradient);
-    const T lr = T(rate), lambda = T(o.weight_decay), eps = T(o.eps);
-    for_each_element(gradient.numel(), [=](int64_t i) {
-      const T g = grad[i] + lambda * p[i];
-      s[i] += g * g;
-      p[i] -= lr * g / (std::sqrt(s[i]) + eps);
-    });
+    const T* g = detail::ptr<T>(gradient);
+    T* p = numbers_of<T>(slot.parameter);
+    T* sum = numbers_of<T>(slot.moments[0]);
+    for_each_chunk(gradient.numel(),
+                   [=](int64_t i, int64_t n) { kernels::adagrad(n, step, g + i, p + i, sum + i); });
   });
 }
 

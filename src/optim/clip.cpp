@@ -3,8 +3,8 @@
 #include <cmath>
 
 #include "core/fail.h"
+#include "kernels/map.h"
 #include "optim/update.h"
-#include "tensor/impl.h"
 
 namespace tapegrad {
 
@@ -38,7 +38,9 @@ double clip_grad_norm(const std::vector<Tensor>& parameters, double max_norm) {
     if (!gradient.defined()) continue;
     detail::dispatch_float("clip_grad_norm", gradient.dtype(), [&]<class T>(T) {
       T* g = gradient.mutable_data<T>().data();
-      optim::for_each_element(gradient.numel(), [g, scale = T(factor)](int64_t i) { g[i] *= scale; });
+      optim::for_each_chunk(gradient.numel(), [g, scale = T(factor)](int64_t i, int64_t n) {
+        kernels::map(n, g + i, g + i, [scale](T x) { return x * scale; });
+      });
     });
   }
   return norm;
@@ -52,9 +54,9 @@ void clip_grad_value(const std::vector<Tensor>& parameters, double clip_value) {
     if (!gradient.defined()) continue;
     detail::dispatch_float("clip_grad_value", gradient.dtype(), [&]<class T>(T) {
       T* g = gradient.mutable_data<T>().data();
-      optim::for_each_element(gradient.numel(), [g, high = T(clip_value)](int64_t i) {
-        const T x = g[i] > high ? high : g[i];  // a comparison with NaN is false and keeps it
-        g[i] = x < -high ? -high : x;
+      optim::for_each_chunk(gradient.numel(), [g, high = T(clip_value)](int64_t i, int64_t n) {
+        // A comparison with NaN is false and keeps it.
+        kernels::map(n, g + i, g + i, [high](T x) { return x > high ? high : x < -high ? -high : x; });
       });
     });
   }

@@ -1,12 +1,9 @@
-// The formula stands in the header. v - a^2 is a variance and may come out a rounding below zero; PyTorch
-// takes its root as it is and gets NaN, here it counts as zero.
+// The formula stands in the header, its loop in kernels/optim.cpp.
 #include <tapegrad/optim/rmsprop.h>
 
-#include <cmath>
-
+#include "kernels/optim.h"
 #include "optim/group.h"
 #include "optim/update.h"
-#include "tensor/impl.h"
 
 namespace tapegrad::optim {
 
@@ -36,47 +33,20 @@ std::vector<std::string> RMSprop::moment_names(size_t group) const {
 
 void RMSprop::update(Slot& slot, const Tensor& gradient) {
   const RMSpropOptions& o = options_[slot.group];
+  const kernels::RmspropStep step = {.lr = lr(slot.group),
+                                     .alpha = o.alpha,
+                                     .eps = o.eps,
+                                     .weight_decay = o.weight_decay,
+                                     .momentum = o.momentum};
   detail::dispatch_float("RMSprop", gradient.dtype(), [&]<class T>(T) {
-    T* p = slot.parameter.mutable_data<T>().data();
-    T* v = slot.moments[0].mutable_data<T>().data();
-    const T* grad = detail::ptr<T>(gradient);
-    const int64_t n = gradient.numel();
-    const T lr = T(this->lr(slot.group)), lambda = T(o.weight_decay), eps = T(o.eps), mu = T(o.momentum);
-    const T alpha = T(o.alpha), rest = T(1 - o.alpha);
-    const auto moment = [&](size_t i) { return slot.moments[i].mutable_data<T>().data(); };
-    const auto variance = [](T x) { return x > 0 ? x : T(0); };
-    if (!o.centered && o.momentum == 0) {
-      for_each_element(n, [=](int64_t i) {
-        const T g = grad[i] + lambda * p[i];
-        v[i] = alpha * v[i] + rest * g * g;
-        p[i] -= lr * g / (std::sqrt(v[i]) + eps);
-      });
-    } else if (!o.centered) {
-      T* b = moment(1);
-      for_each_element(n, [=](int64_t i) {
-        const T g = grad[i] + lambda * p[i];
-        v[i] = alpha * v[i] + rest * g * g;
-        b[i] = mu * b[i] + g / (std::sqrt(v[i]) + eps);
-        p[i] -= lr * b[i];
-      });
-    } else if (o.momentum == 0) {
-      T* a = moment(1);
-      for_each_element(n, [=](int64_t i) {
-        const T g = grad[i] + lambda * p[i];
-        v[i] = alpha * v[i] + rest * g * g;
-        a[i] = alpha * a[i] + rest * g;
-        p[i] -= lr * g / (std::sqrt(variance(v[i] - a[i] * a[i])) + eps);
-      });
-    } else {
-      T *a = moment(1), *b = moment(2);
-      for_each_element(n, [=](int64_t i) {
-        const T g = grad[i] + lambda * p[i];
-        v[i] = alpha * v[i] + rest * g * g;
-        a[i] = alpha * a[i] + rest * g;
-        b[i] = mu * b[i] + g / (std::sqrt(variance(v[i] - a[i] * a[i])) + eps);
-        p[i] -= lr * b[i];
-      });
-    }
+    const T* g = detail::ptr<T>(gradient);
+    T* p = numbers_of<T>(slot.parameter);
+    T* v = numbers_of<T>(slot.moments[0]);
+    T* mean_g = o.centered ? numbers_of<T>(slot.moments[1]) : nullptr;
+    T* buffer = o.momentum > 0 ? numbers_of<T>(slot.moments[o.centered ? 2 : 1]) : nullptr;
+    for_each_chunk(gradient.numel(), [=](int64_t i, int64_t n) {
+      kernels::rmsprop(n, step, g + i, p + i, v + i, at(mean_g, i), at(buffer, i));
+    });
   });
 }
 

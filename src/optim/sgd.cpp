@@ -1,10 +1,9 @@
-// The formula stands in the header. One loop for all forms: without momentum b is g and is not stored, and
-// nesterov takes g + mu b for b.
+// The formula stands in the header, its loop in kernels/optim.cpp.
 #include <tapegrad/optim/sgd.h>
 
+#include "kernels/optim.h"
 #include "optim/group.h"
 #include "optim/update.h"
-#include "tensor/impl.h"
 
 namespace tapegrad::optim {
 
@@ -33,30 +32,18 @@ std::vector<std::string> SGD::moment_names(size_t group) const {
 
 void SGD::update(Slot& slot, const Tensor& gradient) {
   const SGDOptions& o = options_[slot.group];
+  const kernels::SgdStep step = {.lr = lr(slot.group),
+                                 .momentum = o.momentum,
+                                 .dampening = o.dampening,
+                                 .weight_decay = o.weight_decay,
+                                 .nesterov = o.nesterov,
+                                 .first = slot.steps == 1};
   detail::dispatch_float("SGD", gradient.dtype(), [&]<class T>(T) {
-    T* p = slot.parameter.mutable_data<T>().data();
-    const T* grad = detail::ptr<T>(gradient);
-    const T lr = T(this->lr(slot.group)), lambda = T(o.weight_decay);
-    if (o.momentum == 0) {
-      for_each_element(gradient.numel(), [=](int64_t i) { p[i] -= lr * (grad[i] + lambda * p[i]); });
-      return;
-    }
-    T* buffer = slot.moments[0].mutable_data<T>().data();
-    const T mu = T(o.momentum), share = slot.steps == 1 ? T(1) : T(1 - o.dampening);
-    if (o.nesterov) {
-      for_each_element(gradient.numel(), [=](int64_t i) {
-        const T g = grad[i] + lambda * p[i];
-        const T b = mu * buffer[i] + share * g;
-        buffer[i] = b;
-        p[i] -= lr * (g + mu * b);
-      });
-    } else {
-      for_each_element(gradient.numel(), [=](int64_t i) {
-        const T b = mu * buffer[i] + share * (grad[i] + lambda * p[i]);
-        buffer[i] = b;
-        p[i] -= lr * b;
-      });
-    }
+    const T* g = detail::ptr<T>(gradient);
+    T* p = numbers_of<T>(slot.parameter);
+    T* buffer = numbers_of<T>(slot.moments[0]);
+    for_each_chunk(gradient.numel(),
+                   [=](int64_t i, int64_t n) { kernels::sgd(n, step, g + i, p + i, at(buffer, i)); });
   });
 }
 

@@ -3,7 +3,7 @@
 #include <atomic>
 #include <bit>
 
-#include "tensor/impl.h"
+#include "kernels/lanes.h"
 
 namespace tapegrad::optim {
 
@@ -55,14 +55,8 @@ double sum_of_squares(const Tensor& gradient) {
     parallel_rows(n, 4 * chunk, [g, sums](int64_t begin, int64_t end) {
       double* out = sums + begin / (4 * chunk);
       kernels::simd([g, begin, end, out] {
-        double lanes[16] = {};  // the order of the sum, which the compiler may not choose
-        int64_t i = begin;
-        for (; i + 16 <= end; i += 16)
-          for (int k = 0; k < 16; ++k) lanes[k] += double(g[i + k]) * double(g[i + k]);
-        double sum = 0;
-        for (; i < end; ++i) sum += double(g[i]) * double(g[i]);
-        for (double lane : lanes) sum += lane;
-        *out = sum;
+        *out =
+            kernels::sum_of(end - begin, [x = g + begin](int64_t i) { return double(x[i]) * double(x[i]); });
       });
     });
     double total = 0;

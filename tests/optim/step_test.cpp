@@ -1,5 +1,6 @@
 // What every optimizer promises, whatever its formula.
 #include <tapegrad/error.h>
+#include <tapegrad/memory.h>
 #include <tapegrad/ops.h>
 #include <tapegrad/optim.h>
 #include <tapegrad/parallel.h>
@@ -192,6 +193,16 @@ TEST_P(EveryOptimizer, TakesAGradientThatIsAStridedView) {
   EXPECT_EQ(bits(a), bits(b));
 }
 
+TEST_P(EveryOptimizer, AsksTheSystemForNoMemoryOnceItRuns) {
+  Model model;
+  auto optimizer = GetParam().make(model.named());
+  model.random_gradients();
+  optimizer->step();
+  const auto before = memory::stats().system_calls;
+  for (int i = 0; i < 10; ++i) optimizer->step();
+  EXPECT_EQ(memory::stats().system_calls, before);
+}
+
 TEST_P(EveryOptimizer, WorksOnEmptyAndOnScalarParameters) {
   Tensor none = zeros({0, 3}, {.requires_grad = true}), one = tensor(1.0, {.requires_grad = true});
   none.set_grad(zeros({0, 3}));
@@ -257,6 +268,17 @@ TEST(Optimizer, AStepBetweenForwardAndBackwardIsFoundOut) {
   w.set_grad(ones({2}));
   optimizer.step();
   EXPECT_THROW(tape.backward(loss), AutogradError);
+}
+
+TEST(Optimizer, CenteredRmspropStaysFiniteWhereTheVarianceVanishes) {
+  Tensor w = ones({1000}, {.requires_grad = true});
+  optim::RMSprop optimizer({w}, {.lr = 1e-6, .alpha = 0.5, .centered = true});
+  const Tensor gradient = rand({1000});
+  for (int i = 0; i < 200; ++i) {
+    w.set_grad(gradient);
+    optimizer.step();
+  }
+  for (float value : w.to_vector<float>()) ASSERT_TRUE(std::isfinite(value));
 }
 
 TEST(Optimizer, GroupsHaveTheirOwnRateAndDecay) {

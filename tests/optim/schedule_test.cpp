@@ -1,0 +1,163 @@
+#include <tapegrad/error.h>
+#include <tapegrad/optim.h>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+namespace tapegrad::optim {
+namespace {
+
+using testing::ThrowsMessage;
+
+struct Rate {
+  Tensor w = ones({1}, {.requires_grad = true});
+  SGD optimizer{{w}, {.lr = 1}};
+  double lr() const { return optimizer.lr(); }
+};
+
+TEST(WarmupCosineLR, RisesInALineAndFallsAlongACosine) {
+  Rate rate;
+  WarmupCosineLR schedule(rate.optimizer, {.warmup_steps = 4, .total_steps = 14, .eta_min = 0.1});
+  std::vector<double> seen;
+  for (int t = 0; t <= 20; ++t) {
+    seen.push_back(rate.lr());
+    schedule.step();
+  }
+  EXPECT_DOUBLE_EQ(seen[0], 0.25);
+  EXPECT_DOUBLE_EQ(seen[3], 1);
+  EXPECT_DOUBLE_EQ(seen[4], 1);
+  EXPECT_NEAR(seen[9], 0.55, 1e-12);
+  for (int t = 5; t <= 14; ++t) EXPECT_LT(seen[t], seen[t - 1]);
+  for (int t = 14; t <= 20; ++t) EXPECT_DOUBLE_EQ(seen[t], 0.1);
+}
+
+TEST(OneCycleLR, EndsWhereItSays) {
+  Rate rate;
+  OneCycleLR schedule(rate.optimizer, {.max_lr = 1, .total_steps = 10, .anneal = Anneal::linear});
+  EXPECT_DOUBLE_EQ(schedule.lr_at(0, 7), 1.0 / 25);
+  EXPECT_DOUBLE_EQ(schedule.lr_at(2, 7), 1);
+  EXPECT_DOUBLE_EQ(schedule.lr_at(9, 7), 1.0 / 25 / 1e4);
+  EXPECT_DOUBLE_EQ(schedule.lr_at(30, 7), 1.0 / 25 / 1e4);
+  for (double start : {0.0, 0.05, 1.0})
+    for (int64_t total : {1, 2, 10})
+      for (int64_t t = 0; t < 12; ++t) {
+        OneCycleLR edge(rate.optimizer, {.max_lr = 1, .total_steps = total, .pct_start = start});
+        EXPECT_TRUE(std::isfinite(edge.lr_at(t, 1))) << start << " " << total << " " << t;
+      }
+}
+
+TEST(Schedule, ScalesEveryGroupByItsOwnRate) {
+  Tensor a = ones({1}), b = ones({1});
+  SGD optimizer({{.params = {a}, .lr = 1.0}, {.params = {b}, .lr = 10.0}});
+  StepLR schedule(optimizer, {.step_size = 2, .gamma = 0.5});
+  for (int i = 0; i < 4; ++i) schedule.step();
+  EXPECT_EQ(optimizer.lr(0), 0.25);
+  EXPECT_EQ(optimizer.lr(1), 2.5);
+}
+
+TEST(Schedule, GoesOnFromASavedState) {
+  Rate straight, resumed;
+  CosineAnnealingLR a(straight.optimizer, {.T_max = 10});
+  for (int i = 0; i < 3; ++i) a.step();
+  const auto state = a.state_dict();
+  resumed.optimizer.load_state_dict(straight.optimizer.state_dict());
+  CosineAnnealingLR b(resumed.optimizer, {.T_max = 10});
+  b.load_state_dict(state);
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_EQ(straight.lr(), resumed.lr());
+    a.step();
+    b.step();
+  }
+  EXPECT_THAT(
+      [&] {
+        b.load_state_dict({{"step", from_vector(std::vector<int64_t>{1}, {1})}});
+      },
+      ThrowsMessage<ValueError>("schedule: load_state_dict: the state does not fit; 'base_lr' is missing"));
+}
+
+TEST(Schedule, RejectsOptionsOutsideTheirRange) {
+  Rate rate;
+  EXPECT_THAT([&] { StepLR(rate.optimizer, {.gamma = 0.5}); },
+              ThrowsMessage<ValueError>("StepLR: step_size must be at least 1, got 0"));
+  EXPECT_THROW(ExponentialLR(rate.optimizer, {}), ValueError);
+  EXPECT_THROW(MultiStepLR(rate.optimizer, {.milestones = {-1}}), ValueError);
+  EXPECT_THROW(CosineAnnealingLR(rate.optimizer, {.T_max = 5, .eta_min = -1}), ValueError);
+  EXPECT_THROW(LinearLR(rate.optimizer, {.start_factor = 0}), ValueError);
+  EXPECT_THROW(OneCycleLR(rate.optimizer, {.max_lr = 1, .total_steps = 5, .pct_start = 2}), ValueError);
+  EXPECT_THROW(WarmupCosineLR(rate.optimizer, {.warmup_steps = 5, .total_steps = 5}), ValueError);
+  EXPECT_EQ(rate.lr(), 1) << "a rejected schedule must leave the rate alone";
+}
+
+TEST(ReduceLROnPlateau, ReducesAfterPatienceAndRestsInCooldown) {
+  Rate rate;
+  ReduceLROnPlateau plateau(rate.optimizer, {.factor = 0.5, .patience = 2, .cooldown = 2, .min_lr = 0.2});
+  for (double loss : {3.0, 2.0, 2.0, std::nan("")}) EXPECT_FALSE(plateau.step(loss));
+  EXPECT_TRUE(plateau.step(2.0));
+  EXPECT_EQ(rate.lr(), 0.5);
+  for (int i = 0; i < 4; ++i) EXPECT_FALSE(plateau.step(2.0)) << i;
+  const auto state = plateau.state_dict();
+  ReduceLROnPlateau resumed(rate.optimizer, {.factor = 0.5, .patience = 2, .cooldown = 2, .min_lr = 0.2});
+  resumed.load_state_dict(state);
+  EXPECT_TRUE(resumed.step(2.0));
+  EXPECT_EQ(rate.lr(), 0.25);
+  for (int i = 0; i < 20; ++i) resumed.step(2.0);
+  EXPECT_EQ(rate.lr(), 0.2);
+}
+
+TEST(ReduceLROnPlateau, KnowsThatAnAccuracyIsBetterWhenLarger) {
+  Rate rate;
+  ReduceLROnPlateau plateau(rate.optimizer, {.better = Better::larger, .patience = 0});
+  EXPECT_FALSE(plateau.step(0.5));
+  EXPECT_FALSE(plateau.step(0.6));
+  EXPECT_TRUE(plateau.step(0.6));
+}
+
+TEST(ClipGradNorm, LeavesShortGradientsAndReturnsTheNorm) {
+  Tensor a = ones({2}), b = ones({1}), none = ones({5});
+  a.set_grad(tensor({3, 0}));
+  b.set_grad(tensor({-4}));
+  EXPECT_EQ(clip_grad_norm({a, b, none}, 10), 5);
+  EXPECT_EQ(a.grad().to_vector<float>(), std::vector<float>({3, 0}));
+  EXPECT_EQ(clip_grad_norm({a, b, none}, 1), 5);
+  EXPECT_NEAR(a.grad().to_vector<float>()[0], 0.6, 1e-6);
+  EXPECT_NEAR(b.grad().to_vector<float>()[0], -0.8, 1e-6);
+  EXPECT_THAT([&] { clip_grad_norm({a}, 0); },
+              ThrowsMessage<ValueError>("clip_grad_norm: max_norm must be positive, got 0"));
+}
+
+TEST(ClipGradNorm, SumsInFloat64) {
+  Tensor a = ones({2});
+  a.set_grad(full({2}, 1e30));
+  EXPECT_NEAR(clip_grad_norm({a}, 1) / (std::sqrt(2.0) * 1e30), 1, 1e-7);
+  EXPECT_NEAR(a.grad().to_vector<float>()[0], std::sqrt(0.5), 1e-6);
+}
+
+TEST(ClipGradNorm, LeavesGradientsThatAreNotFinite) {
+  Tensor a = ones({2}), b = ones({1});
+  a.set_grad(tensor({3, std::numeric_limits<double>::infinity()}));
+  b.set_grad(tensor({7}));
+  EXPECT_TRUE(std::isinf(clip_grad_norm({a, b}, 1)));
+  EXPECT_EQ(a.grad().to_vector<float>()[0], 3);
+  EXPECT_EQ(b.grad().to_vector<float>()[0], 7);
+  a.set_grad(tensor({3, std::nan("")}));
+  EXPECT_TRUE(std::isnan(clip_grad_norm({a, b}, 1)));
+  EXPECT_EQ(b.grad().to_vector<float>()[0], 7);
+}
+
+TEST(ClipGradValue, LimitsEveryElementAndKeepsNaN) {
+  Tensor a = ones({4});
+  a.set_grad(tensor({3, -0.5, -9, std::nan("")}));
+  clip_grad_value({a}, 2);
+  const auto g = a.grad().to_vector<float>();
+  EXPECT_EQ(g[0], 2);
+  EXPECT_EQ(g[1], -0.5f);
+  EXPECT_EQ(g[2], -2);
+  EXPECT_TRUE(std::isnan(g[3]));
+  EXPECT_THROW(clip_grad_value({a}, -1), ValueError);
+}
+
+}  // namespace
+}  // namespace tapegrad::optim
