@@ -5,13 +5,17 @@
 //
 //   EXPECT_TENSOR_NEAR(layer_norm(x, {64}), expected, 1e-6);
 //   EXPECT_THAT(model(x), AllOf(HasShape({32, 10}), IsFinite()));
+//   TAPEGRAD_TEST_MODULE(RMSNorm, RMSNorm(6), Shape{4, 6});       // eight tests of a module of one's own
 //   EXPECT_GRADIENTS([](const Tensor& x) { return swish(x); }, randn({3, 4}, {.dtype = float64}));
 #pragma once
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <tapegrad/error.h>
-#include <tapegrad/tensor.h>
+#include <tapegrad/gradcheck.h>
+#include <tapegrad/nn/module.h>
+
+#include <memory>
 
 namespace tapegrad {
 
@@ -76,5 +80,105 @@ inline auto IsFinite() {
   EXPECT_PRED_FORMAT3(::tapegrad::detail::tensor_near, actual, expected, tolerance)
 #define ASSERT_TENSOR_NEAR(actual, expected, tolerance) \
   ASSERT_PRED_FORMAT3(::tapegrad::detail::tensor_near, actual, expected, tolerance)
+
+/// The gradients of a function of tensors are right: EXPECT_GRADIENTS(f, inputs...), see gradcheck().
+#define EXPECT_GRADIENTS(...) EXPECT_TRUE(::tapegrad::detail::check_gradients(__VA_ARGS__))
+
+namespace detail {
+
+::testing::AssertionResult assertion(const GradcheckReport& report);
+
+template <class F, class... T>
+::testing::AssertionResult check_gradients(F f, const T&... inputs) {
+  return [&]<size_t... I>(std::index_sequence<I...>) {
+    return assertion(gradcheck([&](const std::vector<Tensor>& in) { return f(in[I]...); }, {inputs...}));
+  }
+  (std::index_sequence_for<T...>());
+}
+
+inline void append_result(std::vector<Tensor>& out, const Tensor& result) {
+  out.push_back(result);
+}
+template <class A, class B>
+void append_result(std::vector<Tensor>& out, const std::pair<A, B>& result) {
+  append_result(out, result.first);
+  append_result(out, result.second);
+}
+template <class... T>
+void append_result(std::vector<Tensor>& out, const std::tuple<T...>& result) {
+  std::apply([&](const auto&... parts) { (append_result(out, parts), ...); }, result);
+}
+inline void append_result(std::vector<Tensor>& out, const std::vector<Tensor>& result) {
+  out.insert(out.end(), result.begin(), result.end());
+}
+
+/// A module of any type, as the tests of TAPEGRAD_TEST_MODULE see it.
+struct ModuleHandle {
+  std::shared_ptr<nn::ModuleBase> module;
+  std::function<std::vector<Tensor>(const std::vector<Tensor>&)> call;
+  std::function<ModuleHandle()> clone;
+};
+
+template <size_t inputs, class M>
+ModuleHandle module_handle(M made) {
+  auto module = std::make_shared<M>(std::move(made));
+  return {module,
+          [module](const std::vector<Tensor>& in) {
+            return [&]<size_t... I>(std::index_sequence<I...>) {
+              std::vector<Tensor> out;
+              append_result(out, (*module)(in[I]...));
+              return out;
+            }
+            (std::make_index_sequence<inputs>());
+          },
+          [module] { return module_handle<inputs>(module->clone()); }};
+}
+
+/// What the tests of a module check; every failure is a failure of the running test.
+class ModuleTests {
+ public:
+  template <class Make, class... Shapes>
+  ModuleTests(Make make, const Shapes&... shapes)
+      : make_([make] { return module_handle<sizeof...(Shapes)>(make()); }), shapes_{shapes...} {}
+  void gradients_of_inputs() const;
+  void gradients_of_parameters() const;
+  void parameters_are_registered_and_move() const;
+  void saves_and_loads() const;
+  void clone_is_independent() const;
+  void takes_strided_and_empty_inputs() const;
+  void can_be_used_twice() const;
+  void same_seed_gives_the_same_bits() const;
+
+ private:
+  ModuleHandle make(Dtype dtype) const;
+  std::vector<Tensor> inputs(Dtype dtype) const;
+  std::function<ModuleHandle()> make_;
+  std::vector<Shape> shapes_;
+};
+
+}  // namespace detail
+
+/// Eight tests of a module, in the suite `Name`: TAPEGRAD_TEST_MODULE(Name, expression that makes it, the
+/// shapes of its inputs...). Its inputs are floating tensors and its result a Tensor, or a pair, tuple or
+/// vector of them.
+///
+///   TAPEGRAD_TEST_MODULE(RMSNorm, RMSNorm(6), Shape{4, 6});
+#define TAPEGRAD_TEST_MODULE(Name, make, ...)                                                               \
+  TAPEGRAD_TEST_MODULE_ONE(Name, GradientsOfInputsAreRight, gradients_of_inputs, make, __VA_ARGS__)         \
+  TAPEGRAD_TEST_MODULE_ONE(Name, GradientsOfParametersAreRight, gradients_of_parameters, make, __VA_ARGS__) \
+  TAPEGRAD_TEST_MODULE_ONE(Name, EveryParameterIsRegisteredAndMoves, parameters_are_registered_and_move,    \
+                           make, __VA_ARGS__)                                                               \
+  TAPEGRAD_TEST_MODULE_ONE(Name, SavesAndLoads, saves_and_loads, make, __VA_ARGS__)                         \
+  TAPEGRAD_TEST_MODULE_ONE(Name, CloneIsIndependent, clone_is_independent, make, __VA_ARGS__)               \
+  TAPEGRAD_TEST_MODULE_ONE(Name, TakesStridedAndEmptyInputs, takes_strided_and_empty_inputs, make,          \
+                           __VA_ARGS__)                                                                     \
+  TAPEGRAD_TEST_MODULE_ONE(Name, CanBeUsedTwice, can_be_used_twice, make, __VA_ARGS__)                      \
+  TAPEGRAD_TEST_MODULE_ONE(Name, TheSameSeedGivesTheSameBits, same_seed_gives_the_same_bits, make,          \
+                           __VA_ARGS__)                                                                     \
+  static_assert(true)
+#define TAPEGRAD_TEST_MODULE_ONE(Name, Test, check, make, ...)                 \
+  TEST(Name, Test) {                                                           \
+    ::tapegrad::detail::ModuleTests([] { return make; }, __VA_ARGS__).check(); \
+  }
 
 }  // namespace tapegrad
