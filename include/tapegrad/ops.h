@@ -5,6 +5,7 @@
 #include <tapegrad/ops/activation.h>
 #include <tapegrad/ops/arithmetic.h>
 #include <tapegrad/ops/compare.h>
+#include <tapegrad/ops/dropout.h>
 #include <tapegrad/ops/index.h>
 #include <tapegrad/ops/layer.h>
 #include <tapegrad/ops/linalg.h>

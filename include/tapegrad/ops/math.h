@@ -21,7 +21,42 @@ Tensor log1p(const Tensor& x);
 Tensor sqrt(const Tensor& x);
 /// y = 1 / sqrt(x).   dx = -dy y^3 / 2.
 Tensor rsqrt(const Tensor& x);
+/// y = x^2.   dx = 2 dy x.
+Tensor square(const Tensor& x);
+/// y = 1 / x.   dx = -dy y^2.
+Tensor reciprocal(const Tensor& x);
+/// y = |x|.   dx = dy sign(x): at the kink 0, as in PyTorch.
+Tensor abs(const Tensor& x);
+/// -1, 0 or 1. No gradient.
+Tensor sign(const Tensor& x);
+/// y = sin(x), x in radians.   dx = dy cos(x).
+Tensor sin(const Tensor& x);
+/// y = cos(x), x in radians.   dx = -dy sin(x).
+Tensor cos(const Tensor& x);
 /// y = tanh(x), in (-1, 1).   dx = dy (1 - y^2).
 Tensor tanh(const Tensor& x);
+/// y = 2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x.   dx = dy 2 / sqrt(pi) exp(-x^2).
+Tensor erf(const Tensor& x);
+
+/// y = a^b; two tensors broadcast. **Gradient**: da = dy b a^(b-1), 0 where b is 0; db = dy y ln(a), 0 where
+/// a is 0 and b >= 0, NaN where a is negative. As in PyTorch. A number gets none.
+Tensor pow(const Tensor& a, const Tensor& b);
+Tensor pow(const Tensor& a, double b);
+Tensor pow(double a, const Tensor& b);
+
+/// The larger of a and b; they broadcast. **Gradient**: dy goes to the larger, and half to each where they
+/// are equal.
+/// **Numerics**: NaN if either is NaN.
+Tensor maximum(const Tensor& a, const Tensor& b);
+Tensor maximum(const Tensor& a, double b);
+Tensor maximum(double a, const Tensor& b);
+/// The smaller of a and b, likewise.
+Tensor minimum(const Tensor& a, const Tensor& b);
+Tensor minimum(const Tensor& a, double b);
+Tensor minimum(double a, const Tensor& b);
+
+/// x moved into [low, high]; either may be infinite. **Throws** ValueError unless low <= high. **Gradient**:
+/// dx = dy inside and at the bounds, 0 beyond. **Numerics**: NaN stays NaN.
+Tensor clamp(const Tensor& x, double low, double high);
 
 }  // namespace tapegrad

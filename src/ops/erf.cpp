@@ -1,0 +1,21 @@
+// y = erf(x) = 2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x.
+//   dx = dy 2 / sqrt(pi) exp(-x^2)
+// x is saved.
+#include <numbers>
+
+#include "ops/elementwise.h"
+#include "ops/formula.h"
+
+namespace tapegrad {
+
+Tensor erf(const Tensor& x) {
+  Tensor y = map("erf", x, [](auto x) { return erf(x); });
+  return record("erf", y, {x}, [x = Saved(x)](const Tensor& dy) -> Gradients {
+    return {elementwise_vjp(
+        "erf",
+        [](auto dy, auto x) { return dy * (exp(-(x * x)) * constant(x, 2 * std::numbers::inv_sqrtpi)); }, dy,
+        x)};
+  });
+}
+
+}  // namespace tapegrad
