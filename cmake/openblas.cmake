@@ -7,7 +7,9 @@ function(tapegrad_find_openblas)
   set(prefixes /opt/homebrew/opt/openblas /usr/local/opt/openblas)  # Homebrew's is not linked into its prefix
   find_path(TAPEGRAD_OPENBLAS_INCLUDE_DIR openblas_config.h PATHS ${prefixes}
             PATH_SUFFIXES openblas-pthread ${CMAKE_LIBRARY_ARCHITECTURE}/openblas-pthread openblas)
-  find_library(TAPEGRAD_OPENBLAS_LIBRARY NAMES openblasp openblas PATHS ${prefixes}
+  # The archive before the shared library: linked in, OpenBLAS can be told in time to start no thread of its own
+  # (src/kernels/gemm.cpp), and no other library of its name can take its place when the program starts.
+  find_library(TAPEGRAD_OPENBLAS_LIBRARY NAMES libopenblasp.a libopenblas.a openblasp openblas PATHS ${prefixes}
                PATH_SUFFIXES openblas-pthread openblas)
   mark_as_advanced(TAPEGRAD_OPENBLAS_INCLUDE_DIR TAPEGRAD_OPENBLAS_LIBRARY)
   if(TAPEGRAD_OPENBLAS_INCLUDE_DIR AND TAPEGRAD_OPENBLAS_LIBRARY)
@@ -20,5 +22,9 @@ function(tapegrad_find_openblas)
     set_target_properties(
       tapegrad::openblas PROPERTIES IMPORTED_LOCATION "${TAPEGRAD_OPENBLAS_LIBRARY}"
                                     INTERFACE_INCLUDE_DIRECTORIES "${TAPEGRAD_OPENBLAS_INCLUDE_DIR}")
+    if(TAPEGRAD_OPENBLAS_LIBRARY MATCHES "\\.a$")
+      find_package(Threads REQUIRED)
+      set_target_properties(tapegrad::openblas PROPERTIES INTERFACE_LINK_LIBRARIES "Threads::Threads;m")
+    endif()
   endif()
 endfunction()

@@ -3,6 +3,7 @@
 // Modules and initializers.
 #pragma once
 #include <tapegrad/nn/activation.h>
+#include <tapegrad/nn/cells.h>
 #include <tapegrad/nn/container.h>
 #include <tapegrad/nn/dropout.h>
 #include <tapegrad/nn/embedding.h>
@@ -10,3 +11,4 @@
 #include <tapegrad/nn/linear.h>
 #include <tapegrad/nn/module.h>
 #include <tapegrad/nn/norm.h>
+#include <tapegrad/nn/recurrent.h>

@@ -4,9 +4,9 @@
 // wasted. Freed blocks go to the list of the thread that frees; a list that grows too long (a loader makes
 // batches that another thread frees) hands half of it to the shared one, where the others look before they
 // ask the system.
-#include <tapegrad/detail/ref.h>
 #include <tapegrad/memory.h>
 
+#include <algorithm>
 #include <bit>
 #include <cstdlib>
 #include <mutex>
@@ -58,21 +58,30 @@ struct List {
   }
 };
 
-void add(size_t& counter, ptrdiff_t by) {
-  if (TAPEGRAD_SINGLE_THREADED)
-    counter += size_t(by);
-  else
-    __atomic_fetch_add(&counter, size_t(by), __ATOMIC_RELAXED);
-}
+// Bytes, as one thread sees them: it alone writes, the others read. Counting in a shared place would take
+// four atomic additions a tensor. A sum over the threads may be negative in one of them, where it frees what
+// another allocated.
+struct Counters {
+  ptrdiff_t in_use = 0, cached = 0;
+  void add(ptrdiff_t used, ptrdiff_t kept) {
+    __atomic_store_n(&in_use, in_use + used, __ATOMIC_RELAXED);
+    __atomic_store_n(&cached, cached + kept, __ATOMIC_RELAXED);
+  }
+};
+
+struct ThreadLists;
 
 struct Shared {
   std::mutex mutex;
   List lists[kClasses];
-  size_t in_use = 0, peak = 0, cached = 0, system_calls = 0;
+  ThreadLists* threads = nullptr;  // all alive
+  Counters ended;                  // of the threads that are not
+  size_t peak = 0, system_calls = 0;
   const bool off = [] {
     const char* wish = std::getenv("TAPEGRAD_NO_POOL");
     return wish && *wish && std::string_view(wish) != "0";
   }();
+  Counters total() const;  // under the mutex
 };
 
 Shared& shared() {
@@ -80,14 +89,19 @@ Shared& shared() {
   return all;
 }
 
-void system_free(Block* block, int index) {
-  add(shared().cached, -ptrdiff_t(class_bytes(index)));
-  std::free(block);
-}
-
 struct ThreadLists {
   List lists[kClasses];
+  Counters bytes;
+  ptrdiff_t highest = 0;  // bytes.in_use so far: only beyond it can the peak be new
+  ThreadLists *next, *previous = nullptr;
   Shared& all = shared();
+
+  ThreadLists() {
+    std::lock_guard lock(all.mutex);
+    next = all.threads;
+    if (next) next->previous = this;
+    all.threads = this;
+  }
   ~ThreadLists();
   void hand_over(int index, size_t keep) {
     List& mine = lists[index];
@@ -100,20 +114,32 @@ struct ThreadLists {
     for (int i = 0; i < 32 && theirs.head; ++i) lists[index].push(theirs.pop());
     return lists[index].head != nullptr;
   }
+  void raise_peak() {
+    highest = bytes.in_use;
+    std::lock_guard lock(all.mutex);
+    all.peak = std::max(all.peak, size_t(std::max<ptrdiff_t>(all.total().in_use, 0)));
+  }
 };
+
+Counters Shared::total() const {
+  Counters sum = ended;
+  for (const ThreadLists* thread = threads; thread; thread = thread->next) {
+    sum.in_use += __atomic_load_n(&thread->bytes.in_use, __ATOMIC_RELAXED);
+    sum.cached += __atomic_load_n(&thread->bytes.cached, __ATOMIC_RELAXED);
+  }
+  return sum;
+}
 
 // 0 before, 1 during and 2 after the life of this thread's lists: a static tensor may be freed after them.
 thread_local int life = 0;
 
 ThreadLists::~ThreadLists() {
   for (int i = 0; i < kClasses; ++i) hand_over(i, 0);
+  std::lock_guard lock(all.mutex);
+  all.ended.add(bytes.in_use, bytes.cached);
+  (previous ? previous->next : all.threads) = next;
+  if (next) next->previous = previous;
   life = 2;
-}
-
-ThreadLists& thread_lists() {
-  thread_local ThreadLists lists;
-  life = 1;
-  return lists;
 }
 
 thread_local ThreadLists* mine = nullptr;
@@ -122,19 +148,20 @@ ThreadLists* get_lists() {
   if (mine && life == 1) [[likely]]
     return mine;
   if (life == 2) return nullptr;
-  return mine = &thread_lists();
+  thread_local ThreadLists lists;
+  life = 1;
+  return mine = &lists;
 }
 
-void* from_system(Shared& all, size_t bytes) {
-  add(all.system_calls, 1);
-  void* block = std::aligned_alloc(kAlign, bytes);
-  if (!block) throw std::bad_alloc();
-  return block;
-}
-
-void note_use(Shared& all, size_t bytes) {
-  add(all.in_use, ptrdiff_t(bytes));
-  if (all.in_use > all.peak) all.peak = all.in_use;
+/// Counts for a thread whose lists are gone too.
+void count(Shared& all, ThreadLists* lists, ptrdiff_t used, ptrdiff_t kept) {
+  if (lists) {
+    lists->bytes.add(used, kept);
+    if (lists->bytes.in_use > lists->highest) lists->raise_peak();
+    return;
+  }
+  std::lock_guard lock(all.mutex);
+  all.ended.add(used, kept);
 }
 
 }  // namespace
@@ -143,45 +170,52 @@ void* detail::allocate(size_t bytes) {
   Shared& all = shared();
   if (bytes > kLargest) throw std::bad_alloc();
   const int index = size_class(bytes);
-  const size_t rounded = class_bytes(index);
-  void* block = nullptr;
-  if (!all.off) {
-    if (ThreadLists* lists = get_lists()) {
-      List& list = lists->lists[index];
-      if (list.head ||
-          (__atomic_load_n(&all.lists[index].head, __ATOMIC_RELAXED) && lists->take_over(index))) {
-        block = list.pop();
-        add(all.cached, -ptrdiff_t(rounded));
-      }
+  const ptrdiff_t rounded = ptrdiff_t(class_bytes(index));
+  ThreadLists* lists = get_lists();
+  if (lists && !all.off) {
+    List& list = lists->lists[index];
+    if (list.head || (__atomic_load_n(&all.lists[index].head, __ATOMIC_RELAXED) && lists->take_over(index))) {
+      count(all, lists, rounded, -rounded);
+      return list.pop();
     }
   }
-  if (!block) block = from_system(all, rounded);
-  note_use(all, rounded);
+  void* block = std::aligned_alloc(kAlign, size_t(rounded));
+  if (!block) throw std::bad_alloc();
+  __atomic_fetch_add(&all.system_calls, 1, __ATOMIC_RELAXED);
+  count(all, lists, rounded, 0);
   return block;
 }
 
 void detail::deallocate(void* memory, size_t bytes) noexcept {
   Shared& all = shared();
   const int index = size_class(bytes);
-  const size_t rounded = class_bytes(index);
-  add(all.in_use, -ptrdiff_t(rounded));
-  ThreadLists* lists = all.off ? nullptr : get_lists();
-  if (!lists) return std::free(memory);
+  const ptrdiff_t rounded = ptrdiff_t(class_bytes(index));
+  ThreadLists* lists = get_lists();
+  if (!lists || all.off) {
+    count(all, lists, -rounded, 0);
+    return std::free(memory);
+  }
   List& list = lists->lists[index];
   list.push(static_cast<Block*>(memory));
-  add(all.cached, ptrdiff_t(rounded));
-  if (list.count > kThreadBlocks || (list.count > 1 && list.count * rounded > kThreadBytes))
+  count(all, lists, -rounded, rounded);
+  if (list.count > kThreadBlocks || (list.count > 1 && list.count * size_t(rounded) > kThreadBytes))
     lists->hand_over(index, list.count / 2);
 }
 
 memory::Stats memory::stats() {
   Shared& all = shared();
-  return {all.in_use, all.peak, all.cached, all.system_calls};
+  std::lock_guard lock(all.mutex);
+  const Counters sum = all.total();
+  return {size_t(sum.in_use), all.peak, size_t(sum.cached),
+          __atomic_load_n(&all.system_calls, __ATOMIC_RELAXED)};
 }
 
 void memory::reset_peak() {
   Shared& all = shared();
-  all.peak = all.in_use;
+  std::lock_guard lock(all.mutex);
+  all.peak = size_t(all.total().in_use);
+  for (ThreadLists* thread = all.threads; thread; thread = thread->next)
+    thread->highest = __atomic_load_n(&thread->bytes.in_use, __ATOMIC_RELAXED);
 }
 
 void memory::trim() {
@@ -190,7 +224,10 @@ void memory::trim() {
   for (int i = 0; i < kClasses; ++i) {
     if (lists) lists->hand_over(i, 0);
     std::lock_guard lock(all.mutex);
-    while (all.lists[i].head) system_free(all.lists[i].pop(), i);
+    while (all.lists[i].head) {
+      std::free(all.lists[i].pop());
+      all.ended.add(0, -ptrdiff_t(class_bytes(i)));
+    }
   }
 }
 

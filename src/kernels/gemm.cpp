@@ -6,6 +6,8 @@
 #include <cblas.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <cstring>
 
 #include "core/parallel.h"
 #include "kernels/gemm_own.h"
@@ -25,9 +27,35 @@ void cblas(CBLAS_TRANSPOSE trans_a, CBLAS_TRANSPOSE trans_b, int m, int n, int k
   cblas_dgemm(CblasRowMajor, trans_a, trans_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
 }
 
-// Threads are ours alone: a threaded OpenBLAS under parallel_for would start cores^2 of them.
+// Threads are ours alone: a threaded OpenBLAS under parallel_for would start cores^2 of them. It starts its
+// threads before main(), as many as the environment says, and a process with a second thread pays for atomic
+// reference counts. Where it is linked in as an archive this constructor, having a priority, runs before
+// OpenBLAS's and says one; the environment is put back at the first product.
+struct BlasThreads {
+  static constexpr const char* kVariable = "OPENBLAS_NUM_THREADS";
+  static inline char wanted[32] = "";
+  static inline bool was_set = false;
+};
+#if defined(__GNUC__) && defined(__linux__)
+[[gnu::constructor(101)]] void start_no_blas_threads() {
+  if (const char* value = std::getenv(BlasThreads::kVariable)) {
+    BlasThreads::was_set = true;
+    std::strncpy(BlasThreads::wanted, value, sizeof BlasThreads::wanted - 1);
+  }
+  setenv(BlasThreads::kVariable, "1", 1);
+}
+void restore_environment() {
+  if (BlasThreads::was_set)
+    setenv(BlasThreads::kVariable, BlasThreads::wanted, 1);
+  else
+    unsetenv(BlasThreads::kVariable);
+}
+#else
+void restore_environment() {}
+#endif
+
 void keep_blas_single_threaded() {
-  static const bool once = (openblas_set_num_threads(1), true);
+  static const bool once = (restore_environment(), openblas_set_num_threads(1), true);
   static_cast<void>(once);
 }
 

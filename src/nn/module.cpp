@@ -16,44 +16,57 @@ struct Entry {
   ptrdiff_t offset;  // of the member that holds it, from the ModuleBase of its object; see CloneContext
 };
 
+struct ModuleState;
+
+struct Child {
+  std::string name;
+  std::shared_ptr<ModuleState> state;
+  bool flat;  // its names are this module's, with `name` behind
+};
+
 struct ModuleState {
   tapegrad::detail::ScopeName scope;
   std::string description;
   size_t size;  // of the object of the derived class
   bool training = true;
   std::vector<Entry> parameters, buffers;
-  std::vector<std::pair<std::string, std::shared_ptr<ModuleState>>> children;
+  std::vector<Child> children;
 };
 
 namespace {
 
 void check_name(const ModuleState& state, const std::string& name) {
   const auto same = [&](const auto& known) { return known.name == name; };
-  const auto same_child = [&](const auto& child) { return child.first == name; };
   if (name.empty() || name.find('.') != std::string::npos)
     fail<ValueError>(state.scope.type, "a name must not be empty or contain a dot, got '{}'", name);
   if (std::any_of(state.parameters.begin(), state.parameters.end(), same) ||
       std::any_of(state.buffers.begin(), state.buffers.end(), same) ||
-      std::any_of(state.children.begin(), state.children.end(), same_child))
+      std::any_of(state.children.begin(), state.children.end(), same))
     fail<ValueError>(state.scope.type, "the name '{}' is taken", name);
 }
 
-// Calls f(prefix, state) for the module and then its children, each state once.
+// Calls f(state, prefix, suffix) for the module and then its children, each state once. A name of the module
+// is prefix + name + suffix.
 template <class F>
-void walk(ModuleState& state, const std::string& prefix, std::set<const ModuleState*>& seen, F&& f) {
+void walk(ModuleState& state, const std::string& prefix, const std::string& suffix,
+          std::set<const ModuleState*>& seen, F&& f) {
   if (!seen.insert(&state).second) return;
-  f(prefix, state);
-  for (auto& [name, child] : state.children) walk(*child, prefix + name + ".", seen, f);
+  f(state, prefix, suffix);
+  for (Child& child : state.children)
+    if (child.flat)
+      walk(*child.state, prefix, suffix + child.name, seen, f);
+    else
+      walk(*child.state, prefix + child.name + suffix + ".", "", seen, f);
 }
 
 std::vector<std::pair<std::string, Tensor>> named(ModuleState& root, std::vector<Entry> ModuleState::*list) {
   std::vector<std::pair<std::string, Tensor>> out;
   std::set<const void*> seen_tensors;
   std::set<const ModuleState*> seen;
-  walk(root, "", seen, [&](const std::string& prefix, ModuleState& state) {
+  walk(root, "", "", seen, [&](ModuleState& state, const std::string& prefix, const std::string& suffix) {
     for (const Entry& entry : state.*list)
       if (seen_tensors.insert(entry.tensor.impl()).second)
-        out.emplace_back(prefix + entry.name, entry.tensor);
+        out.emplace_back(prefix + entry.name + suffix, entry.tensor);
   });
   return out;
 }
@@ -96,7 +109,7 @@ std::shared_ptr<ModuleState> CloneContext::clone_of(const std::shared_ptr<Module
       entry.tensor.set_requires_grad(requires_grad);
     }
   const std::shared_ptr<ModuleState> result = to;  // the map may move its entries from here on
-  for (auto& [name, child] : result->children) child = clone_of(child);
+  for (Child& child : result->children) child.state = clone_of(child.state);
   return result;
 }
 
@@ -160,10 +173,10 @@ tapegrad::detail::ScopeName& ModuleBase::scope_name() const {
   return state_->scope;
 }
 
-void ModuleBase::add_child(const std::string& name, const ModuleBase& child) {
+void ModuleBase::add_child(const std::string& name, const ModuleBase& child, bool flat) {
   detail::check_name(*state_, name);
   child.state_->scope.name = name;
-  state_->children.emplace_back(name, child.state_);
+  state_->children.push_back({name, child.state_, flat});
 }
 
 Tensor ModuleBase::add_parameter(const std::string& name, Tensor value) {
@@ -237,8 +250,9 @@ void ModuleBase::load_state_dict(const std::map<std::string, Tensor>& state, Loa
 
 void ModuleBase::train(bool on) {
   std::set<const detail::ModuleState*> seen;
-  detail::walk(*state_, "", seen,
-               [on](const std::string&, detail::ModuleState& state) { state.training = on; });
+  detail::walk(
+      *state_, "", "", seen,
+      [on](detail::ModuleState& state, const std::string&, const std::string&) { state.training = on; });
 }
 
 bool ModuleBase::is_training() const {
@@ -269,7 +283,7 @@ std::string thousands(int64_t number) {
 int64_t count_of(const detail::ModuleState& state) {
   int64_t count = 0;
   for (const detail::Entry& entry : state.parameters) count += entry.tensor.numel();
-  for (const auto& [name, child] : state.children) count += count_of(*child);
+  for (const detail::Child& child : state.children) count += count_of(*child.state);
   return count;
 }
 
@@ -278,7 +292,7 @@ void print_tree(const detail::ModuleState& state, const std::string& name, const
   out += indent + (name.empty() ? "" : name + ": ") + state.scope.type + "(" + state.description + ")";
   if (const int64_t count = count_of(state)) out += "  " + thousands(count) + " parameters";
   out += "\n";
-  for (const auto& [child_name, child] : state.children) print_tree(*child, child_name, indent + "  ", out);
+  for (const detail::Child& child : state.children) print_tree(*child.state, child.name, indent + "  ", out);
 }
 
 }  // namespace

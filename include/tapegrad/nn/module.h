@@ -84,6 +84,13 @@ class ModuleBase {
     add_child(name, child);
     return child;
   }
+  /// Registers a child whose parameters are named as this module's own, with `suffix` behind: how the layers
+  /// of an LSTM give weight_ih_l0.
+  template <class M>
+  M add_flat(const std::string& suffix, M child) {
+    add_child(suffix, child, true);
+    return child;
+  }
   /// Registers a parameter, sets requires_grad, and returns it. An undefined tensor (a bias that was not
   /// wanted) is returned as it is and not registered.
   Tensor add_parameter(const std::string& name, Tensor value);
@@ -95,7 +102,7 @@ class ModuleBase {
 
  private:
   friend class detail::CloneContext;
-  void add_child(const std::string& name, const ModuleBase& child);
+  void add_child(const std::string& name, const ModuleBase& child, bool flat = false);
   std::shared_ptr<detail::ModuleState> state_;
 };
 

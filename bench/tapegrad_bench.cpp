@@ -1,0 +1,301 @@
+// The standard workloads, one a run: tapegrad_bench WORK [--key value]...
+//
+// Prints one JSON line: the least and the median time of a step in milliseconds. A step is everything between
+// the two clock reads; data and parameters are made before, and three steps of warm-up are not counted.
+#include <fmt/format.h>
+#include <tapegrad/tapegrad.h>
+
+#include <algorithm>
+#include <chrono>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "kernels/gemm.h"
+
+namespace tg = tapegrad;
+using tg::Tensor;
+
+namespace {
+
+constexpr const char* kUsage = R"(usage: tapegrad_bench WORK [--key value]...
+
+  chain    size 1, depth 300                                    y = tanh(y * w + b), depth times; sum; backward
+  norm     kind layer|batch, rows 4096, cols 1024               forward and backward of one norm
+  mlp      sizes 784,1000,1000,10, batch 128, norm none|layer|batch, opt adam|sgd
+  rnn      cell rnn|lstm|gru, norm none|layer|rms, in 28, hidden 128, layers 1, seq 100, batch 32, opt, ragged 0|1
+  charlm   cell lstm, norm, vocab 96, hidden 256, layers 1, seq 64, batch 32, opt
+  gemm     n 1024                                               C = A B, the machine's limit
+
+With all: --threads 1, --seconds 3 (how long to repeat), --steps 5 (at least so many), --profile 1 (times by operation)
+)";
+
+struct Arguments {
+  std::map<std::string, std::string> values;
+  mutable std::map<std::string, bool> used;
+
+  std::string text(const std::string& key, const std::string& otherwise) const {
+    used[key] = true;
+    const auto at = values.find(key);
+    return at == values.end() ? otherwise : at->second;
+  }
+  int64_t number(const std::string& key, int64_t otherwise) const {
+    const std::string value = text(key, std::to_string(otherwise));
+    try {
+      size_t read = 0;
+      const int64_t n = std::stoll(value, &read);
+      if (read == value.size()) return n;
+    } catch (const std::exception&) {
+    }
+    throw tg::ValueError(fmt::format("--{} takes a whole number, got '{}'", key, value));
+  }
+  std::vector<int64_t> list(const std::string& key, const std::string& otherwise) const {
+    std::vector<int64_t> out;
+    const std::string all = text(key, otherwise) + ",";
+    for (size_t from = 0, to; (to = all.find(',', from)) != std::string::npos; from = to + 1)
+      out.push_back(std::stoll(all.substr(from, to - from)));
+    return out;
+  }
+  std::string choice(const std::string& key, const std::vector<std::string>& allowed) const {
+    const std::string value = text(key, allowed[0]);
+    if (std::find(allowed.begin(), allowed.end(), value) == allowed.end())
+      throw tg::ValueError(
+          fmt::format("--{} takes one of {}, got '{}'", key, fmt::join(allowed, ", "), value));
+    return value;
+  }
+};
+
+using Step = std::function<void()>;
+using Parameters = std::vector<Tensor>;
+
+bool profiling = false;
+std::map<std::string, tg::ProfileRow> profile;
+
+// A tape for one step; with --profile its times are added up.
+class StepTape {
+ public:
+  StepTape() : tape_({.profile = profiling}) {}
+  ~StepTape() {
+    if (!profiling) return;
+    for (const tg::ProfileRow& row : tape_.profile()) {
+      tg::ProfileRow& sum = profile.try_emplace(row.op, tg::ProfileRow{row.op, 0, 0, 0}).first->second;
+      sum.calls += row.calls;
+      sum.forward_ms += row.forward_ms;
+      sum.backward_ms += row.backward_ms;
+    }
+  }
+  tg::Tape* operator->() { return &tape_; }
+
+ private:
+  tg::Tape tape_;
+};
+
+class AnyOptimizer {
+ public:
+  AnyOptimizer(const std::string& kind, const Parameters& parameters) {
+    if (kind == "adam") {
+      auto adam = std::make_shared<tg::optim::Adam>(parameters, tg::optim::AdamOptions{.lr = 1e-3});
+      zero = [adam] { adam->zero_grad(); };
+      step = [adam] { adam->step(); };
+    } else {
+      auto sgd =
+          std::make_shared<tg::optim::SGD>(parameters, tg::optim::SGDOptions{.lr = 0.01, .momentum = 0.9});
+      zero = [sgd] { sgd->zero_grad(); };
+      step = [sgd] { sgd->step(); };
+    }
+  }
+  Step zero, step;
+};
+
+Step chain(const Arguments& a) {
+  const int64_t size = a.number("size", 1), depth = a.number("depth", 300);
+  Tensor x = tg::randn({size}, {.requires_grad = true}), w = tg::randn({size}, {.requires_grad = true}),
+         b = tg::randn({size}, {.requires_grad = true});
+  return [=]() mutable {
+    x.zero_grad();
+    w.zero_grad();
+    b.zero_grad();
+    StepTape tape;
+    Tensor y = x;
+    for (int64_t i = 0; i < depth; ++i) y = tanh(y * w + b);
+    tape->backward(sum(y));
+  };
+}
+
+Step norm(const Arguments& a) {
+  const int64_t rows = a.number("rows", 4096), cols = a.number("cols", 1024);
+  const bool layer = a.choice("kind", {"layer", "batch"}) == "layer";
+  Tensor x = tg::randn({rows, cols}, {.requires_grad = true});
+  const Tensor dy = tg::randn({rows, cols});
+  tg::nn::LayerNorm layer_norm(cols);
+  tg::nn::BatchNorm1d batch_norm(cols);
+  return [=]() mutable {
+    x.zero_grad();
+    layer_norm.zero_grad();
+    batch_norm.zero_grad();
+    StepTape tape;
+    tape->backward(layer ? layer_norm(x) : batch_norm(x), {.gradient = dy});
+  };
+}
+
+Step mlp(const Arguments& a) {
+  const std::vector<int64_t> sizes = a.list("sizes", "784,1000,1000,10");
+  const int64_t batch = a.number("batch", 128);
+  const std::string norm = a.choice("norm", {"none", "layer", "batch"});
+  tg::nn::Sequential net;
+  for (size_t i = 0; i + 1 < sizes.size(); ++i) {
+    net.push_back(tg::nn::Linear(sizes[i], sizes[i + 1]));
+    if (i + 2 == sizes.size()) break;
+    if (norm == "layer") net.push_back(tg::nn::LayerNorm(sizes[i + 1]));
+    if (norm == "batch") net.push_back(tg::nn::BatchNorm1d(sizes[i + 1]));
+    net.push_back(tg::nn::ReLU());
+  }
+  AnyOptimizer optimizer(a.choice("opt", {"adam", "sgd"}), net.parameters());
+  const Tensor x = tg::randn({batch, sizes.front()}), y = tg::randint(0, sizes.back(), {batch});
+  return [=]() mutable {
+    optimizer.zero();
+    StepTape tape;
+    tape->backward(cross_entropy(net(x), y));
+    optimizer.step();
+  };
+}
+
+// A recurrent layer of any cell as a function from the sequence to its outputs.
+struct Recurrent {
+  std::function<Tensor(const Tensor&, const Tensor& lengths)> forward;
+  Parameters parameters;
+};
+
+Recurrent recurrent(const Arguments& a, int64_t in, int64_t hidden, const std::string& default_cell) {
+  const std::string cell =
+      a.choice("cell", default_cell == "lstm" ? std::vector<std::string>{"lstm", "rnn", "gru"}
+                                              : std::vector<std::string>{"rnn", "lstm", "gru"});
+  const std::string norm_name = a.choice("norm", {"none", "layer", "rms"});
+  const auto norm = norm_name == "none"  ? tg::nn::Norm::none
+                    : norm_name == "rms" ? tg::nn::Norm::rms
+                                         : tg::nn::Norm::layer;
+  const int64_t layers = a.number("layers", 1);
+  const auto wrap = [](auto net) {
+    return Recurrent{
+        [net](const Tensor& x, const Tensor& lengths) { return net(x, {}, {.lengths = lengths}).output; },
+        net.parameters()};
+  };
+  if (cell == "lstm") return wrap(tg::nn::LSTM(in, hidden, {.num_layers = layers, .norm = norm}));
+  if (cell == "gru") return wrap(tg::nn::GRU(in, hidden, {.num_layers = layers, .norm = norm}));
+  return wrap(tg::nn::RNN(in, hidden, {.num_layers = layers, .norm = norm}));
+}
+
+Step rnn(const Arguments& a) {
+  const int64_t in = a.number("in", 28), batch = a.number("batch", 32), seq = a.number("seq", 100),
+                hidden = a.number("hidden", 128);
+  const bool ragged = a.number("ragged", 0) != 0;  // lengths from seq / 2 to seq, not sorted
+  Recurrent net = recurrent(a, in, hidden, "lstm");
+  tg::nn::Linear head(hidden, 10);
+  for (const Tensor& p : head.parameters()) net.parameters.push_back(p);
+  AnyOptimizer optimizer(a.choice("opt", {"adam", "sgd"}), net.parameters);
+  const Tensor x = tg::randn({seq, batch, in}), y = tg::randint(0, 10, {batch});
+  const Tensor lengths = ragged ? tg::randint(seq / 2, seq + 1, {batch}) : Tensor();
+  return [=]() mutable {
+    optimizer.zero();
+    StepTape tape;
+    tape->backward(cross_entropy(head(net.forward(x, lengths)[-1]), y));
+    optimizer.step();
+  };
+}
+
+Step charlm(const Arguments& a) {
+  const int64_t vocab = a.number("vocab", 96), batch = a.number("batch", 32), seq = a.number("seq", 64),
+                hidden = a.number("hidden", 256);
+  tg::nn::Embedding embed(vocab, hidden);
+  Recurrent net = recurrent(a, hidden, hidden, "lstm");
+  tg::nn::Linear head(hidden, vocab);
+  Parameters parameters = embed.parameters();
+  for (const Tensor& p : net.parameters) parameters.push_back(p);
+  for (const Tensor& p : head.parameters()) parameters.push_back(p);
+  AnyOptimizer optimizer(a.choice("opt", {"adam", "sgd"}), parameters);
+  const Tensor x = tg::randint(0, vocab, {seq, batch}), y = tg::randint(0, vocab, {seq * batch});
+  return [=]() mutable {
+    optimizer.zero();
+    StepTape tape;
+    tape->backward(cross_entropy(head(net.forward(embed(x), {})).reshape({seq * batch, vocab}), y));
+    tg::optim::clip_grad_norm(parameters, 1.0);
+    optimizer.step();
+  };
+}
+
+Step gemm(const Arguments& a) {
+  const int64_t n = a.number("n", 1024);
+  const Tensor x = tg::randn({n, n}), y = tg::randn({n, n});
+  Tensor z = tg::empty({n, n});
+  return [=]() mutable {
+    tg::kernels::gemm<float>(false, false, n, n, n, 1, x.data<float>().data(), n, y.data<float>().data(), n,
+                             0, z.mutable_data<float>().data(), n);
+  };
+}
+
+void measure(const std::string& label, const Arguments& a, const Step& step) {
+  using clock = std::chrono::steady_clock;
+  const double seconds = std::stod(a.text("seconds", "3"));
+  const int64_t least = a.number("steps", 5);
+  for (int i = 0; i < 3; ++i) step();
+  profile.clear();
+  std::vector<double> times;
+  const auto begin = clock::now();
+  while (int64_t(times.size()) < least ||
+         std::chrono::duration<double>(clock::now() - begin).count() < seconds) {
+    const auto from = clock::now();
+    step();
+    times.push_back(std::chrono::duration<double, std::milli>(clock::now() - from).count());
+  }
+  std::sort(times.begin(), times.end());
+  fmt::print(
+      "{{\"peer\":\"tapegrad\",\"work\":\"{}\",\"threads\":{},\"ms_min\":{:.5f},\"ms_median\":{:.5f},"
+      "\"steps\":{}}}\n",
+      label, tg::get_num_threads(), times.front(), times[times.size() / 2], times.size());
+  if (!profiling) return;
+  std::vector<tg::ProfileRow> rows;
+  for (const auto& [op, row] : profile) rows.push_back(row);
+  std::sort(rows.begin(), rows.end(), [](const auto& x, const auto& y) {
+    return x.forward_ms + x.backward_ms > y.forward_ms + y.backward_ms;
+  });
+  const double steps = double(times.size());
+  fmt::print(stderr, "{:<16} {:>8} {:>12} {:>12}\n", "operation", "calls", "forward ms", "backward ms");
+  for (const tg::ProfileRow& row : rows)
+    fmt::print(stderr, "{:<16} {:>8.1f} {:>12.4f} {:>12.4f}\n", row.op, double(row.calls) / steps,
+               row.forward_ms / steps, row.backward_ms / steps);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  const std::string work = argc > 1 ? argv[1] : "--help";
+  if (work == "--help" || work == "-h") return fmt::print("{}", kUsage), 0;
+  Arguments a;
+  for (int i = 2; i < argc; i += 2) {
+    const std::string key = argv[i];
+    if (!key.starts_with("--") || i + 1 == argc)
+      throw tg::ValueError("arguments are --key value, got '" + key + "'");
+    a.values[key.substr(2)] = argv[i + 1];
+  }
+  const std::map<std::string, std::function<Step(const Arguments&)>> works = {
+      {"chain", chain}, {"norm", norm}, {"mlp", mlp}, {"rnn", rnn}, {"charlm", charlm}, {"gemm", gemm}};
+  const auto make = works.find(work);
+  if (make == works.end()) throw tg::ValueError("no workload '" + work + "'; see --help");
+  tg::set_num_threads(int(a.number("threads", 1)));
+  tg::manual_seed(0);
+  profiling = a.number("profile", 0) != 0;
+  std::string label = work;
+  for (const auto& [key, value] : a.values)
+    if (key != "threads" && key != "seconds" && key != "steps" && key != "profile")
+      label += " --" + key + " " + value;
+  const Step step = make->second(a);
+  a.text("seconds", "");
+  a.text("steps", "");
+  for (const auto& [key, value] : a.values)
+    if (!a.used[key]) throw tg::ValueError("--" + key + " does not belong to " + work + "; see --help");
+  measure(label, a, step);
+} catch (const std::exception& error) {
+  fmt::print(stderr, "tapegrad_bench: {}\n", error.what());
+  return 2;
+}

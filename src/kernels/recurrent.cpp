@@ -1,0 +1,168 @@
+// The loops over time: one product and one pass over the rows a step.
+#include "kernels/recurrent.h"
+
+#include <tapegrad/memory.h>
+
+#include <algorithm>
+
+#include "kernels/recurrent_rows.h"
+
+namespace tapegrad::kernels {
+
+namespace {
+
+/// Room for n numbers from the pool, for the length of a call.
+template <class T>
+class Room {
+ public:
+  explicit Room(int64_t n)
+      : bytes_(size_t(n) * sizeof(T)), data_(static_cast<T*>(tapegrad::detail::allocate(bytes_))) {}
+  ~Room() { tapegrad::detail::deallocate(data_, bytes_); }
+  Room(const Room&) = delete;
+  Room& operator=(const Room&) = delete;
+  T* data() { return data_; }
+
+ private:
+  size_t bytes_;
+  T* data_;
+};
+
+/// Where things of step t lie.
+template <class T>
+struct At {
+  const Sequence<T>& s;
+  int64_t time(int64_t k) const { return s.reverse ? s.steps - 1 - k : k; }
+  int64_t before(int64_t t) const {
+    return s.reverse ? t + 1 : t;
+  }  // index into states of the state before step t
+  int64_t after(int64_t t) const { return s.reverse ? t : t + 1; }
+  bool active(int64_t t, int64_t row) const { return !s.lengths || t < s.lengths[row]; }
+};
+
+template <class T>
+void step_forward(const Sequence<T>& s, int64_t t, int64_t begin, int64_t end, T* scratch, T* room) {
+  const At<T> at{s};
+  const int64_t h = s.hidden, n = gate_count(s.cell) * h, per_row = norms_per_row(s.cell);
+  for (int64_t row = begin; row < end; ++row) {
+    const int64_t i = t * s.batch + row;
+    const int64_t before = (at.before(t) * s.batch + row) * h, after = (at.after(t) * s.batch + row) * h;
+    T* state = s.states + after;
+    if (!at.active(t, row)) {
+      std::copy_n(s.states + before, h, state);
+      if (s.cells) std::copy_n(s.cells + before, h, s.cells + after);
+      std::fill_n(s.output + i * h, h, T(0));
+      continue;
+    }
+    const T* p = s.p + i * n;
+    T* r = s.r ? s.r + i * n : scratch + (row - begin) * n;
+    T* gates = s.gates + i * n;
+    RowNorm<T>* norms = s.norms + i * per_row;
+    if (s.cell == Cell::gru) {
+      rows::gru_forward(s, p, static_cast<const T*>(r), norms, s.states + before, gates, state, room);
+    } else {
+      rows::summed_inputs(s, n, p, r, norms, gates);
+      if (s.cell == Cell::lstm)
+        rows::lstm_forward(s, gates, s.cells + before, s.cells + after, norms + 2, state);
+      else
+        rows::rnn_forward(s, static_cast<const T*>(gates), state);
+    }
+    if (s.output) std::copy_n(state, h, s.output + i * h);
+  }
+}
+
+template <class T>
+void step_backward(const Sequence<T>& s, const SequenceGradients<T>& g, int64_t t, int64_t begin, int64_t end,
+                   T* room, rows::RowSums<T> sums) {
+  const At<T> at{s};
+  const int64_t h = s.hidden, n = gate_count(s.cell) * h, per_row = norms_per_row(s.cell);
+  for (int64_t row = begin; row < end; ++row) {
+    const int64_t i = t * s.batch + row;
+    T *dp = g.dp + i * n, *dr = g.dr + i * n, *dh = g.dstate + row * h;
+    if (!at.active(t, row)) {  // the state passed through: dh and dc stay
+      std::fill_n(dp, n, T(0));
+      if (dr != dp) std::fill_n(dr, n, T(0));
+      continue;
+    }
+    if (g.doutput) {
+      const T* dy = g.doutput + i * h;
+      TAPEGRAD_INDEPENDENT
+      for (int64_t j = 0; j < h; ++j) dh[j] += dy[j];
+    }
+    const int64_t before = (at.before(t) * s.batch + row) * h, after = (at.after(t) * s.batch + row) * h;
+    const T *p = s.p + i * n, *r = s.r ? s.r + i * n : nullptr, *gates = s.gates + i * n;
+    const RowNorm<T>* norms = s.norms + i * per_row;
+    if (s.cell == Cell::gru) {
+      rows::gru_backward(s, p, r, norms, gates, s.states + before, dh, dp, dr, room, sums);
+      continue;
+    }
+    T* da = s.norm == CellNorm::none ? dp : room;
+    if (s.cell == Cell::lstm)
+      rows::lstm_backward(s, gates, s.cells + before, s.cells + after, norms + 2, static_cast<const T*>(dh),
+                          g.dcell + row * h, da, room + n, sums);
+    else
+      rows::rnn_backward(s, s.states + after, static_cast<const T*>(dh), da);
+    rows::summed_inputs_backward(s, n, p, r, norms, static_cast<const T*>(da), dp, dr, sums);
+    std::fill_n(dh, h, T(0));  // all of it went through r
+  }
+}
+
+/// Adds the sums of a step, which are set back to 0, to those of the block.
+template <class T>
+void add_up(int64_t n, T* from, double* to) {
+  if (!to) return;
+  for (int64_t j = 0; j < n; ++j) {
+    to[j] += double(from[j]);
+    from[j] = 0;
+  }
+}
+
+}  // namespace
+
+int64_t recurrent_block(Cell cell, int64_t hidden) {
+  return gate_count(cell) * hidden * hidden > (1 << 18) ? 32 : 16;
+}
+
+template <class T>
+void recurrent_forward(const Sequence<T>& s, int64_t begin, int64_t end) {
+  const At<T> at{s};
+  const int64_t h = s.hidden, n = gate_count(s.cell) * h;
+  Room<T> scratch((end - begin) * n), room(2 * n);
+  T *memory = scratch.data(), *more = room.data();
+  for (int64_t k = 0; k < s.steps; ++k) {
+    const int64_t t = at.time(k);
+    T* r = s.r ? s.r + (t * s.batch + begin) * n : memory;
+    gemm_packed(end - begin, s.states + (at.before(t) * s.batch + begin) * h, h, s.weight, 0, r, n);
+    simd([=, &s] { step_forward(s, t, begin, end, memory, more); });
+  }
+}
+
+template <class T>
+void recurrent_backward(const Sequence<T>& s, const SequenceGradients<T>& g, int64_t begin, int64_t end) {
+  const At<T> at{s};
+  const int64_t h = s.hidden, n = gate_count(s.cell) * h;
+  Room<T> room(2 * n), memory(4 * n + 2 * h);
+  std::fill_n(memory.data(), 4 * n + 2 * h, T(0));
+  T* m = memory.data();
+  const rows::RowSums<T> sums{m, m + n, m + 2 * n, m + 3 * n, m + 4 * n, m + 4 * n + h};
+  T* more = room.data();
+  for (int64_t k = s.steps - 1; k >= 0; --k) {
+    const int64_t t = at.time(k);
+    simd([=, &s, &g] {
+      step_backward(s, g, t, begin, end, more, sums);
+      add_up(n, sums.gain_p, g.dgain_p);
+      add_up(n, sums.gain_r, g.dgain_r);
+      add_up(n, sums.bias, g.dbias);
+      add_up(n, sums.bias_r, g.dbias_r);
+      add_up(h, sums.gain_c, g.dgain_c);
+      add_up(h, sums.bias_c, g.dbias_c);
+    });
+    gemm_packed(end - begin, g.dr + (t * s.batch + begin) * n, n, g.weight, 1, g.dstate + begin * h, h);
+  }
+}
+
+template void recurrent_forward(const Sequence<float>&, int64_t, int64_t);
+template void recurrent_forward(const Sequence<double>&, int64_t, int64_t);
+template void recurrent_backward(const Sequence<float>&, const SequenceGradients<float>&, int64_t, int64_t);
+template void recurrent_backward(const Sequence<double>&, const SequenceGradients<double>&, int64_t, int64_t);
+
+}  // namespace tapegrad::kernels
