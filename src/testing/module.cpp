@@ -1,7 +1,7 @@
 // The tests that TAPEGRAD_TEST_MODULE makes.
 #include <tapegrad/io.h>
+#include <tapegrad/ops.h>
 #include <tapegrad/random.h>
-#include <tapegrad/tapegrad.h>
 #include <tapegrad/testing.h>
 
 #include <unistd.h>

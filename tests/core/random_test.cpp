@@ -1,0 +1,98 @@
+// The generator against the vectors of its authors, and what is made of its bits.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <tapegrad/random.h>
+#include <tapegrad/tensor.h>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+#include <thread>
+
+namespace tapegrad {
+namespace {
+
+using ::testing::ElementsAre;
+
+TEST(Philox, GivesThePublishedNumbers) {  // Random123 1.14, kat_vectors, philox4x32 10
+  EXPECT_THAT(philox(0, 0), ElementsAre(0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8));
+}
+
+TEST(Philox, DependsOnEveryBitOfKeyAndCounter) {
+  std::set<std::array<uint32_t, 4>> seen{philox(0, 0)};
+  for (int bit = 0; bit < 64; ++bit) {
+    seen.insert(philox(uint64_t(1) << bit, 0));
+    seen.insert(philox(0, uint64_t(1) << bit));
+  }
+  EXPECT_EQ(seen.size(), 129u);
+}
+
+TEST(Generator, IsSavedAsTwoIntegers) {
+  Generator a(3);
+  a.uniform();
+  a.below(10);
+  Generator b(3);
+  b.position = a.position;
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(a.next_u32(), b.next_u32());
+}
+
+TEST(Generator, StaysBelow) {
+  Generator random(1);
+  int64_t counts[7] = {};
+  for (int i = 0; i < 70'000; ++i) {
+    const int64_t value = random.below(7);
+    ASSERT_GE(value, 0);
+    ASSERT_LT(value, 7);
+    ++counts[value];
+  }
+  for (int64_t count : counts) EXPECT_NEAR(double(count), 10'000, 500);  // five standard deviations
+}
+
+TEST(Generator, IsOneAThread) {
+  manual_seed(9);
+  const std::vector<float> here = randn({5}).to_vector<float>();
+  std::vector<float> there;
+  std::thread([&] {
+    manual_seed(9);
+    there = randn({5}).to_vector<float>();
+  }).join();
+  EXPECT_EQ(there, here);
+  EXPECT_NE(randn({5}).to_vector<float>(), here);
+}
+
+TEST(Random, ANumberDoesNotDependOnTheSizeOfTheTensor) {
+  manual_seed(4);
+  const std::vector<double> few = randn({4}, {.dtype = float64}).to_vector<double>();
+  manual_seed(4);
+  std::vector<double> many = randn({1000}, {.dtype = float64}).to_vector<double>();
+  many.resize(4);
+  EXPECT_EQ(many, few);
+}
+
+TEST(Random, HasTheRightMoments) {
+  manual_seed(6);
+  double sum = 0, squares = 0;
+  const int64_t n = 200'000;
+  for (double value : randn({n}, {.dtype = float64}).to_vector<double>()) {
+    ASSERT_TRUE(std::isfinite(value));
+    sum += value;
+    squares += value * value;
+  }
+  EXPECT_NEAR(sum / double(n), 0, 0.012);
+  EXPECT_NEAR(squares / double(n), 1, 0.016);
+  for (float value : rand({n}).to_vector<float>()) {
+    ASSERT_GE(value, 0.f);
+    ASSERT_LT(value, 1.f);
+  }
+}
+
+TEST(Random, PermutesEveryNumberOnce) {
+  manual_seed(6);
+  std::vector<int64_t> order = randperm(100).to_vector<int64_t>();
+  EXPECT_NE(order[0] + order[1] + order[2], 3);
+  std::sort(order.begin(), order.end());
+  for (int64_t i = 0; i < 100; ++i) EXPECT_EQ(order[size_t(i)], i);
+}
+
+}  // namespace
+}  // namespace tapegrad
