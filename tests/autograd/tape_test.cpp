@@ -240,6 +240,15 @@ TEST(Tape, NamesWhatMadeTheFirstNaN) {
                   StrEq("sqrt: made a value that is not finite from finite inputs: input 0 [2] in [-2, 1]")));
 }
 
+TEST(Tape, NamesTheTimeStepOfTheFirstNaN) {
+  const Tensor w = tensor({1, -2}, {.requires_grad = true});
+  Tape tape({.check_finite = true});
+  const detail::StepScope step(3);
+  EXPECT_THAT([&] { sqrt(w); },
+              ThrowsMessage<AutogradError>(StrEq("sqrt: made a value that is not finite at time step 3 from "
+                                                 "finite inputs: input 0 [2] in [-2, 1]")));
+}
+
 TEST(Tape, NamesTheBackwardThatMadeTheFirstInfinity) {
   const Tensor w = tensor({0, 4}, {.requires_grad = true});
   Tape tape({.check_finite = true});
