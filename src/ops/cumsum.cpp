@@ -17,15 +17,19 @@ Tensor running_sum(const Tensor& x, int64_t axis, bool from_end) {
   detail::dispatch_float("cumsum", x.dtype(), [&]<class T>(T) {
     const T* in = detail::ptr<T>(from);
     T* out = detail::mutable_ptr<T>(y);
-    const int64_t n = over.n, inner = over.inner;
-    parallel_rows(over.results(), std::max<int64_t>(1, kernels::fold_grain / std::max<int64_t>(n, 1)),
+    // Blocks of columns go row by row, so that memory is read in its order.
+    const int64_t n = over.n, inner = over.inner, width = kernels::fold_columns;
+    const int64_t blocks = (inner + width - 1) / width;
+    const int64_t work = std::max<int64_t>(n * std::min(inner, width), 1);
+    parallel_rows(over.outer * blocks, std::max<int64_t>(1, kernels::fold_grain / work),
                   [=](int64_t begin, int64_t end) {
-                    for (int64_t row = begin; row < end; ++row) {
-                      const int64_t first = row / inner * n * inner + row % inner;
-                      double total = 0;
+                    for (int64_t task = begin; task < end; ++task) {
+                      const int64_t column = task % blocks * width, count = std::min(width, inner - column);
+                      const int64_t first = task / blocks * n * inner + column;
+                      double total[kernels::fold_columns] = {};
                       for (int64_t k = 0; k < n; ++k) {
                         const int64_t at = first + (from_end ? n - 1 - k : k) * inner;
-                        out[at] = T(total += double(in[at]));
+                        for (int64_t i = 0; i < count; ++i) out[at + i] = T(total[i] += double(in[at + i]));
                       }
                     }
                   });

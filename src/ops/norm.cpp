@@ -3,8 +3,10 @@
 //   p = 1   the sum of |x|, p = infinity the largest: composed
 // For p = 2 the squares are added up in float64, so elements of 1e20 do not overflow float32. x and y are
 // saved. A norm of float64 values beyond 1e154 is infinite.
+#include <algorithm>
 #include <cmath>
 
+#include "kernels/reduce.h"
 #include "ops/elementwise.h"
 #include "ops/reduction.h"
 
@@ -18,6 +20,14 @@ Tensor euclidean(const Tensor& x, const Axes& axes, bool keepdim) {
   Tensor y = detail::new_tensor(over.result_shape(keepdim), x.dtype());
   detail::dispatch_float("norm", x.dtype(), [&]<class T>(T) {
     T* out = detail::mutable_ptr<T>(y);
+    if (over.inner == 1) {
+      const T* in = detail::ptr<T>(from);
+      const int64_t n = over.n, grain = std::max<int64_t>(1, kernels::fold_grain / std::max<int64_t>(n, 1));
+      return parallel_rows(over.outer, grain, [=](int64_t begin, int64_t end) {
+        for (int64_t at = begin; at < end; ++at)
+          out[at] = T(std::sqrt(kernels::sum_of_squares(n, in + at * n)));
+      });
+    }
     fold<double, T>(
         over, from, [](int64_t) { return 0.0; },
         [](double& total, T value, int64_t) { total += double(value) * double(value); },

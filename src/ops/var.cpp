@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/lanes.h"
 #include "ops/elementwise.h"
 #include "ops/reduction.h"
 
@@ -21,15 +22,36 @@ double divisor(const Reduction& over, const VarOptions& options) {
   return double(std::max<int64_t>(over.n - options.correction, 0));
 }
 
+// Rows of n, both passes over one while it is in the cache.
+template <class T, class Finish>
+void variance_of_rows(int64_t rows, int64_t n, const T* x, Finish finish) {
+  parallel_rows(
+      rows, std::max<int64_t>(1, kernels::fold_grain / std::max<int64_t>(n, 1)),
+      [=](int64_t begin, int64_t end) {
+        kernels::simd([=] {
+          for (int64_t at = begin; at < end; ++at) {
+            const T* row = x + at * n;
+            const double mu = kernels::sum_of(n, [=](int64_t i) { return double(row[i]); }) / double(n);
+            finish(at, kernels::sum_of(
+                           n, [=](int64_t i) { return (double(row[i]) - mu) * (double(row[i]) - mu); }));
+          }
+        });
+      });
+}
+
 Tensor variance(const char* op, const Tensor& x, const Reduction& over, const VarOptions& options,
                 bool root) {
   const Tensor from = over.arrange(x);
   Tensor y = detail::new_tensor(over.result_shape(options.keepdim), x.dtype());
-  const Tensor mean = detail::new_tensor(y.shape(), float64);
   const double n = double(over.n), count = divisor(over, options);
   detail::dispatch_float(op, x.dtype(), [&]<class T>(T) {
-    double* mu = detail::mutable_ptr<double>(mean);
     T* out = detail::mutable_ptr<T>(y);
+    const auto finish = [=](int64_t at, double total) {
+      out[at] = T(root ? std::sqrt(total / count) : total / count);
+    };
+    if (over.inner == 1) return variance_of_rows(over.outer, over.n, detail::ptr<T>(from), finish);
+    const Tensor mean = detail::new_tensor(y.shape(), float64);
+    double* mu = detail::mutable_ptr<double>(mean);
     fold<double, T>(
         over, from, [](int64_t) { return 0.0; },
         [](double& total, T value, int64_t) { total += double(value); },
@@ -43,9 +65,7 @@ Tensor variance(const char* op, const Tensor& x, const Reduction& over, const Va
           return Squares{mu[at], 0.0};
         },
         [](Squares& s, T value, int64_t) { s.total += (double(value) - s.mu) * (double(value) - s.mu); },
-        [=](int64_t at, const Squares& s) {
-          out[at] = T(root ? std::sqrt(s.total / count) : s.total / count);
-        });
+        [=](int64_t at, const Squares& s) { finish(at, s.total); });
   });
   return y;
 }

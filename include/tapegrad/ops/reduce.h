@@ -41,7 +41,8 @@ struct VarOptions {
 /// **Gradient**: dx = dy 2 (x - mean) / (n - correction).
 Tensor var(const Tensor& x, const Axes& axes = {}, VarOptions options = {});
 
-/// The standard deviation: the root of var(). **Gradient**: dx = dy (x - mean) / ((n - correction) y), and 0
+/// The standard deviation: the root of var(). Written tapegrad::std(x) under `using namespace tapegrad`.
+/// **Gradient**: dx = dy (x - mean) / ((n - correction) y), and 0
 /// where y is 0.
 Tensor std(const Tensor& x, const Axes& axes = {}, VarOptions options = {});
 
