@@ -59,4 +59,77 @@ struct NllOptions {
 /// nll_loss(log_softmax(x, 1), target) is cross_entropy(x, target). **Shape** and **Throws** as there.
 Tensor nll_loss(const Tensor& log_probs, const Tensor& target, const NllOptions& options = {});
 
+/// The squared error (input - target)^2.   dinput = 2 (input - target) dloss, dtarget = -dinput.
+Tensor mse_loss(const Tensor& input, const Tensor& target, LossOptions options = {});
+
+/// The absolute error |input - target|.   dinput = sign(input - target) dloss, 0 where they are equal.
+Tensor l1_loss(const Tensor& input, const Tensor& target, LossOptions options = {});
+
+struct HuberOptions {
+  double delta = 1;  ///< where the parabola goes over into the line, positive
+  Reduce reduction = Reduce::mean;
+};
+
+/// Squared for small errors, linear for large ones, with d = input - target:
+///     d^2 / 2 where |d| <= delta, else delta (|d| - delta / 2)        dinput = clamp(d, -delta, delta) dloss
+/// **Throws** ValueError unless delta is positive. **Source**: Huber 1964, Robust Estimation of a Location
+/// Parameter.
+Tensor huber_loss(const Tensor& input, const Tensor& target, HuberOptions options = {});
+
+struct SmoothL1Options {
+  double beta = 1;  ///< the error where the parabola goes over into the line; 0 is l1_loss
+  Reduce reduction = Reduce::mean;
+};
+
+/// huber_loss with delta = beta, divided by beta: its slope far out is 1.
+Tensor smooth_l1_loss(const Tensor& input, const Tensor& target, SmoothL1Options options = {});
+
+/// The cross-entropy of a probability p and a target t in [0, 1]: -(t ln p + (1 - t) ln(1 - p)).
+/// Logarithms are cut off at -100, as in PyTorch, so that p = 0 costs 100 and not infinity. From logits use
+/// bce_with_logits_loss, which loses no digits near 0 and 1.
+/// **Throws** ValueError if an input is outside [0, 1].
+Tensor bce_loss(const Tensor& input, const Tensor& target, LossOptions options = {});
+
+struct BceWithLogitsOptions {
+  Tensor pos_weight = {};  ///< multiplies the part of t; broadcasts to the input; undefined: 1
+  Reduce reduction = Reduce::mean;
+};
+
+/// bce_loss(sigmoid(input), target), computed so that no logit over- or underflows:
+///     (1 - t) x + (1 + (pos_weight - 1) t) softplus(-x)         dx = sigmoid(x) - t for pos_weight 1
+Tensor bce_with_logits_loss(const Tensor& input, const Tensor& target,
+                            const BceWithLogitsOptions& options = {});
+
+struct KlDivOptions {
+  bool log_target = false;  ///< the target holds log-probabilities too
+  Reduce reduction = Reduce::mean;
+};
+
+/// The Kullback-Leibler divergence of `input`, log-probabilities, from `target`, probabilities:
+///     target (ln target - input), and 0 where the target is 0        dinput = -target dloss
+/// The divergence of rows is the sum over classes: use Reduce::batchmean for its mean over the batch. (The
+/// default mean divides by the number of all elements, as in PyTorch.)
+Tensor kl_div(const Tensor& input, const Tensor& target, KlDivOptions options = {});
+
+struct CosineOptions {
+  int64_t axis = 1;   ///< of the vectors
+  double eps = 1e-8;  ///< a norm below this counts as this, so that a zero vector gives 0
+};
+
+/// The cosine of the angle between vectors: (a . b) / (|a| |b|), over one axis, which is gone from the
+/// result.
+/// **Gradient**: finite at a zero vector.
+Tensor cosine_similarity(const Tensor& a, const Tensor& b, CosineOptions options = {});
+
+struct CosineEmbeddingOptions {
+  double margin = 0;  ///< a cosine up to this costs nothing where the target is -1, in [-1, 1]
+  Reduce reduction = Reduce::mean;
+};
+
+/// Pulls pairs with target 1 together and pushes pairs with target -1 apart:
+///     1 - cos(a, b) where target is 1, max(0, cos(a, b) - margin) where it is -1
+/// **Shape**: a and b [N, D], target [N]. **Throws** ValueError for a target that is neither.
+Tensor cosine_embedding_loss(const Tensor& a, const Tensor& b, const Tensor& target,
+                             CosineEmbeddingOptions options = {});
+
 }  // namespace tapegrad
