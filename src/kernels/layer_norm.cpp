@@ -66,15 +66,16 @@ void forward(int64_t rows, int64_t d, const T* x, const T* weight, const T* bias
   });
 }
 
-/// dx of one row. With v = x - mu: rstd (g - mean(g) - xhat mean(g xhat)) = (rstd g - b) - v a.
+/// dx of one row. With v = x - mu: rstd (g - mean(g) - xhat mean(g xhat)) = rstd (g - mean(g)) - v a. The
+/// mean is subtracted before the product, so that what cancels is exactly zero.
 template <Kind kind, bool has_weight, class T>
 inline void backward_row(int64_t d, const T* dy, const T* x, const T* weight, double mu, double r, T* dx) {
   const auto g = [=](int64_t j) { return has_weight ? double{dy[j]} * weight[j] : double{dy[j]}; };
   const double sum_g = kind == Kind::layer ? sum_of(d, g) : 0.0;
   const double sum_gv = sum_of(d, [=](int64_t j) { return g(j) * (x[j] - mu); });
-  const double a = r * r * r * sum_gv / d, b = r * sum_g / d;
+  const double a = r * r * r * sum_gv / d, mean_g = sum_g / d;
   TAPEGRAD_INDEPENDENT
-  for (int64_t j = 0; j < d; ++j) dx[j] = static_cast<T>((r * g(j) - b) - (x[j] - mu) * a);
+  for (int64_t j = 0; j < d; ++j) dx[j] = static_cast<T>(r * (g(j) - mean_g) - (x[j] - mu) * a);
 }
 
 /// dweight += dy xhat and dbias += dy.

@@ -33,21 +33,9 @@ int64_t rows_of_chunk(int64_t classes) {
   return std::max<int64_t>(kGrain / std::max<int64_t>(classes, 1), 1);
 }
 
-// ln softmax, made of operations; the constant `shift` keeps the exponents small and cancels.
-Tensor log_softmax_composed(const Tensor& z) {
-  const Tensor from = z.detach().contiguous();
-  const int64_t rows = z.shape()[0], classes = z.shape()[1];
-  const Tensor shift = detail::new_tensor({rows, 1}, float64);
-  detail::dispatch_float("cross_entropy", z.dtype(), [&]<class T>(T) {
-    kernels::logsumexp(rows, classes, detail::ptr<T>(from), detail::mutable_ptr<double>(shift));
-  });
-  const Tensor shifted = z - shift.to(z.dtype());
-  return shifted - log(sum(exp(shifted), 1, {.keepdim = true}));
-}
-
 Tensor rows_composed(const Tensor& logits, const Tensor& labels, const Tensor& weight, int64_t ignore_index,
                      double smoothing) {
-  return likelihood_of_rows(log_softmax_composed(logits),
+  return likelihood_of_rows(log_softmax(logits, 1),
                             label_weights(logits, labels, weight, ignore_index, smoothing));
 }
 

@@ -48,11 +48,9 @@ Samples l1_loss_samples() {
 // Errors of both kinds: 1.1 to 3.9 lies around delta = 2.5, and no error within 0.05 of it.
 Samples huber_loss_samples() {
   const auto huber = [](const Inputs& in) { return huber_loss(in[0], in[1], {.delta = 2.5}); };
-  Samples samples = pair_samples(
-      [](const Tensor& x, const Tensor& t, Reduce r) {
-        return huber_loss(x, t, {.delta = 5, .reduction = r});
-      },
-      far, near);
+  Samples samples = pair_samples([](const Tensor& x, const Tensor& t,
+                                    Reduce r) { return huber_loss(x, t, {.delta = 5, .reduction = r}); },
+                                 far, near);
   const Tensor target = zeros({3, 4}, {.dtype = float64});
   samples.push_back(
       {.label = "both pieces", .f = huber, .inputs = {uniform_away({3, 4}, -4, 4, {-2.5, 2.5}), target}});
@@ -75,12 +73,10 @@ Samples bce_with_logits_loss_samples() {
   Samples samples = pair_samples(
       [](const Tensor& x, const Tensor& t, Reduce r) { return bce_with_logits_loss(x, t, {.reduction = r}); },
       normal, near);
-  samples.push_back({.label = "pos_weight",
-                     .f =
-                         [](const Inputs& in) {
-                           return bce_with_logits_loss(in[0], in[1], {.pos_weight = in[2]});
-                         },
-                     .inputs = {normal({3, 4}), near({3, 4}), near({4})}});
+  samples.push_back(
+      {.label = "pos_weight",
+       .f = [](const Inputs& in) { return bce_with_logits_loss(in[0], in[1], {.pos_weight = in[2]}); },
+       .inputs = {normal({3, 4}), near({3, 4}), near({4})}});
   samples.push_back({.label = "logits of zero",
                      .f = [](const Inputs& in) { return bce_with_logits_loss(in[0], in[1]); },
                      .inputs = {zeros({2, 3}, {.dtype = float64}), near({2, 3})}});
@@ -88,9 +84,9 @@ Samples bce_with_logits_loss_samples() {
 }
 
 Samples kl_div_samples() {
-  Samples samples = pair_samples(
-      [](const Tensor& x, const Tensor& t, Reduce r) { return kl_div(x, t, {.reduction = r}); }, normal,
-      near);
+  Samples samples =
+      pair_samples([](const Tensor& x, const Tensor& t, Reduce r) { return kl_div(x, t, {.reduction = r}); },
+                   normal, near);
   samples.push_back({.label = "log target",
                      .f = [](const Inputs& in) { return kl_div(in[0], in[1], {.log_target = true}); },
                      .inputs = {normal({3, 4}), normal({3, 4})}});
