@@ -1,0 +1,87 @@
+// Layers against PyTorch's numbers.
+#include <tapegrad/tapegrad.h>
+#include <tapegrad/testing.h>
+
+#include "support/golden.h"
+
+namespace tapegrad {
+namespace {
+
+// The module with the state of the case before the call.
+template <class M>
+M loaded(const Golden& g, M module) {
+  module.to(float64);
+  std::map<std::string, Tensor> state;
+  for (const char* kind : {"param/", "buffer/"})
+    for (const std::string& name : g.names(kind)) state[name] = g[kind + name];
+  module.load_state_dict(state);
+  return module;
+}
+
+// Output, gradients of input and parameters, and buffers after the call.
+template <class M>
+void expect_module(const Golden& g, M module) {
+  std::map<std::string, Tensor> leaves;
+  for (const auto& [name, tensor] : module.named_parameters()) leaves[name] = tensor;
+  Tensor input = g["input"];
+  if (is_floating(input.dtype())) leaves["input"] = input = g.leaf("input");
+  Tape tape;
+  expect_gradients_match(g, {module(input)}, tape, leaves);
+  for (const auto& [name, tensor] : module.named_buffers()) {
+    if (is_floating(tensor.dtype()))
+      expect_golden(g, "after/" + name, tensor);
+    else
+      EXPECT_EQ(tensor.item(), g["after/" + name].item()) << g.name << " " << name;
+  }
+}
+
+TEST(LayerNorm, MatchesPyTorch) {
+  for (const char* name : {"basic", "two_dims", "no_affine", "large_mean", "one_feature", "constant_row"}) {
+    const Golden g = golden(std::string("layer_norm/") + name);
+    const nn::LayerNormOptions options{.eps = g.number("eps"), .elementwise_affine = g.has("param/weight")};
+    expect_module(g, loaded(g, nn::LayerNorm(g.sizes("normalized_shape"), options)));
+  }
+}
+
+TEST(BatchNorm1d, MatchesPyTorch) {
+  for (const char* name : {"train_2d", "train_3d", "eval_2d", "cumulative", "no_tracking"}) {
+    const Golden g = golden(std::string("batch_norm/") + name);
+    nn::BatchNorm1dOptions options{.eps = g.number("eps"),
+                                   .track_running_stats = g.has("buffer/running_mean")};
+    if (g.settings.count("momentum"))
+      options.momentum =
+          g.text("momentum") == "none" ? std::nullopt : std::optional<double>(g.number("momentum"));
+    auto module = loaded(g, nn::BatchNorm1d(g.integer("num_features"), options));
+    module.train(g.text("mode") == "train");
+    expect_module(g, module);
+  }
+}
+
+TEST(BatchNorm, OfImagesMatchesPyTorch) {
+  const Golden g = golden("batch_norm/train_4d");
+  const Tensor mean = g["buffer/running_mean"].clone(), var = g["buffer/running_var"].clone();
+  expect_matches(g, {"input", "param/weight", "param/bias"}, [&](const std::vector<Tensor>& in) {
+    return std::vector{
+        batch_norm(in[0], mean, var, in[1], in[2],
+                   {.training = true, .momentum = g.number("momentum"), .eps = g.number("eps")})};
+  });
+  expect_golden(g, "after/running_mean", mean);
+  expect_golden(g, "after/running_var", var);
+}
+
+TEST(Linear, MatchesPyTorch) {
+  for (const char* name : {"basic", "batched_no_bias"}) {
+    const Golden g = golden(std::string("linear/") + name);
+    expect_module(g, loaded(g, nn::Linear(g.integer("in_features"), g.integer("out_features"),
+                                          {.bias = g.has("param/bias")})));
+  }
+}
+
+TEST(Embedding, MatchesPyTorch) {
+  const Golden g = golden("embedding/padding");
+  expect_module(g, loaded(g, nn::Embedding(g.integer("num_embeddings"), g.integer("embedding_dim"),
+                                           {.padding_idx = g.integer("padding_idx")})));
+}
+
+}  // namespace
+}  // namespace tapegrad
