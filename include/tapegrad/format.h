@@ -3,7 +3,7 @@
 // fmt::print("{}", x) and std::cout << x for whatever in tapegrad has a to_string: shapes, tensors, tapes,
 // modules.
 #pragma once
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include <ostream>
 #include <string>

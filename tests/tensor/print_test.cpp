@@ -1,6 +1,5 @@
 // Tensors as text: each expected text is what NumPy prints for the same array, with dtype and shape behind
 // it.
-#include <fmt/format.h>
 #include <tapegrad/tapegrad.h>
 #include <tapegrad/testing.h>
 
