@@ -1,5 +1,6 @@
 // Elementwise functions against PyTorch's values and gradients.
 #include <gtest/gtest.h>
+#include <tapegrad/tapegrad.h>
 
 #include "support/golden.h"
 
