@@ -219,7 +219,7 @@ Step charlm(const Arguments& a) {
     optimizer.zero();
     StepTape tape;
     tape->backward(cross_entropy(head(net.forward(embed(x), {})).reshape({seq * batch, vocab}), y));
-    tg::optim::clip_grad_norm(parameters, 1.0);
+    tg::clip_grad_norm(parameters, 1.0);
     optimizer.step();
   };
 }

@@ -89,6 +89,11 @@ class RecurrentLayer : public Module<Derived> {
   /// DtypeError, IndexError for lengths outside [0, T].
   Result forward(const Tensor& x, const State& state = {}, const SequenceOptions& sequence = {});
 
+  /// The call; spelled out, so that state and options can be given in braces.
+  Result operator()(const Tensor& x, const State& state = {}, const SequenceOptions& sequence = {}) const {
+    return Module<Derived>::operator()(x, state, sequence);
+  }
+
   StackOptions options;
   std::vector<Cell> cells;  ///< layer 0 forward, layer 0 backward, layer 1 forward, ...
 
