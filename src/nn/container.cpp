@@ -11,8 +11,8 @@ Tensor Sequential::forward(const Tensor& x) {
   return y;
 }
 
-void Sequential::check_index(int64_t i) const {
-  if (i < 0 || i >= size()) fail<IndexError>("Sequential", "it has {} parts, got index {}", size(), i);
+void detail::check_part(const char* type, int64_t i, int64_t size) {
+  if (i < 0 || i >= size) fail<IndexError>(type, "it has {} parts, got index {}", size, i);
 }
 
 void Sequential::wrong_type(int64_t i, std::string_view wanted) const {

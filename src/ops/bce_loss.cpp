@@ -36,17 +36,6 @@ void check_probabilities(const char* name, const Tensor& x) {
   });
 }
 
-// softplus(-x), whose derivative is -sigmoid(-x) = -(1 - tanh(x / 2)) / 2.
-Tensor softplus_of_minus(const Tensor& x) {
-  Tensor y = map("bce_with_logits_loss", x, [](auto x) {
-    const auto size = x < 0 ? -x : x;
-    return (x < 0 ? -x : x - x) + log1p(exp(-size));
-  });
-  return record("bce_with_logits_loss", y, {x}, [x = Saved(x)](const Tensor& dy) -> Gradients {
-    return {dy * (tanh(x.get() * 0.5) - 1.0) * 0.5};
-  });
-}
-
 }  // namespace
 
 Tensor bce_loss(const Tensor& input, const Tensor& target, LossOptions options) {
@@ -71,7 +60,7 @@ Tensor bce_loss(const Tensor& input, const Tensor& target, LossOptions options) 
 Tensor bce_with_logits_loss(const Tensor& input, const Tensor& target, const BceWithLogitsOptions& options) {
   check_pair("bce_with_logits_loss", input, target);
   const Tensor& w = options.pos_weight;
-  Tensor right = softplus_of_minus(input);
+  Tensor right = softplus(-input);
   if (w.defined()) {
     check_same_dtype("bce_with_logits_loss", input, w);
     if (broadcast_shape("bce_with_logits_loss", input.shape(), w.shape()) != input.shape())

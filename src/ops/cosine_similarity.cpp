@@ -18,10 +18,10 @@ void check_signs(const Tensor& a, const Tensor& target) {
   if (a.dim() != 2 || target.shape() != Shape{a.shape()[0]})
     fail<ShapeError>("cosine_embedding_loss", "a and b must be [N, D] and the target [N], got {} and {}",
                      a.shape(), target.shape());
-  const std::vector<double> signs = target.to(float64).to_vector<double>();
-  for (size_t i = 0; i < signs.size(); ++i)
-    if (signs[i] != 1 && signs[i] != -1)
-      fail<ValueError>("cosine_embedding_loss", "the target must be 1 or -1, got {} in row {}", signs[i], i);
+  const Tensor signs = target.to(float64).contiguous();
+  for (int64_t i = 0; i < signs.numel(); ++i)
+    if (const double sign = detail::ptr<double>(signs)[i]; sign != 1 && sign != -1)
+      fail<ValueError>("cosine_embedding_loss", "the target must be 1 or -1, got {} in row {}", sign, i);
 }
 
 }  // namespace

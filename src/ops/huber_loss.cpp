@@ -18,7 +18,7 @@ Tensor huber(const Tensor& d, double delta) {
     return c * (d - c / 2);
   });
   return record("huber_loss", y, {d}, [d = Saved(d), delta](const Tensor& dy) -> Gradients {
-    return {dy * where(d.get() > delta, delta, where(d.get() < -delta, -delta, d))};
+    return {dy * clamp(d, -delta, delta)};
   });
 }
 

@@ -14,8 +14,7 @@ Tensor mse_loss(const Tensor& input, const Tensor& target, LossOptions options) 
 
 Tensor l1_loss(const Tensor& input, const Tensor& target, LossOptions options) {
   check_pair("l1_loss", input, target);
-  const Tensor d = input - target;
-  return reduced("l1_loss", where(d > 0, d, where(d < 0, -d, d * 0.0)), options.reduction);
+  return reduced("l1_loss", abs(input - target), options.reduction);
 }
 
 }  // namespace tapegrad

@@ -265,6 +265,23 @@ TEST(ModuleList, NamesItsModules) {
   nn::ModuleList<nn::Linear> copy = list.clone();
   EXPECT_NE(copy[1].weight.impl(), list[1].weight.impl());
   EXPECT_EQ(copy[1].weight.impl(), copy.parameters()[2].impl());
+  EXPECT_EQ(message_of<IndexError>([&] { list[2]; }), "ModuleList: it has 2 parts, got index 2");
+}
+
+TEST(Activations, CallTheOperationsOfTheirNames) {
+  const Tensor x = randn({3, 5});
+  const nn::Sequential all(nn::ReLU(), nn::Tanh(), nn::Sigmoid(), nn::SiLU(), nn::Softplus(),
+                           nn::LeakyReLU(0.2), nn::ELU(0.5), nn::GELU({.approximate = true}), nn::Softmax(0));
+  EXPECT_TENSOR_NEAR(nn::Sigmoid()(x), sigmoid(x), 0);
+  EXPECT_TENSOR_NEAR(nn::SiLU()(x), silu(x), 0);
+  EXPECT_TENSOR_NEAR(nn::Softplus()(x), softplus(x), 0);
+  EXPECT_TENSOR_NEAR(nn::LeakyReLU(0.2)(x), leaky_relu(x, 0.2), 0);
+  EXPECT_TENSOR_NEAR(nn::ELU(0.5)(x), elu(x, 0.5), 0);
+  EXPECT_TENSOR_NEAR(nn::GELU({.approximate = true})(x), gelu(x, {.approximate = true}), 0);
+  EXPECT_TENSOR_NEAR(nn::Softmax(0)(x), softmax(x, 0), 0);
+  EXPECT_TENSOR_NEAR(sum(all(x), 0), ones({5}), 1e-6);
+  EXPECT_EQ(nn::Flatten()(randn({2, 3, 4})).shape(), (Shape{2, 12}));
+  EXPECT_EQ(to_string(nn::Softmax(0)), "Softmax(axis=0)\n");
 }
 
 double deviation(const Tensor& x) {

@@ -13,6 +13,9 @@ namespace tapegrad::nn {
 
 namespace detail {
 
+/// Throws IndexError unless i is in [0, size).
+void check_part(const char* type, int64_t i, int64_t size);
+
 /// A module of any type that maps a tensor to a tensor.
 class AnyModule {
  public:
@@ -79,7 +82,7 @@ class Sequential : public Module<Sequential> {
   /// ValueError if it is another type.
   template <class M>
   M& at(int64_t i) const {
-    check_index(i);
+    detail::check_part("Sequential", i, size());
     M* module = parts_[size_t(i)].as<M>();
     if (!module) wrong_type(i, detail::type_name<M>());
     return *module;
@@ -88,7 +91,6 @@ class Sequential : public Module<Sequential> {
   Tensor forward(const Tensor& x);
 
  private:
-  void check_index(int64_t i) const;
   [[noreturn]] void wrong_type(int64_t i, std::string_view wanted) const;
   std::vector<detail::AnyModule> parts_;
 };
@@ -128,7 +130,11 @@ class ModuleList : public Module<ModuleList<M>> {
     modules_.push_back(this->add(std::to_string(modules_.size()), std::move(module)));
   }
   int64_t size() const { return int64_t(modules_.size()); }
-  M& operator[](int64_t i) { return modules_.at(size_t(i)); }
+  /// Module i. **Throws** IndexError outside [0, size()).
+  M& operator[](int64_t i) {
+    detail::check_part("ModuleList", i, size());
+    return modules_[size_t(i)];
+  }
   auto begin() { return modules_.begin(); }
   auto end() { return modules_.end(); }
 

@@ -13,11 +13,12 @@ struct Dropout : Module<Dropout> {
   double p_;
 };
 
-/// All axes but the first as one: [N, ...] becomes [N, product]. first and last choose other axes.
 struct FlattenOptions {
-  int64_t first = 1;
-  int64_t last = -1;
+  int64_t first = 1;  ///< the first axis that is folded
+  int64_t last = -1;  ///< the last
 };
+
+/// All axes but the first as one: [N, ...] becomes [N, product].
 struct Flatten : Module<Flatten> {
   explicit Flatten(FlattenOptions options = {});
   Tensor forward(const Tensor& x);
