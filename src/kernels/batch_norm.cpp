@@ -8,10 +8,13 @@
 // Where the statistics are running ones, dx = dy weight rstd: no mean of this batch stands in xhat.
 //
 // Numerics: float64 sums and differences, the mean before the deviations (see layer_norm.cpp). With l = 1 a
-// channel is a column, and the columns are walked row by row in strips, each column a lane: a sum runs over
-// the batch in its order. Otherwise a channel is n spans of l.
+// channel is a column. Memory is then read row by row and each column is a lane of its own, with its sum in
+// an array; the rows are taken in groups, so that what belongs to a column is loaded once a group. Otherwise
+// a channel is n spans of l.
 //
 // Source: Ioffe, Szegedy (2015), Batch Normalization, arXiv:1502.03167, algorithm 1 and section 3.
+#include <type_traits>
+
 #include "kernels/lanes.h"
 #include "kernels/map.h"
 #include "kernels/norm.h"
@@ -20,25 +23,29 @@ namespace tapegrad::kernels {
 
 namespace {
 
-constexpr int64_t strip = 64;  // columns that are summed together: 4 cache lines of float
+/// to[j] += term(i, j) for the rows i of one group and the columns [begin, end).
+template <int group, class Term>
+inline void add_rows(int64_t begin, int64_t end, double* to, Term term) {
+  TAPEGRAD_INDEPENDENT
+  for (int64_t j = begin; j < end; ++j) {
+    double s = term(0, j);
+    for (int i = 1; i < group; ++i) s += term(i, j);
+    to[j] += s;
+  }
+}
 
 /// sum over the batch of term(element, column), for the columns [begin, end) of [n, c].
 template <class Term>
 inline void column_sums(Channels shape, double* sum, Term term) {
-  for (int64_t j0 = shape.begin; j0 < shape.end; j0 += strip) {
-    const int64_t width = shape.end - j0 < strip ? shape.end - j0 : strip;
-    double s[strip] = {};
-    if (width == strip) {
-      for (int64_t i = 0; i < shape.n; ++i) {
-        for (int64_t k = 0; k < strip; ++k) s[k] += term(i * shape.c + j0 + k, j0 + k);
-      }
-    } else {
-      for (int64_t i = 0; i < shape.n; ++i) {
-        for (int64_t k = 0; k < width; ++k) s[k] += term(i * shape.c + j0 + k, j0 + k);
-      }
-    }
-    for (int64_t k = 0; k < width; ++k) sum[j0 + k] = s[k];
+  constexpr int group = 8;
+  for (int64_t j = shape.begin; j < shape.end; ++j) sum[j] = 0.0;
+  int64_t row = 0;
+  for (; row + group <= shape.n; row += group) {
+    add_rows<group>(shape.begin, shape.end, sum,
+                    [=](int64_t i, int64_t j) { return term((row + i) * shape.c + j, j); });
   }
+  for (; row < shape.n; ++row)
+    add_rows<1>(shape.begin, shape.end, sum, [=](int64_t, int64_t j) { return term(row * shape.c + j, j); });
 }
 
 /// sum over batch and positions of term(element, channel): into sum[channel] for the channels [begin, end).
@@ -55,22 +62,33 @@ inline void channel_sums(Channels shape, double* sum, Term term) {
   }
 }
 
-/// to[element] = f(element, channel).
+/// The same element function for the rows i of one group, column by column.
+template <int group, class T, class F>
+inline void map_rows(Channels shape, int64_t row, T* to, F f) {
+  TAPEGRAD_INDEPENDENT
+  for (int64_t c = shape.begin; c < shape.end; ++c) {
+    const auto of_element = f(c);
+    for (int64_t i = row; i < row + group; ++i)
+      to[i * shape.c + c] = static_cast<T>(of_element(i * shape.c + c));
+  }
+}
+
+/// to[element] = f(channel)(element): f computes what is the same for the elements of a channel.
 template <class T, class F>
 inline void channel_map(Channels shape, T* to, F f) {
   if (shape.l == 1) {
-    for (int64_t i = 0; i < shape.n; ++i) {
-      TAPEGRAD_INDEPENDENT
-      for (int64_t c = shape.begin; c < shape.end; ++c)
-        to[i * shape.c + c] = static_cast<T>(f(i * shape.c + c, c));
-    }
+    constexpr int group = 4;
+    int64_t row = 0;
+    for (; row + group <= shape.n; row += group) map_rows<group>(shape, row, to, f);
+    for (; row < shape.n; ++row) map_rows<1>(shape, row, to, f);
     return;
   }
   for (int64_t i = 0; i < shape.n; ++i) {
     for (int64_t c = shape.begin; c < shape.end; ++c) {
+      const auto of_element = f(c);
       const int64_t first = (i * shape.c + c) * shape.l;
       TAPEGRAD_INDEPENDENT
-      for (int64_t j = first; j < first + shape.l; ++j) to[j] = static_cast<T>(f(j, c));
+      for (int64_t j = first; j < first + shape.l; ++j) to[j] = static_cast<T>(of_element(j));
     }
   }
 }
@@ -91,17 +109,19 @@ void batch_norm_stats(Channels shape, const T* x, double* mean, double* variance
 template <class T>
 void batch_norm_apply(Channels shape, const T* x, const double* mean, const double* rstd, const T* weight,
                       const T* bias, T* y) {
-  simd([=] {
-    if (weight && bias) {
-      channel_map(shape, y,
-                  [=](int64_t i, int64_t c) { return (x[i] - mean[c]) * rstd[c] * weight[c] + bias[c]; });
-    } else {
-      channel_map(shape, y, [=](int64_t i, int64_t c) {
-        return (x[i] - mean[c]) * rstd[c] * (weight ? double{weight[c]} : 1.0) +
-               (bias ? double{bias[c]} : 0.0);
+  const auto run = [=](auto has_weight, auto has_bias) {
+    simd([=] {
+      channel_map(shape, y, [=](int64_t c) {
+        const double mu = mean[c], scale = rstd[c] * (has_weight() ? double{weight[c]} : 1.0);
+        const double shift = has_bias() ? double{bias[c]} : 0.0;
+        return [=](int64_t i) { return (x[i] - mu) * scale + shift; };
       });
-    }
-  });
+    });
+  };
+  if (weight && bias) return run(std::true_type{}, std::true_type{});
+  if (weight) return run(std::true_type{}, std::false_type{});
+  if (bias) return run(std::false_type{}, std::true_type{});
+  run(std::false_type{}, std::false_type{});
 }
 
 template <class T>
@@ -116,17 +136,18 @@ void batch_norm_backward_sums(Channels shape, const T* dy, const T* x, const dou
 template <class T>
 void batch_norm_backward(Channels shape, const T* dy, const T* x, const double* mean, const double* rstd,
                          const T* weight, const double* dweight, const double* dbias, T* dx) {
-  simd([=] {
-    const double part = 1.0 / (static_cast<double>(shape.n) * static_cast<double>(shape.l));
-    const auto from_batch = [=](int64_t i, int64_t c) {
-      return rstd[c] * ((dy[i] - dbias[c] * part) - (x[i] - mean[c]) * (rstd[c] * (dweight[c] * part)));
-    };
-    if (weight) {
-      channel_map(shape, dx, [=](int64_t i, int64_t c) { return weight[c] * from_batch(i, c); });
-    } else {
-      channel_map(shape, dx, from_batch);
-    }
-  });
+  const double part = 1.0 / (static_cast<double>(shape.n) * static_cast<double>(shape.l));
+  const auto run = [=](auto has_weight) {
+    simd([=] {
+      channel_map(shape, dx, [=](int64_t c) {
+        const double mu = mean[c], r = rstd[c], scale = r * (has_weight() ? double{weight[c]} : 1.0);
+        const double mean_dy = dbias[c] * part, slope = r * (dweight[c] * part);
+        return [=](int64_t i) { return scale * ((dy[i] - mean_dy) - (x[i] - mu) * slope); };
+      });
+    });
+  };
+  if (weight) return run(std::true_type{});
+  run(std::false_type{});
 }
 
 #define TAPEGRAD_INSTANTIATE(T)                                                                             \

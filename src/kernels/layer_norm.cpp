@@ -1,7 +1,8 @@
 // Layer normalization and RMS normalization of rows of d elements.
 //
-//   layer   mu = mean(x)   rstd = 1 / sqrt(mean((x - mu)^2) + eps)   xhat = (x - mu) rstd   y = xhat weight +
-//   bias rms     mu = 0         the rest alike, and no bias
+//   layer   mu = mean(x)   rstd = 1 / sqrt(mean((x - mu)^2) + eps)   xhat = (x - mu) rstd
+//           y = xhat weight + bias
+//   rms     mu = 0         the rest alike, and no bias
 //
 // Saved: mu and rstd in float64, and x. xhat is computed again, which costs less than reading it from memory.
 //
@@ -15,12 +16,14 @@
 // [40000, 40001, 40002, 40003] loses its last digits, with E[x^2] - E[x]^2 all of them; float64 also holds
 // the squares of 1e20. The conversions are free where the row comes from memory.
 //
-// A row is read from memory once and stays in the cache for the passes over it. Backward takes four rows at a
-// time, so that the sums for dweight and dbias are loaded and stored once for four additions.
+// A row is read from memory once and stays in the cache for the passes over it. Rows are taken four at a
+// time, so that weight and bias are loaded and converted once for four rows, and the sums for dweight and
+// dbias loaded and stored once for four additions.
 //
 // Source: Ba, Kiros, Hinton (2016), Layer Normalization, arXiv:1607.06450, equations 2 to 4.
 //         Zhang, Sennrich (2019), Root Mean Square Layer Normalization, arXiv:1910.07467, equation 4.
 #include <cmath>
+#include <type_traits>
 
 #include "kernels/lanes.h"
 #include "kernels/map.h"
@@ -32,60 +35,86 @@ namespace {
 
 enum class Kind { layer, rms };
 
-template <Kind kind, class T>
-inline void forward_row(int64_t d, const T* x, const T* weight, const T* bias, double eps, T* y, double& mean,
-                        double& rstd) {
-  const double mu = kind == Kind::layer ? sum_of(d, [=](int64_t j) { return double{x[j]}; }) / d : 0.0;
-  const double squares = sum_of(d, [=](int64_t j) { return (x[j] - mu) * (x[j] - mu); });
-  const double r = 1.0 / std::sqrt(squares / d + eps);
-  mean = mu;
-  rstd = r;
-  const auto xhat = [=](int64_t j) { return (x[j] - mu) * r; };
-  if (weight && bias) {
-    TAPEGRAD_INDEPENDENT
-    for (int64_t j = 0; j < d; ++j) y[j] = static_cast<T>(xhat(j) * weight[j] + bias[j]);
-  } else if (weight) {
-    TAPEGRAD_INDEPENDENT
-    for (int64_t j = 0; j < d; ++j) y[j] = static_cast<T>(xhat(j) * weight[j]);
-  } else {
-    TAPEGRAD_INDEPENDENT
-    for (int64_t j = 0; j < d; ++j) y[j] = static_cast<T>(xhat(j) + (bias ? double{bias[j]} : 0.0));
+/// f(group, first) for groups of four rows, then of one; the size of a group is a compile-time constant.
+template <class F>
+inline void in_groups(int64_t rows, F f) {
+  int64_t i = 0;
+  for (; i + 4 <= rows; i += 4) f(std::integral_constant<int, 4>{}, i);
+  for (; i < rows; ++i) f(std::integral_constant<int, 1>{}, i);
+}
+
+template <Kind kind, bool has_weight, bool has_bias, int group, class T>
+inline void forward_rows(int64_t d, const T* x, const T* weight, const T* bias, double eps, T* y,
+                         double* mean, double* rstd) {
+  double mu[group], r[group];
+  for (int i = 0; i < group; ++i) {
+    const T* row = x + i * d;
+    const double m = kind == Kind::layer ? sum_of(d, [=](int64_t j) { return double{row[j]}; }) / d : 0.0;
+    const double squares = sum_of(d, [=](int64_t j) { return (row[j] - m) * (row[j] - m); });
+    mu[i] = m;
+    r[i] = 1.0 / std::sqrt(squares / d + eps);
+    if (mean) mean[i] = mu[i];
+    if (rstd) rstd[i] = r[i];
   }
+  TAPEGRAD_INDEPENDENT
+  for (int64_t j = 0; j < d; ++j) {
+    const double w = has_weight ? double{weight[j]} : 1.0, b = has_bias ? double{bias[j]} : 0.0;
+    for (int i = 0; i < group; ++i) y[i * d + j] = static_cast<T>((x[i * d + j] - mu[i]) * r[i] * w + b);
+  }
+}
+
+template <Kind kind, bool has_weight, bool has_bias, class T>
+void forward(int64_t rows, int64_t d, const T* x, const T* weight, const T* bias, double eps, T* y,
+             double* mean, double* rstd) {
+  simd([=] {
+    in_groups(rows, [=](auto group, int64_t i) {
+      forward_rows<kind, has_weight, has_bias, group()>(d, x + i * d, weight, bias, eps, y + i * d,
+                                                        mean ? mean + i : nullptr, rstd ? rstd + i : nullptr);
+    });
+  });
 }
 
 template <Kind kind, class T>
 void forward(int64_t rows, int64_t d, const T* x, const T* weight, const T* bias, double eps, T* y,
              double* mean, double* rstd) {
-  simd([=] {
-    for (int64_t i = 0; i < rows; ++i) {
-      double mu, r;
-      forward_row<kind>(d, x + i * d, weight, bias, eps, y + i * d, mu, r);
-      if (mean) mean[i] = mu;
-      if (rstd) rstd[i] = r;
-    }
-  });
+  if constexpr (kind == Kind::layer) {
+    if (weight && bias) return forward<kind, true, true>(rows, d, x, weight, bias, eps, y, mean, rstd);
+    if (bias) return forward<kind, false, true>(rows, d, x, weight, bias, eps, y, mean, rstd);
+  }
+  if (weight) return forward<kind, true, false>(rows, d, x, weight, bias, eps, y, mean, rstd);
+  forward<kind, false, false>(rows, d, x, weight, bias, eps, y, mean, rstd);
 }
 
-/// dx of one row. With v = x - mu: rstd (g - mean(g) - xhat mean(g xhat)) = rstd (g - mean(g)) - v a. The
-/// mean is subtracted before the product, so that what cancels is exactly zero.
-template <Kind kind, bool has_weight, class T>
-inline void backward_row(int64_t d, const T* dy, const T* x, const T* weight, double mu, double r, T* dx) {
-  const auto g = [=](int64_t j) { return has_weight ? double{dy[j]} * weight[j] : double{dy[j]}; };
-  const double sum_g = kind == Kind::layer ? sum_of(d, g) : 0.0;
-  const double sum_gv = sum_of(d, [=](int64_t j) { return g(j) * (x[j] - mu); });
-  const double a = r * r * r * sum_gv / d, mean_g = sum_g / d;
-  TAPEGRAD_INDEPENDENT
-  for (int64_t j = 0; j < d; ++j) dx[j] = static_cast<T>(r * (g(j) - mean_g) - (x[j] - mu) * a);
-}
-
-/// dweight += dy xhat and dbias += dy.
-template <Kind kind, class T>
-inline void add_to_sums(int64_t d, const T* dy, const T* x, double mu, double r, double* dweight,
-                        double* dbias) {
+/// dx of `group` rows, and what they add to dweight and dbias. With v = x - mu:
+/// dx = rstd (g - mean(g) - xhat mean(g xhat)) = rstd (g - mean(g)) - v a. The mean is subtracted before the
+/// product, so that what cancels is exactly zero.
+template <Kind kind, bool has_weight, bool sums_wanted, int group, class T>
+inline void backward_rows(int64_t d, const T* dy, const T* x, const T* weight, const double* mean,
+                          const double* rstd, T* dx, double* dweight, double* dbias) {
+  double mu[group], r[group], a[group], mean_g[group];
+  for (int i = 0; i < group; ++i) {
+    const double m = mu[i] = kind == Kind::layer ? mean[i] : 0.0;
+    r[i] = rstd[i];
+    const T *dy_row = dy + i * d, *x_row = x + i * d;
+    const Pair sum = sums_of(d, [=](int64_t j) {
+      const double g = has_weight ? double{dy_row[j]} * weight[j] : double{dy_row[j]};
+      return Pair{g, g * (x_row[j] - m)};
+    });
+    a[i] = r[i] * r[i] * r[i] * sum.second / d;
+    mean_g[i] = kind == Kind::layer ? sum.first / d : 0.0;
+  }
   TAPEGRAD_INDEPENDENT
   for (int64_t j = 0; j < d; ++j) {
-    dweight[j] += dy[j] * ((x[j] - mu) * r);
-    if constexpr (kind == Kind::layer) dbias[j] += dy[j];
+    const double w = has_weight ? double{weight[j]} : 1.0;
+    double to_weight = 0.0, to_bias = 0.0;
+    for (int i = 0; i < group; ++i) {
+      const double slope = dy[i * d + j], v = x[i * d + j] - mu[i];
+      dx[i * d + j] = static_cast<T>(r[i] * (slope * w - mean_g[i]) - v * a[i]);
+      to_weight += slope * (v * r[i]);
+      to_bias += slope;
+    }
+    if constexpr (sums_wanted) dweight[j] += to_weight;
+    if constexpr (sums_wanted && kind == Kind::layer) dbias[j] += to_bias;
   }
 }
 
@@ -93,12 +122,10 @@ template <Kind kind, bool has_weight, bool sums_wanted, class T>
 void backward(int64_t rows, int64_t d, const T* dy, const T* x, const T* weight, const double* mean,
               const double* rstd, T* dx, double* dweight, double* dbias) {
   simd([=] {
-    for (int64_t i = 0; i < rows; ++i) {
-      const T *dy_row = dy + i * d, *x_row = x + i * d;
-      const double mu = kind == Kind::layer ? mean[i] : 0.0, r = rstd[i];
-      backward_row<kind, has_weight>(d, dy_row, x_row, weight, mu, r, dx + i * d);
-      if constexpr (sums_wanted) add_to_sums<kind>(d, dy_row, x_row, mu, r, dweight, dbias);
-    }
+    in_groups(rows, [=](auto group, int64_t i) {
+      backward_rows<kind, has_weight, sums_wanted, group()>(d, dy + i * d, x + i * d, weight, mean + i,
+                                                            rstd + i, dx + i * d, dweight, dbias);
+    });
   });
 }
 
