@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "autograd/state.h"
+#include "core/denormals.h"
 #include "core/fail.h"
 
 namespace tapegrad {
@@ -73,6 +74,7 @@ class Backward {
   void run(Edge from, const Tensor& seed) {
     slot(from) = seed;
     RecordOn scope(create_graph ? &tape_ : nullptr);
+    FlushDenormals flush;
     for (uint32_t index = from.record + 1; index-- > floor_;) visit(index);
     running_op = nullptr;
   }

@@ -17,6 +17,7 @@
 #include <thread>
 #include <vector>
 
+#include "core/denormals.h"
 #include "core/fail.h"
 #if defined(__linux__)
 #include <sched.h>
@@ -80,6 +81,7 @@ class Pool {
     chunks_ = chunks;
     run_ = run;
     body_ = body;
+    floating_mode_ = floating_mode();
     helpers_ = threads - 1;
     next_.store(0, std::memory_order_relaxed);
     open_ = true;
@@ -120,7 +122,10 @@ class Pool {
       seen = wait_for_change(seen);
       if (stop_) return;
       inside_.fetch_add(1);
-      if (open_ && index < helpers_) take_chunks();
+      if (open_ && index < helpers_) {
+        set_floating_mode(floating_mode_);  // a chunk gives the same bits on every thread
+        take_chunks();
+      }
       inside_.fetch_sub(1);
     }
   }
@@ -149,6 +154,7 @@ class Pool {
   int64_t chunks_ = 0;
   void (*run_)(const void*, int64_t) = nullptr;
   const void* body_ = nullptr;
+  uint64_t floating_mode_ = 0;
   int helpers_ = 0;
 
   std::atomic<int64_t> next_ = 0;

@@ -29,7 +29,7 @@ class Room {
 
 /// Where things of step t lie.
 template <class T>
-struct At {
+struct TimeAxis {
   const Sequence<T>& s;
   int64_t time(int64_t k) const { return s.reverse ? s.steps - 1 - k : k; }
   int64_t before(int64_t t) const {
@@ -41,7 +41,7 @@ struct At {
 
 template <class T>
 void step_forward(const Sequence<T>& s, int64_t t, int64_t begin, int64_t end, T* scratch, T* room) {
-  const At<T> at{s};
+  const TimeAxis<T> at{s};
   const int64_t h = s.hidden, n = gate_count(s.cell) * h, per_row = norms_per_row(s.cell);
   for (int64_t row = begin; row < end; ++row) {
     const int64_t i = t * s.batch + row;
@@ -73,7 +73,7 @@ void step_forward(const Sequence<T>& s, int64_t t, int64_t begin, int64_t end, T
 template <class T>
 void step_backward(const Sequence<T>& s, const SequenceGradients<T>& g, int64_t t, int64_t begin, int64_t end,
                    T* room, rows::RowSums<T> sums) {
-  const At<T> at{s};
+  const TimeAxis<T> at{s};
   const int64_t h = s.hidden, n = gate_count(s.cell) * h, per_row = norms_per_row(s.cell);
   for (int64_t row = begin; row < end; ++row) {
     const int64_t i = t * s.batch + row;
@@ -124,7 +124,7 @@ int64_t recurrent_block(Cell cell, int64_t hidden) {
 
 template <class T>
 void recurrent_forward(const Sequence<T>& s, int64_t begin, int64_t end) {
-  const At<T> at{s};
+  const TimeAxis<T> at{s};
   const int64_t h = s.hidden, n = gate_count(s.cell) * h;
   Room<T> scratch((end - begin) * n), room(2 * n);
   T *memory = scratch.data(), *more = room.data();
@@ -138,7 +138,7 @@ void recurrent_forward(const Sequence<T>& s, int64_t begin, int64_t end) {
 
 template <class T>
 void recurrent_backward(const Sequence<T>& s, const SequenceGradients<T>& g, int64_t begin, int64_t end) {
-  const At<T> at{s};
+  const TimeAxis<T> at{s};
   const int64_t h = s.hidden, n = gate_count(s.cell) * h;
   Room<T> room(2 * n), memory(4 * n + 2 * h);
   std::fill_n(memory.data(), 4 * n + 2 * h, T(0));

@@ -21,43 +21,70 @@ namespace tapegrad::kernels {
 template <class T>
 struct RowNorm {
   T pivot, shift, rstd;
-  T operator()(T x) const { return (x - pivot) * rstd - shift; }
+  template <class V>
+  V operator()(V x) const {
+    return (x - pivot) * rstd - shift;
+  }
 };
 
 struct TwoSums {
   double a, b;
 };
 
-/// The sums of the two numbers that term(i, a, b) sets, i < n; in T over blocks, in float64 over all.
+/// Reads from[i], as one number or as a vector of the numbers from i on.
+template <class V>
+struct At {
+  int64_t i;
+  template <class T>
+  V operator()(const T* from) const {
+    return load<V>(from + i);
+  }
+};
+
+template <class T>
+struct Lanes;
+template <>
+struct Lanes<float> {
+  typedef f32x16 type;
+  static float sum(f32x16 v) {
+    const f32x8 half = __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7) +
+                       __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15);
+    return ((half[0] + half[4]) + (half[1] + half[5])) + ((half[2] + half[6]) + (half[3] + half[7]));
+  }
+};
+template <>
+struct Lanes<double> {
+  typedef f64x8 type;
+  static double sum(f64x8 v) {
+    return ((v[0] + v[4]) + (v[1] + v[5])) + ((v[2] + v[6]) + (v[3] + v[7]));
+  }
+};
+
+/// The sums of two functions of position, i < n; in T over blocks, in float64 over all. term(at, a, b) sets both from
+/// at(pointer), which is a number or a vector of them: written once for either.
 template <class T, class Term>
 inline TwoSums two_sums(int64_t n, Term term) {
-  constexpr int64_t kLanes = 16, kBlock = 256;
+  using V = typename Lanes<T>::type;
+  constexpr int64_t kLanes = sizeof(V) / sizeof(T), kBlock = 256;
   TwoSums total{0, 0};
   int64_t i = 0;
   while (i + kLanes <= n) {
-    T a[kLanes] = {}, b[kLanes] = {};
+    V sum_a{}, sum_b{};
     const int64_t end = std::min(n, i + kBlock);
     for (; i + kLanes <= end; i += kLanes) {
-      for (int64_t k = 0; k < kLanes; ++k) {
-        T x, y;
-        term(i + k, x, y);
-        a[k] += x;
-        b[k] += y;
-      }
+      V a, b;
+      term(At<V>{i}, a, b);
+      sum_a += a;
+      sum_b += b;
     }
-    for (int64_t half = kLanes / 2; half > 0; half /= 2)
-      for (int64_t k = 0; k < half; ++k) {
-        a[k] += a[k + half];
-        b[k] += b[k + half];
-      }
-    total.a += double(a[0]);
-    total.b += double(b[0]);
+    total.a += double(Lanes<T>::sum(sum_a));
+    total.b += double(Lanes<T>::sum(sum_b));
   }
   for (; i < n; ++i) {
-    T x, y;
-    term(i, x, y);
-    total.a += double(x);
-    total.b += double(y);
+    T a, b;
+    term(At<T>{i}, a, b);
+    total.a += double(a);
+    total.b += double(b);
   }
   return total;
 }
@@ -71,8 +98,8 @@ inline RowNorm<T> measure_row(const T* x, int64_t n, double eps, bool centred) {
     for (int64_t i = 0; i < head; ++i) pivot += x[i];
     pivot /= T(head);
   }
-  const TwoSums sums = two_sums<T>(n, [=](int64_t i, T& d, T& square) {
-    d = x[i] - pivot;
+  const TwoSums sums = two_sums<T>(n, [=](auto at, auto& d, auto& square) {
+    d = at(x) - pivot;
     square = d * d;
   });
   const double mean = centred ? sums.a / double(n) : 0.0;
@@ -91,9 +118,9 @@ struct RowNormBackward {
 template <class T>
 inline RowNormBackward<T> measure_row_backward(const T* x, const T* dy, const T* gain, int64_t n,
                                                RowNorm<T> norm, bool centred) {
-  const TwoSums sums = two_sums<T>(n, [=](int64_t i, T& g, T& g_xhat) {
-    g = dy[i] * gain[i];
-    g_xhat = g * norm(x[i]);
+  const TwoSums sums = two_sums<T>(n, [=](auto at, auto& g, auto& g_xhat) {
+    g = at(dy) * at(gain);
+    g_xhat = g * norm(at(x));
   });
   return {centred ? T(sums.a / double(n)) : T(0), T(sums.b / double(n)), norm.rstd};
 }

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "core/denormals.h"
 #include "core/fail.h"
 #include "optim/state.h"
 #include "optim/update.h"
@@ -89,6 +90,7 @@ void Optimizer::zero_grad() {
 }
 
 bool Optimizer::step() {
+  const FlushDenormals flush;  // moments decay into numbers that no step feels
   ready_.clear();
   for (Slot& slot : slots_) {
     Tensor gradient = slot.parameter.grad();
