@@ -103,8 +103,8 @@ inline RowNorm<T> measure_row(const T* x, int64_t n, double eps, bool centred) {
     square = d * d;
   });
   const double mean = centred ? sums.a / double(n) : 0.0;
-  const double variance = std::max(0.0, sums.b / double(n) - mean * mean);
-  const double rstd = 1.0 / std::sqrt(variance + eps);
+  const double variance = sums.b / double(n) - mean * mean;  // below 0 by rounding only; NaN stays
+  const double rstd = 1.0 / std::sqrt((variance < 0 ? 0 : variance) + eps);
   return {pivot, T(mean * rstd), T(rstd)};
 }
 

@@ -72,9 +72,12 @@ void check(const Tensor& p, const Tensor& h0, const Tensor& c0, const RecurrentP
     fail<ValueError>(op,
                      "a gru is normalized with Placement::separate: its reset gate stands between the sums");
   if (!o.lengths.defined()) return;
-  check_shape(op, "lengths", o.lengths, {batch}, int64);
+  if (o.lengths.shape() != Shape{batch} || o.lengths.dtype() != int64)
+    fail<ShapeError>(op, "lengths must be int64 [{}], got {} {}", batch, o.lengths.dtype(),
+                     o.lengths.shape());
+  const Tensor lengths = o.lengths.contiguous();
   for (int64_t row = 0; row < batch; ++row)
-    if (const int64_t n = detail::ptr<int64_t>(o.lengths)[row]; n < 0 || n > p.size(0))
+    if (const int64_t n = detail::ptr<int64_t>(lengths)[row]; n < 0 || n > p.size(0))
       fail<IndexError>(op, "lengths must be in [0, {}], got {} for row {}", p.size(0), n, row);
 }
 

@@ -32,9 +32,9 @@ Tensor gru_part(const Tensor& x, const Tensor& gain, const Tensor& bias, const R
   if (options.norm == Norm::none) return plus(x, bias);
   const int64_t n = x.size(-1) / 3;
   const Tensors parts = split(x, {2 * n, n}, -1);
-  const Tensors gains = split(gain, {2 * n, n});
-  return plus(concat({normalized(parts[0], gains[0], options), normalized(parts[1], gains[1], options)}, -1),
-              bias);
+  const Tensor gates = normalized(parts[0], gain.defined() ? narrow(gain, 0, 0, 2 * n) : gain, options);
+  const Tensor candidate = normalized(parts[1], gain.defined() ? narrow(gain, 0, 2 * n, n) : gain, options);
+  return plus(concat({gates, candidate}, -1), bias);
 }
 
 }  // namespace
