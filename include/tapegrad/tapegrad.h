@@ -15,3 +15,4 @@
 #include <tapegrad/record.h>
 #include <tapegrad/tape.h>
 #include <tapegrad/tensor.h>
+#include <tapegrad/train.h>
