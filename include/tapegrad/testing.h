@@ -7,6 +7,7 @@
 //   EXPECT_THAT(model(x), AllOf(HasShape({32, 10}), IsFinite()));
 //   TAPEGRAD_TEST_MODULE(RMSNorm, RMSNorm(6), Shape{4, 6});       // eight tests of a module of one's own
 //   EXPECT_GRADIENTS([](const Tensor& x) { return swish(x); }, randn({3, 4}, {.dtype = float64}));
+//   EXPECT_TRUE(overfits(model, [&] { return cross_entropy(model(x), y); }));
 #pragma once
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -15,7 +16,9 @@
 #include <tapegrad/gradcheck.h>
 #include <tapegrad/nn/module.h>
 
+#include <functional>
 #include <memory>
+#include <optional>
 
 namespace tapegrad {
 
@@ -83,6 +86,23 @@ inline auto IsFinite() {
 
 /// The gradients of a function of tensors are right: EXPECT_GRADIENTS(f, inputs...), see gradcheck().
 #define EXPECT_GRADIENTS(...) EXPECT_TRUE(::tapegrad::detail::check_gradients(__VA_ARGS__))
+
+struct OverfitOptions {
+  int steps = 300;      ///< of Adam
+  double lr = 1e-2;     ///< learning rate
+  double below = 0.01;  ///< where the loss must end
+  std::optional<double> start =
+      {};  ///< where it must start, within a factor of 1.5: ln(classes) for a classifier
+};
+
+/// Whether training brings the loss of one batch down: the first test of a model, which finds a part that is
+/// cut off from the loss, a wrong sign, labels in another order. `loss` runs the model on a batch, always the
+/// same. The failure's message has the losses and the names of the parameters that never moved. The model is
+/// changed.
+///
+///   EXPECT_TRUE(overfits(model, [&] { return cross_entropy(model(x), y); }, {.start = std::log(10)}));
+::testing::AssertionResult overfits(const nn::ModuleBase& model, const std::function<Tensor()>& loss,
+                                    const OverfitOptions& options = {});
 
 namespace detail {
 
