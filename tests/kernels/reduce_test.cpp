@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 #include <vector>
 
 namespace tapegrad::kernels {
@@ -43,6 +44,78 @@ TYPED_TEST(Reduce, MatchesPlainLoopsOverAnyShape) {
             ASSERT_TRUE(low[to] == at(bottom) && argmin[to] == bottom);
           }
         }
+      }
+    }
+  }
+}
+
+TYPED_TEST(Reduce, MultipliesOverAnyShape) {
+  using T = TypeParam;
+  for (int64_t n : {0, 1, 3, 31, 32, 67, 140}) {
+    for (int64_t inner : {1, 2, 67, 300}) {
+      std::vector<T> x(2 * n * inner), y(2 * inner);
+      for (size_t e = 0; e < x.size(); ++e) x[e] = e % 5 == 0 ? T(-2) : e % 7 == 0 ? T(0.5) : T(1);
+      prod(2, n, inner, x.data(), y.data());
+      for (int64_t to = 0; to < 2 * inner; ++to) {
+        double product = 1;
+        for (int64_t j = 0; j < n; ++j) product *= x[(to / inner * n + j) * inner + to % inner];
+        ASSERT_EQ(y[to], T(product)) << n << " " << inner;  // powers of two: exact in any order
+      }
+    }
+  }
+}
+
+TYPED_TEST(Reduce, SumsColumnsBeyondAStripInTheOrderOfRows) {
+  using T = TypeParam;
+  const int64_t n = 6, inner = 2500;
+  std::vector<T> x(n * inner), y(inner);
+  for (int64_t e = 0; e < n * inner; ++e) x[e] = T((e * 7919) % 1009) / T(7);
+  sum(1, n, inner, x.data(), y.data());
+  for (int64_t i = 0; i < inner; ++i) {
+    double s = 0;
+    for (int64_t j = 0; j < n; ++j) s += double{x[j * inner + i]};
+    ASSERT_EQ(y[i], T(s));
+  }
+}
+
+TYPED_TEST(Reduce, FindsTheFirstNanAndTheFirstOfEqualsWhereverTheyStand) {
+  using T = TypeParam;
+  const T nan = std::numeric_limits<T>::quiet_NaN(), inf = std::numeric_limits<T>::infinity();
+  for (int64_t n : {1, 33, 70}) {
+    for (int64_t inner : {1, 3, 260}) {
+      for (int64_t at : {int64_t{0}, n / 2, n - 1}) {
+        for (T special : {nan, inf}) {
+          std::vector<T> x(n * inner, T(1)), y(inner);
+          std::vector<int64_t> index(inner);
+          for (int64_t j = at; j < n; ++j) x[j * inner + inner - 1] = special;  // the first of several
+          max(1, n, inner, x.data(), y.data(), index.data());
+          ASSERT_EQ(index[inner - 1], at);
+          ASSERT_TRUE(special != special ? y[inner - 1] != y[inner - 1] : y[inner - 1] == special);
+          if (inner > 1) {
+            ASSERT_TRUE(index[0] == 0 && y[0] == T(1));
+          }
+          max(1, n, inner, x.data(), y.data(), static_cast<int64_t*>(nullptr));
+          ASSERT_TRUE(special != special ? y[inner - 1] != y[inner - 1] : y[inner - 1] == special);
+        }
+      }
+    }
+  }
+}
+
+TYPED_TEST(Reduce, SeesOneNanOrInfinityAmongLargestFiniteNumbers) {
+  using T = TypeParam;
+  const T nan = std::numeric_limits<T>::quiet_NaN(), inf = std::numeric_limits<T>::infinity();
+  EXPECT_TRUE(all_finite<T>(0, nullptr));
+  for (int64_t n : {1, 15, 4096, 4097, 9000}) {
+    std::vector<T> x(n, -std::numeric_limits<T>::max());
+    x[n / 2] = std::numeric_limits<T>::denorm_min();
+    EXPECT_TRUE(all_finite(n, x.data()));
+    for (int64_t at : {int64_t{0}, n / 2, n - 1}) {
+      for (T bad : {nan, inf, -inf}) {
+        const T kept = x[at];
+        x[at] = bad;
+        EXPECT_FALSE(all_finite(n, x.data())) << n << " " << at;
+        x[at] = kept;
       }
     }
   }
