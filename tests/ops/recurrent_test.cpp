@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "ops/expect.h"
+#include "support/scale.h"
 
 namespace tapegrad {
 namespace {
@@ -115,15 +116,6 @@ double largest(const Tensor& x) {
   return out;
 }
 
-// Differences relative to the largest value of each tensor: a sum over rows cannot be better.
-void expect_equal(const Values& got, const Values& want, double tolerance) {
-  ASSERT_EQ(got.size(), want.size());
-  for (size_t i = 0; i < want.size(); ++i) {
-    const Tensor scale = tensor(1 / (1 + largest(want[i])), {.dtype = want[i].dtype()});
-    EXPECT_TENSOR_NEAR(got[i] * scale, want[i] * scale, tolerance) << "result " << i;
-  }
-}
-
 Tensor some_lengths(int64_t batch, int64_t steps) {
   std::vector<int64_t> out;
   for (int64_t row = 0; row < batch; ++row) out.push_back((row * 5) % (steps + 1));
@@ -177,7 +169,7 @@ TEST_P(Recurrent, EqualsALoopOverSteps) {
         options.reverse = reverse;
         if (ragged) options.lengths = some_lengths(9, 6);
         const Problem problem(options, 6, 9, 21, dtype);
-        expect_equal(fused(problem), looped(problem), dtype == float64 ? 1e-11 : 1e-5);
+        expect_near_to_scale(fused(problem), looped(problem), dtype == float64 ? 1e-11 : 1e-5);
       }
 }
 
@@ -187,7 +179,7 @@ TEST_P(Recurrent, EqualsALoopOverStepsInSeveralBlocks) {
     RecurrentOptions options = GetParam();
     if (ragged) options.lengths = some_lengths(37, 24);
     const Problem problem(options, 24, 37, 50);
-    expect_equal(fused(problem), looped(problem), 1e-11);
+    expect_near_to_scale(fused(problem), looped(problem), 1e-11);
   }
 }
 
@@ -213,8 +205,8 @@ TEST_P(Recurrent, GoesBackwardFromOneOutput) {
   const size_t outputs = problem.fused().size();
   for (size_t which = 0; which < outputs; ++which) {
     const auto only = [which](const Gradients& y) { return Gradients{y[which]}; };
-    expect_equal(results(problem, [&](const Problem& q) { return only(q.fused()); }),
-                 results(problem, [&](const Problem& q) { return only(q.steps()); }), 1e-11);
+    expect_near_to_scale(results(problem, [&](const Problem& q) { return only(q.fused()); }),
+                         results(problem, [&](const Problem& q) { return only(q.steps()); }), 1e-11);
   }
 }
 

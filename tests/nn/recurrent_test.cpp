@@ -1,0 +1,350 @@
+// Recurrent layers: equal to a loop over their cells for every option, and what a user relies on beyond that.
+#include <tapegrad/memory.h>
+#include <tapegrad/tapegrad.h>
+#include <tapegrad/testing.h>
+
+#include <cmath>
+#include <limits>
+
+#include "nn/recurrent_state.h"
+#include "support/scale.h"
+
+namespace tapegrad {
+namespace {
+
+using nn::SequenceOptions;
+using Values = std::vector<Tensor>;
+
+template <class Layer>
+Tensors random_state(const Layer& layer, int64_t batch, Dtype dtype) {
+  const int64_t parts = std::is_same_v<Layer, nn::LSTM> ? 2 : 1;
+  Tensors out;
+  for (int64_t i = 0; i < parts; ++i)
+    out.push_back(
+        randn({int64_t(layer.cells.size()), batch, layer.cells[0].config.hidden_size}, {.dtype = float64})
+            .to(dtype)
+            .clone()
+            .set_requires_grad());
+  return out;
+}
+
+// The layer as a loop over its cells: output, then the parts of the last state.
+template <class Layer>
+Values by_cells(const Layer& layer, const Tensor& input, const Tensors& state,
+                const SequenceOptions& sequence) {
+  using CellState = typename std::decay_t<decltype(layer.cells[0])>::State;
+  Tensor x = layer.options.batch_first ? input.transpose(0, 1) : input;
+  const int64_t steps = x.size(0), directions = layer.options.bidirectional ? 2 : 1;
+  std::vector<Tensors> last(std::is_same_v<Layer, nn::LSTM> ? 2 : 1);
+  for (int64_t l = 0; l < layer.options.num_layers; ++l) {
+    Tensors both;
+    for (int64_t direction = 0; direction < directions; ++direction) {
+      auto cell = layer.cells[size_t(l * directions + direction)];
+      Tensors now;
+      for (const Tensor& part : state) {
+        const Tensor first = part[l * directions + direction];
+        now.push_back(sequence.reset.defined() ? where(sequence.reset.unsqueeze(1), 0.0, first) : first);
+      }
+      if (now.empty())
+        for (size_t i = 0; i < last.size(); ++i)
+          now.push_back(zeros({x.size(1), cell.config.hidden_size}, {.dtype = x.dtype()}));
+      Tensors outputs;
+      outputs.resize(size_t(steps));
+      for (int64_t k = 0; k < steps; ++k) {
+        const int64_t t = direction ? steps - 1 - k : k;
+        Tensors next = state_parts(cell(x[t], make_state<CellState>(now)));
+        outputs[size_t(t)] = next[0];
+        if (sequence.lengths.defined()) {
+          const Tensor active = gt(sequence.lengths, double(t)).unsqueeze(1);
+          outputs[size_t(t)] = where(active, next[0], 0.0);
+          for (size_t i = 0; i < next.size(); ++i) next[i] = where(active, next[i], now[i]);
+        }
+        now = next;
+      }
+      both.push_back(stack(outputs, 0));
+      for (size_t i = 0; i < now.size(); ++i) last[i].push_back(now[i]);
+    }
+    x = concat(both, 2);
+  }
+  Values out{layer.options.batch_first ? x.transpose(0, 1) : x};
+  for (const Tensors& part : last) out.push_back(stack(part, 0));
+  return out;
+}
+
+template <class Layer>
+Values by_layer(const Layer& layer, const Tensor& input, const Tensors& state,
+                const SequenceOptions& sequence) {
+  const auto result = layer(input, make_state<typename Layer::State>(state), sequence);
+  Values out{result.output};
+  for (const Tensor& part : state_parts(result.state)) out.push_back(part);
+  return out;
+}
+
+// Outputs, and gradients of a random weighted sum of them.
+template <class F>
+Values with_gradients(const Values& leaves, F run) {
+  Tape tape;
+  Values out = run();
+  manual_seed(3);
+  Tensor loss;
+  for (const Tensor& y : out) {
+    const Tensor part = sum(y * randn(y.shape(), {.dtype = float64}).to(y.dtype()));
+    loss = loss.defined() ? loss + part : part;
+  }
+  for (const Tensor& dx : tape.gradient(loss, leaves)) out.push_back(dx);
+  return out;
+}
+
+Tensor lengths(std::vector<int64_t> values) {
+  const auto n = int64_t(values.size());
+  return from_vector(values, {n});
+}
+
+template <class Layer>
+struct RecurrentLayer : ::testing::Test {};
+struct Names {
+  template <class Layer>
+  static std::string GetName(int) {
+    return std::string(nn::detail::type_name<Layer>());
+  }
+};
+using Layers = ::testing::Types<nn::RNN, nn::LSTM, nn::GRU>;
+TYPED_TEST_SUITE(RecurrentLayer, Layers, Names);
+
+template <class Layer>
+struct OptionsOf;
+template <>
+struct OptionsOf<nn::RNN> {
+  using type = nn::RNNOptions;
+};
+template <>
+struct OptionsOf<nn::LSTM> {
+  using type = nn::LSTMOptions;
+};
+template <>
+struct OptionsOf<nn::GRU> {
+  using type = nn::GRUOptions;
+};
+
+// Every kind of norm with each of the other options, one at a time and some together.
+template <class Layer>
+std::vector<typename OptionsOf<Layer>::type> every_option() {
+  using Options = typename OptionsOf<Layer>::type;
+  std::vector<Options> out;
+  for (Norm norm : {Norm::none, Norm::layer, Norm::rms})
+    for (Placement placement : {Placement::separate, Placement::sum}) {
+      Options o{.norm = norm};
+      if constexpr (std::is_same_v<Layer, nn::GRU>) {
+        if (placement == Placement::sum) continue;
+      } else {
+        o.placement = placement;
+      }
+      const auto with = [&](auto change) {
+        Options changed = o;
+        change(changed);
+        out.push_back(changed);
+      };
+      with([](Options&) {});
+      with([](Options& c) { c.num_layers = 2; });
+      with([](Options& c) { c.bias = false; });
+      with([](Options& c) { c.bidirectional = true; });
+      with([](Options& c) { c.batch_first = c.bidirectional = true, c.num_layers = 2; });
+      if constexpr (std::is_same_v<Layer, nn::RNN>) with([](Options& c) { c.relu = true; });
+    }
+  return out;
+}
+
+TYPED_TEST(RecurrentLayer, EqualsALoopOfCells) {
+  constexpr int64_t kSteps = 5, kBatch = 4, kIn = 6, kHidden = 7;
+  for (Dtype dtype : {float64, float32})
+    for (const auto& options : every_option<TypeParam>())
+      for (int way = 0; way < 4; ++way) {  // state, lengths, reset
+        // From a zero state the norm of W_hh h multiplies by up to 1 / sqrt(eps), in either form: that
+        // float32 cannot be judged by.
+        if (way == 0 && dtype == float32 && options.norm != Norm::none) continue;
+        manual_seed(1);
+        TypeParam layer(kIn, kHidden, options);
+        SCOPED_TRACE(fmt::format("{}way {}, {}", to_string(layer), way, name(dtype)));
+        layer.to(dtype);
+        for (Tensor parameter : layer.parameters())  // gains and shifts that are not 1 and 0
+          parameter.copy_(parameter.detach() + randn_like(parameter) * 0.2);
+        const Tensor x = randn({kSteps, kBatch, kIn}, {.dtype = float64}).to(dtype).clone();
+        Tensor input = options.batch_first ? x.transpose(0, 1).contiguous() : x;
+        input.set_requires_grad();
+        const Tensors state = way == 0 ? Tensors() : random_state(layer, kBatch, dtype);
+        SequenceOptions sequence;
+        if (way >= 2) sequence.lengths = lengths({3, 5, 0, 1});
+        if (way == 3) sequence.reset = from_vector(std::vector<bool>{true, false, false, true}, {kBatch});
+        Values leaves = layer.parameters();
+        leaves.push_back(input);
+        leaves.insert(leaves.end(), state.begin(), state.end());
+        expect_near_to_scale(with_gradients(leaves, [&] { return by_layer(layer, input, state, sequence); }),
+                             with_gradients(leaves, [&] { return by_cells(layer, input, state, sequence); }),
+                             dtype == float64 ? 1e-11 : 1e-5);
+      }
+}
+
+TYPED_TEST(RecurrentLayer, ReadsNoPadding) {
+  for (bool bidirectional : {false, true})
+    for (Norm norm : {Norm::none, Norm::layer}) {
+      manual_seed(1);
+      TypeParam layer(3, 5, {.num_layers = 2, .bidirectional = bidirectional, .norm = norm});
+      const Tensor steps = lengths({4, 1, 0});
+      const Tensor mask = lt(arange(4).unsqueeze(1), steps.unsqueeze(0)).unsqueeze(2);
+      const Tensor x = randn({4, 3, 3});
+      const auto run = [&](double padding) {
+        Tensor input = where(mask, x, padding).clone().set_requires_grad();
+        Values leaves = layer.parameters();
+        leaves.push_back(input);
+        return with_gradients(leaves, [&] { return by_layer(layer, input, {}, {.lengths = steps}); });
+      };
+      const Values clean = run(0), padded = run(std::numeric_limits<double>::quiet_NaN());
+      for (size_t i = 0; i < clean.size(); ++i)
+        EXPECT_EQ(padded[i].contiguous().to_vector<float>(), clean[i].contiguous().to_vector<float>())
+            << "result " << i;
+      const Tensor in_padding = where(mask, 0.0, padded.back());
+      EXPECT_TENSOR_NEAR(in_padding, zeros_like(in_padding), 0.0) << "the gradient to padding";
+    }
+}
+
+TYPED_TEST(RecurrentLayer, RunsEachSequenceOfARaggedBatchAsIfAlone) {
+  manual_seed(1);
+  TypeParam layer(3, 5, {.num_layers = 2, .bidirectional = true, .norm = Norm::layer});
+  layer.to(float64);
+  const Tensor x = randn({5, 3, 3}, {.dtype = float64});
+  const std::vector<int64_t> sizes{2, 5, 3};
+  const Values all = by_layer(layer, x, {}, {.lengths = lengths(sizes)});
+  for (int64_t row = 0; row < 3; ++row) {
+    const int64_t size = sizes[size_t(row)];
+    const Values alone = by_layer(layer, slice(narrow(x, 1, row, 1), 0, 0, size), {}, {});
+    EXPECT_TENSOR_NEAR(slice(narrow(all[0], 1, row, 1), 0, 0, size), alone[0], 1e-12);
+    for (size_t part = 1; part < all.size(); ++part)
+      EXPECT_TENSOR_NEAR(narrow(all[part], 1, row, 1), alone[part], 1e-12);
+  }
+}
+
+// The state of an ended tape is a plain value: what flows back stops at the batch, as after a detach.
+TYPED_TEST(RecurrentLayer, CarriesTheStateFromTapeToTape) {
+  manual_seed(1);
+  TypeParam layer(3, 4, {.norm = Norm::layer});
+  layer.to(float64);
+  const Tensor first = randn({3, 2, 3}, {.dtype = float64}), second = randn({3, 2, 3}, {.dtype = float64});
+  typename TypeParam::State carried;
+  {
+    Tape tape;
+    carried = layer(first).state;
+  }
+  const auto gradients_after = [&](const typename TypeParam::State& state) {
+    Tape tape;
+    return tape.gradient(sum(square(layer(second, state).output)), layer.parameters());
+  };
+  Tensors values;
+  for (const Tensor& part : state_parts(carried)) values.push_back(part.detach().clone());
+  expect_near_to_scale(gradients_after(carried),
+                       gradients_after(make_state<typename TypeParam::State>(values)), 0);
+
+  Tape whole;  // in one tape the gradient goes on into the first batch
+  const auto state = layer(first).state;
+  const Values through = whole.gradient(sum(square(layer(second, state).output)), layer.parameters());
+  EXPECT_FALSE(is_close(through[0], gradients_after(carried)[0]));
+}
+
+TYPED_TEST(RecurrentLayer, StartsResetRowsFromZero) {
+  manual_seed(1);
+  TypeParam layer(3, 4, {.num_layers = 2});
+  const Tensor x = randn({3, 2, 3});
+  const Tensors state = random_state(layer, 2, float32);
+  const Tensor reset = from_vector(std::vector<bool>{false, true}, {2});
+  const Values got = by_layer(layer, x, state, {.reset = reset}), kept = by_layer(layer, x, state, {}),
+               fresh = by_layer(layer, x, {}, {});
+  EXPECT_TENSOR_NEAR(select(got[0], 1, 0), select(kept[0], 1, 0), 0.0);
+  EXPECT_TENSOR_NEAR(select(got[0], 1, 1), select(fresh[0], 1, 1), 0.0);
+}
+
+TYPED_TEST(RecurrentLayer, BeginsWithGainsOfOneAndShiftsOfZero) {
+  manual_seed(1);
+  for (Norm norm : {Norm::layer, Norm::rms}) {
+    const TypeParam layer(3, 25, {.norm = norm});
+    for (const auto& [name, parameter] : layer.named_parameters()) {
+      if (name.starts_with("ln") && name.ends_with("weight"))
+        EXPECT_TENSOR_NEAR(parameter, ones_like(parameter), 0.0) << name;
+      else if (name.find("bias") != std::string::npos)
+        EXPECT_TENSOR_NEAR(parameter, zeros_like(parameter), 0.0) << name;
+      else
+        EXPECT_LE(amax(abs(parameter)).item(), 0.2) << name;  // 1 / sqrt(25)
+    }
+  }
+}
+
+TYPED_TEST(RecurrentLayer, DropsBetweenLayersOnly) {
+  manual_seed(1);
+  for (bool variational : {false, true}) {
+    TypeParam layer(3, 6, {.num_layers = 2, .dropout = 0.5, .variational = variational});
+    const Tensor x = randn({4, 2, 3});
+    manual_seed(9);
+    const Tensor got = layer(x).output;
+    manual_seed(9);
+    typename std::decay_t<decltype(layer)> lower = layer;
+    lower.cells = {layer.cells[0]};
+    lower.options.num_layers = 1;
+    const Tensor between = lower(x).output;
+    const Tensor dropped = variational ? between * dropout(ones({1, 2, 6}), 0.5) : dropout(between, 0.5);
+    lower.cells = {layer.cells[1]};
+    EXPECT_TENSOR_NEAR(got, by_cells(lower, dropped, {}, {})[0], 1e-6);
+    layer.eval();
+    EXPECT_TENSOR_NEAR(layer(x).output, by_cells(layer, x, {}, {})[0], 1e-6);
+  }
+}
+
+TYPED_TEST(RecurrentLayer, AsksTheSystemForNoMemoryInASteadyStep) {
+  manual_seed(1);
+  TypeParam layer(8, 16, {.num_layers = 2, .bidirectional = true, .norm = Norm::layer});
+  const Tensor x = randn({6, 4, 8}), steps = lengths({6, 3, 1, 6});
+  const auto step = [&] {
+    layer.zero_grad();
+    Tape tape;
+    tape.backward(sum(square(layer(x, {}, {.lengths = steps}).output)));
+  };
+  for (int i = 0; i < 5; ++i) step();
+  const uint64_t calls = memory::stats().system_calls;
+  for (int i = 0; i < 5; ++i) step();
+  EXPECT_EQ(memory::stats().system_calls, calls);
+}
+
+TYPED_TEST(RecurrentLayer, TakesASequenceOfTenThousandSteps) {
+  manual_seed(1);
+  TypeParam layer(2, 4, {.norm = Norm::layer});
+  Tensor x = randn({10'000, 1, 2}).set_requires_grad();
+  Tape tape;
+  const Tensor loss = sum(square(layer(x).output));
+  for (const Tensor& dx : tape.gradient(loss, {x, layer.cells[0].weight_hh})) EXPECT_THAT(dx, IsFinite());
+}
+
+// ---- the module kit ----
+
+template <class Layer>
+struct Wrapped : nn::Module<Wrapped<Layer>> {
+  explicit Wrapped(typename OptionsOf<Layer>::type options)
+      : layer(this->add("layer", Layer(3, 4, options))) {}
+  Values forward(const Tensor& x) {
+    const auto result = layer(x);
+    Values out{result.output};
+    for (const Tensor& part : state_parts(result.state)) out.push_back(part);
+    return out;
+  }
+  Layer layer;
+};
+
+TAPEGRAD_TEST_MODULE(RNNModule, (Wrapped<nn::RNN>({.num_layers = 2, .bidirectional = true})), Shape{3, 2, 3});
+TAPEGRAD_TEST_MODULE(RNNModuleWithNorm, (Wrapped<nn::RNN>({.norm = Norm::layer})), Shape{3, 2, 3});
+TAPEGRAD_TEST_MODULE(LSTMModule, (Wrapped<nn::LSTM>({})), Shape{3, 2, 3});
+TAPEGRAD_TEST_MODULE(LSTMModuleWithNorm,
+                     (Wrapped<nn::LSTM>({.num_layers = 2, .bidirectional = true, .norm = Norm::layer})),
+                     Shape{3, 2, 3});
+TAPEGRAD_TEST_MODULE(GRUModule, (Wrapped<nn::GRU>({.num_layers = 2, .batch_first = true})), Shape{2, 3, 3});
+TAPEGRAD_TEST_MODULE(GRUModuleWithNorm, (Wrapped<nn::GRU>({.norm = Norm::rms})), Shape{3, 2, 3});
+TAPEGRAD_TEST_MODULE(RNNCellModule, nn::RNNCell(3, 4), Shape{2, 3}, Shape{2, 4});
+TAPEGRAD_TEST_MODULE(GRUCellModule, nn::GRUCell(3, 4, {.norm = Norm::layer}), Shape{2, 3}, Shape{2, 4});
+
+}  // namespace
+}  // namespace tapegrad
