@@ -12,6 +12,9 @@
 #include <mutex>
 #include <new>
 #include <string_view>
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
 
 namespace tapegrad {
 
@@ -164,6 +167,23 @@ void count(Shared& all, ThreadLists* lists, ptrdiff_t used, ptrdiff_t kept) {
   all.ended.add(used, kept);
 }
 
+// Large blocks lie on huge pages where the system gives them: a step that streams through 30 MB misses the TLB less
+// often, which matters most in a virtual machine, where a miss walks two page tables.
+void* from_system(size_t bytes) {
+#if defined(__linux__)
+  constexpr size_t kHugePage = size_t(1) << 21;
+  if (bytes >= kHugePage) {
+    void* block = nullptr;
+    if (posix_memalign(&block, kHugePage, bytes) != 0) throw std::bad_alloc();
+    madvise(block, bytes, MADV_HUGEPAGE);
+    return block;
+  }
+#endif
+  void* block = std::aligned_alloc(kAlign, bytes);
+  if (!block) throw std::bad_alloc();
+  return block;
+}
+
 }  // namespace
 
 void* detail::allocate(size_t bytes) {
@@ -179,8 +199,7 @@ void* detail::allocate(size_t bytes) {
       return list.pop();
     }
   }
-  void* block = std::aligned_alloc(kAlign, size_t(rounded));
-  if (!block) throw std::bad_alloc();
+  void* block = from_system(size_t(rounded));
   __atomic_fetch_add(&all.system_calls, 1, __ATOMIC_RELAXED);
   count(all, lists, rounded, 0);
   return block;
