@@ -167,8 +167,8 @@ void count(Shared& all, ThreadLists* lists, ptrdiff_t used, ptrdiff_t kept) {
   all.ended.add(used, kept);
 }
 
-// Large blocks lie on huge pages where the system gives them: a step that streams through 30 MB misses the TLB less
-// often, which matters most in a virtual machine, where a miss walks two page tables.
+// Large blocks lie on huge pages where the system gives them: a step that streams through 30 MB misses the
+// TLB less often, which matters most in a virtual machine, where a miss walks two page tables.
 void* from_system(size_t bytes) {
 #if defined(__linux__)
   constexpr size_t kHugePage = size_t(1) << 21;

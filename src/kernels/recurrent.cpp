@@ -72,15 +72,15 @@ void step_forward(const Sequence<T>& s, int64_t t, int64_t begin, int64_t end, T
 
 template <class T>
 void step_backward(const Sequence<T>& s, const SequenceGradients<T>& g, int64_t t, int64_t begin, int64_t end,
-                   T* room, rows::RowSums<T> sums) {
+                   T* dr_of_step, T* room, rows::RowSums<T> sums) {
   const TimeAxis<T> at{s};
   const int64_t h = s.hidden, n = gate_count(s.cell) * h, per_row = norms_per_row(s.cell);
   for (int64_t row = begin; row < end; ++row) {
     const int64_t i = t * s.batch + row;
-    T *dp = g.dp + i * n, *dr = g.dr + i * n, *dh = g.dstate + row * h;
+    T *dp = g.dp + i * n, *dr = dr_of_step + (row - begin) * n, *dh = g.dstate + row * h;
     if (!at.active(t, row)) {  // the state passed through: dh and dc stay
       std::fill_n(dp, n, T(0));
-      if (dr != dp) std::fill_n(dr, n, T(0));
+      std::fill_n(dr, n, T(0));
       continue;
     }
     if (g.doutput) {
@@ -95,7 +95,7 @@ void step_backward(const Sequence<T>& s, const SequenceGradients<T>& g, int64_t 
       rows::gru_backward(s, p, r, norms, gates, s.states + before, dh, dp, dr, room, sums);
       continue;
     }
-    T* da = s.norm == CellNorm::none ? dp : room;
+    T* da = s.norm == CellNorm::none ? dr : room;
     if (s.cell == Cell::lstm)
       rows::lstm_backward(s, gates, s.cells + before, s.cells + after, norms + 2, static_cast<const T*>(dh),
                           g.dcell + row * h, da, room + n, sums);
@@ -105,6 +105,9 @@ void step_backward(const Sequence<T>& s, const SequenceGradients<T>& g, int64_t 
     std::fill_n(dh, h, T(0));  // all of it went through r
   }
 }
+
+/// Rows of dr that are kept for one product of the weights' gradient.
+constexpr int64_t kWeightRows = 128;
 
 /// Adds the sums of a step, which are set back to 0, to those of the block.
 template <class T>
@@ -139,16 +142,22 @@ void recurrent_forward(const Sequence<T>& s, int64_t begin, int64_t end) {
 template <class T>
 void recurrent_backward(const Sequence<T>& s, const SequenceGradients<T>& g, int64_t begin, int64_t end) {
   const TimeAxis<T> at{s};
-  const int64_t h = s.hidden, n = gate_count(s.cell) * h;
-  Room<T> room(2 * n), memory(4 * n + 2 * h);
+  const int64_t h = s.hidden, n = gate_count(s.cell) * h, rows = end - begin;
+  // dW = sum of dr^T h' over the steps. One product over the whole sequence would fetch dr from memory again;
+  // one a step is too small. So dr and h' of some steps are kept side by side, where they are still in cache.
+  const int64_t kept_steps = std::max<int64_t>(1, kWeightRows / rows);
+  Room<T> dr(kept_steps * rows * n), states(kept_steps * rows * h), room(2 * n), memory(4 * n + 2 * h);
   std::fill_n(memory.data(), 4 * n + 2 * h, T(0));
   T* m = memory.data();
   const rows::RowSums<T> sums{m, m + n, m + 2 * n, m + 3 * n, m + 4 * n, m + 4 * n + h};
   T* more = room.data();
+  int64_t kept = 0;
+  bool first = true;
   for (int64_t k = s.steps - 1; k >= 0; --k) {
     const int64_t t = at.time(k);
+    T* dr_of_step = dr.data() + kept * rows * n;
     simd([=, &s, &g] {
-      step_backward(s, g, t, begin, end, more, sums);
+      step_backward(s, g, t, begin, end, dr_of_step, more, sums);
       add_up(n, sums.gain_p, g.dgain_p);
       add_up(n, sums.gain_r, g.dgain_r);
       add_up(n, sums.bias, g.dbias);
@@ -156,7 +165,13 @@ void recurrent_backward(const Sequence<T>& s, const SequenceGradients<T>& g, int
       add_up(h, sums.gain_c, g.dgain_c);
       add_up(h, sums.bias_c, g.dbias_c);
     });
-    gemm_packed(end - begin, g.dr + (t * s.batch + begin) * n, n, g.weight, 1, g.dstate + begin * h, h);
+    gemm_packed(rows, dr_of_step, n, g.weight, 1, g.dstate + begin * h, h);
+    if (!g.dweight) continue;
+    std::copy_n(s.states + (at.before(t) * s.batch + begin) * h, rows * h, states.data() + kept * rows * h);
+    if (++kept < kept_steps && k > 0) continue;
+    gemm<T>(true, false, n, h, kept * rows, 1, dr.data(), n, states.data(), h, first ? 0 : 1, g.dweight, h);
+    kept = 0;
+    first = false;
   }
 }
 

@@ -72,9 +72,9 @@ struct SequenceGradients {
   const T* doutput;   // [T, B, H] or null
   T* dstate;          // [B, H]: in, the gradient of the last state; out, of the initial one
   T* dcell;           // lstm: the same for c
-  T* dp;        // [T, B, GH]
+  T* dp;              // [T, B, GH]
   // Sums over steps and rows, one buffer a block of rows:
-  T* dweight;   // [GH, H] of W_hh, or null where it is not wanted
+  T* dweight;  // [GH, H] of W_hh, or null where it is not wanted
   // and in float64 [GH], for the cell's norm [H]:
   double *dgain_p, *dgain_r, *dbias, *dbias_r, *dgain_c, *dbias_c;
 };

@@ -1,6 +1,7 @@
 // What a step does to one row, for each cell. All pointers are to the row's own values; `a` and the gates
 // share memory: the nonlinearity is applied in place.
 #pragma once
+#include <algorithm>
 #include <cmath>
 
 #include "kernels/map.h"
@@ -60,21 +61,18 @@ inline void norm_backward(int64_t n, const T* x, const T* da, const T* gain, Row
   }
 }
 
-/// dp and dr from da, which may be the memory of dp.
+/// dp and dr from da, which without a norm is the memory of dr.
 template <class T>
 inline void summed_inputs_backward(const Sequence<T>& s, int64_t n, const T* p, const T* r,
                                    const RowNorm<T>* norms, const T* da, T* dp, T* dr, RowSums<T> sums) {
   T* dbias = sums.bias;
   TAPEGRAD_INDEPENDENT
   for (int64_t j = 0; j < n; ++j) dbias[j] += da[j];
-  switch (s.norm) {
-    case CellNorm::none: return;  // da, dp and dr are one
-    case CellNorm::separate:
-      norm_backward(n, r, da, s.gain_r, norms[1], s.centred, dr, sums.gain_r);
-      norm_backward(n, p, da, s.gain_p, norms[0], s.centred, dp, sums.gain_p);
-      return;
-    case CellNorm::sum: norm_backward(n, r, da, s.gain_r, norms[1], s.centred, dp, sums.gain_r);  // dr is dp
-  }
+  if (s.norm != CellNorm::none) norm_backward(n, r, da, s.gain_r, norms[1], s.centred, dr, sums.gain_r);
+  if (s.norm == CellNorm::separate)
+    norm_backward(n, p, da, s.gain_p, norms[0], s.centred, dp, sums.gain_p);
+  else
+    std::copy_n(dr, n, dp);  // p and r were added
 }
 
 // ---- rnn: h = tanh(a) or relu(a)

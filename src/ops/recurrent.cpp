@@ -16,6 +16,8 @@
 // product.
 #include "ops/recurrent.h"
 
+#include <tapegrad/ops/reduce.h>
+
 #include <algorithm>
 
 #include "core/fail.h"
@@ -91,16 +93,14 @@ struct Run {
   bool normed() const { return options.norm != Norm::none; }
   bool is_lstm() const { return options.cell == RecurrentCell::lstm; }
   bool is_gru() const { return options.cell == RecurrentCell::gru; }
-  /// dr differs from dp where each has a norm of its own, and where the reset gate stands before one of them.
-  bool separate_dr() const { return is_gru() || (normed() && options.placement == Placement::separate); }
   // Small work stays in one block, on one thread.
   int64_t block() const {
     const bool small = steps * batch * width * hidden < (1 << 21);
     return small ? std::max<int64_t>(batch, 1) : kernels::recurrent_block(kernel_cell(options.cell), hidden);
   }
   int64_t blocks() const { return batch == 0 ? 0 : (batch - 1) / block() + 1; }
-  /// The states from which the steps begin: all but the last.
-  int64_t first_state(bool before) const { return (before == options.reverse ? 1 : 0) * batch * hidden; }
+  /// Where the states after the steps begin.
+  int64_t first_output() const { return options.reverse ? 0 : batch * hidden; }
 };
 
 Tensor plain(const Tensor& x) {
@@ -198,13 +198,18 @@ void forward(const Run& run) {
                 [&](int64_t begin, int64_t end) { kernels::recurrent_forward(s, begin, end); });
 }
 
+// What the blocks of rows give, added up in their order.
+Tensor sum_of_blocks(const Tensor& parts) {
+  return parts.size(0) == 1 ? parts.reshape(Shape{parts.size(1), parts.size(2)}) : sum(parts, 0);
+}
+
 // The gradients in the order of recurrent_inputs().
 template <class T>
 Gradients backward(const Run& run, const Gradients& dy, Needs needs) {
   const Dtype dtype = run.p.dtype();
   kernels::Sequence<T> s = sequence<T>(run);
   kernels::SequenceGradients<T> g{};
-  const int64_t n = run.width, h = run.hidden, rows = run.steps * run.batch;
+  const int64_t n = run.width, h = run.hidden;
   const Tensor room = detail::new_tensor({kernels::packed_size<T>(n, h)}, dtype);
   g.weight = kernels::pack_b(false, n, h, data<T>(run.weight), h, data<T>(room));
   const Tensor doutput = dy[0].defined() ? plain(dy[0]) : Tensor();
@@ -214,19 +219,20 @@ Gradients backward(const Run& run, const Gradients& dy, Needs needs) {
   };
   const Tensor dstate = copied(dy[1]), dcell = run.is_lstm() ? copied(dy[2]) : Tensor();
   const Tensor dp = detail::new_tensor(run.gates.shape(), dtype);
-  const Tensor dr = run.separate_dr() ? detail::new_tensor(run.gates.shape(), dtype) : dp;
   g.dstate = data<T>(dstate);
   g.dcell = data<T>(dcell);
   g.dp = data<T>(dp);
-  g.dr = data<T>(dr);
 
   // One row of sums a block: gain_p, gain_r, bias, bias_r, gain_c, bias_c.
   const int64_t width = 4 * n + 2 * h;
   const Tensor partial = zeros({run.blocks(), width}, {.dtype = float64});
   double* const sums = data<double>(partial);
+  const Tensor dweights = run.steps > 0 && needs[3] ? detail::new_tensor({run.blocks(), n, h}, dtype)
+                                                    : zeros({0, n, h}, {.dtype = dtype});
   parallel_rows(run.batch, run.block(), [&](int64_t begin, int64_t end) {
     kernels::SequenceGradients<T> mine = g;
     double* const row = sums + begin / run.block() * width;
+    if (needs[3]) mine.dweight = data<T>(dweights) + begin / run.block() * n * h;
     mine.dgain_p = row;
     mine.dgain_r = row + n;
     mine.dbias = row + 2 * n;
@@ -245,16 +251,10 @@ Gradients backward(const Run& run, const Gradients& dy, Needs needs) {
     }
     return out;
   };
-  Tensor dweight;
-  if (needs[3]) {
-    dweight = detail::new_tensor({n, h}, dtype);
-    kernels::gemm<T>(true, false, n, h, rows, 1, g.dr, n, s.states + run.first_state(true), h, 0,
-                     data<T>(dweight), h);
-  }
   return {dp,
           needs[1] ? dstate : Tensor(),
           needs[2] ? dcell : Tensor(),
-          dweight,
+          needs[3] ? sum_of_blocks(dweights) : Tensor(),
           total(4, 2 * n, n),
           total(5, 3 * n, n),
           total(6, 0, n),
@@ -280,7 +280,7 @@ Gradients recurrent(const Tensor& p, const Tensor& h0, const Tensor& c0, const R
   const Shape shape{run.steps, run.batch, run.hidden};
   const Tensor output = run.output.defined() ? run.output
                                              : detail::new_view(run.states, shape, contiguous_strides(shape),
-                                                                run.first_state(false));
+                                                                run.first_output());
   Gradients out{output, last(run.states)};
   if (run.is_lstm()) out.push_back(last(run.cells));
 

@@ -12,8 +12,9 @@ namespace tapegrad::detail {
 /// A block of memory, its data behind this header; shared by all views of it.
 struct Storage : Counted {
   uint32_t version = 0;  // writes so far: a saved tensor is used only while it has not moved
+  uint32_t offset = 64;  // of the data from this header
   size_t bytes = 0;      // of data
-  std::byte* data() { return reinterpret_cast<std::byte*>(this) + 64; }
+  std::byte* data() { return reinterpret_cast<std::byte*>(this) + offset; }
 };
 static_assert(sizeof(Storage) <= 64);
 
@@ -72,14 +73,10 @@ decltype(auto) dispatch_float(const char* op, Dtype dtype, F&& f) {
 template <class F>
 decltype(auto) dispatch_all(Dtype dtype, F&& f) {
   switch (dtype) {
-    case Dtype::float32:
-      return f(float{});
-    case Dtype::float64:
-      return f(double{});
-    case Dtype::int64:
-      return f(int64_t{});
-    case Dtype::boolean:
-      break;
+    case Dtype::float32: return f(float{});
+    case Dtype::float64: return f(double{});
+    case Dtype::int64: return f(int64_t{});
+    case Dtype::boolean: break;
   }
   return f(bool{});
 }

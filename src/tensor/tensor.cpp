@@ -12,8 +12,28 @@ namespace tapegrad {
 
 namespace detail {
 
+namespace {
+
+// Large blocks begin on pages. Were the data to begin at the same place of each, a loop over five tensors
+// would read and write five addresses that agree in their low twelve bits, which share a set of the cache and
+// which the core takes for dependent (an LSTM of 128 lost a fifth of its time to it). So each begins some
+// cache lines further on.
+constexpr size_t kStaggerFrom = 65536, kStaggerRoom = 4096;
+
+uint32_t stagger() {
+  thread_local uint32_t count = 0;
+  return 64 * (++count * 9 % 64);
+}
+
+size_t storage_bytes(size_t bytes) {
+  return 64 + bytes + (bytes >= kStaggerFrom ? kStaggerRoom : 0);
+}
+
+}  // namespace
+
 Ref<Storage> new_storage(size_t bytes, [[maybe_unused]] Dtype dtype) {
-  Storage* storage = new (allocate(64 + bytes)) Storage;
+  Storage* storage = new (allocate(storage_bytes(bytes))) Storage;
+  if (bytes >= kStaggerFrom) storage->offset += stagger();
   storage->bytes = bytes;
 #ifdef TAPEGRAD_DEBUG_MEMORY
   // Whoever reads memory before writing to it shall see it.
@@ -28,7 +48,7 @@ Ref<Storage> new_storage(size_t bytes, [[maybe_unused]] Dtype dtype) {
 void destroy(Storage* storage) noexcept {
   const size_t bytes = storage->bytes;
   storage->~Storage();
-  deallocate(storage, 64 + bytes);
+  deallocate(storage, storage_bytes(bytes));
 }
 
 void destroy(TensorImpl* impl) noexcept {
