@@ -65,6 +65,7 @@ inline Tensor operator>=(double a, const Tensor& b) {
   return le(b, a);
 }
 
+/// Both, either, one of two masks, which broadcast; the opposite of one.
 Tensor logical_and(const Tensor& a, const Tensor& b);
 Tensor logical_or(const Tensor& a, const Tensor& b);
 Tensor logical_xor(const Tensor& a, const Tensor& b);

@@ -60,10 +60,11 @@ Tensor norm(const Tensor& x, const Axes& axes = {}, VectorNormOptions options = 
 Tensor amax(const Tensor& x, const Axes& axes = {}, ReduceOptions options = {});
 Tensor amin(const Tensor& x, const Axes& axes = {}, ReduceOptions options = {});
 
-/// Of the whole tensor: as amax() and amin().
+/// The largest and smallest element of the whole tensor: as amax() and amin().
 Tensor max(const Tensor& x);
 Tensor min(const Tensor& x);
-/// Along one axis, with the index of the first of equals. **Gradient**: to that element alone.
+/// The largest and smallest along one axis, with the index of the first of equals. **Gradient**: to that
+/// element alone.
 ///
 ///     auto [values, indices] = max(scores, -1);
 ValuesAndIndices max(const Tensor& x, int64_t axis, ReduceOptions options = {});
