@@ -30,6 +30,15 @@ requires is_printable<T> std::ostream& operator<<(std::ostream& out, const T& va
   return out << to_string(value);
 }
 
+namespace detail {
+/// to_string(), looked up here: inside fmt's namespace fmt::to_string(T) would be a better match for a user's
+/// module than that of its base class, and call the formatter again.
+template <class T>
+std::string printed(const T& value) {
+  return to_string(value);
+}
+}  // namespace detail
+
 }  // namespace tapegrad
 
 template <class T>
@@ -37,6 +46,6 @@ requires tapegrad::is_printable<T>
 struct fmt::formatter<T> : fmt::formatter<fmt::string_view> {
   template <class Context>
   auto format(const T& value, Context& context) const {
-    return fmt::formatter<fmt::string_view>::format(to_string(value), context);
+    return fmt::formatter<fmt::string_view>::format(tapegrad::detail::printed(value), context);
   }
 };

@@ -2,6 +2,8 @@
 #include <tapegrad/nn/module.h>
 #include <tapegrad/tapegrad.h>
 
+#include <sstream>
+
 namespace tapegrad {
 namespace {
 
@@ -120,6 +122,13 @@ TEST(Module, ConvertsItsParameters) {
   model.to(float64);
   EXPECT_EQ(model.first.weight.dtype(), float64);
   EXPECT_EQ(model(ones({3}, {.dtype = float64})).dtype(), float64);
+}
+
+TEST(Module, PrintsByFmtAndStreamsAsToStringDoes) {
+  std::ostringstream stream;
+  stream << Pair();
+  EXPECT_EQ(fmt::format("{}", Pair()), to_string(Pair()));
+  EXPECT_EQ(stream.str(), to_string(Pair()));
 }
 
 TEST(Module, PrintsItsTree) {
