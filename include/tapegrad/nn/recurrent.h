@@ -122,18 +122,21 @@ class RecurrentLayer : public Module<Derived> {
 /// ...; of the second direction with _reverse behind; with a norm ln_l0.weight, ...
 class RNN : public detail::RecurrentLayer<RNN, RNNCell> {
  public:
+  using Options = RNNOptions;
   RNN(int64_t input_size, int64_t hidden_size, RNNOptions options = {});
 };
 
 /// LSTMCell at every step; the state is {h, c}.
 class LSTM : public detail::RecurrentLayer<LSTM, LSTMCell> {
  public:
+  using Options = LSTMOptions;
   LSTM(int64_t input_size, int64_t hidden_size, LSTMOptions options = {});
 };
 
 /// GRUCell at every step.
 class GRU : public detail::RecurrentLayer<GRU, GRUCell> {
  public:
+  using Options = GRUOptions;
   GRU(int64_t input_size, int64_t hidden_size, GRUOptions options = {});
 };
 
