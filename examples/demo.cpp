@@ -77,7 +77,7 @@ Result learn(const std::string& name, Model model, const data::Split& digits, in
     for (auto [x, y] : loader) {
       const auto start = clock::now();
       Tape tape;
-      const Tensor loss = cross_entropy(model(x), y);
+      const Tensor loss = cross_entropy(model(x), y, {.label_smoothing = 0.1});
       optimizer.zero_grad();
       tape.backward(loss);
       optimizer.step();
@@ -89,7 +89,7 @@ Result learn(const std::string& name, Model model, const data::Split& digits, in
     result.test = accuracy_on(model, digits.test);
     if (result.seconds_to_95 < 0 && result.test >= 0.95) result.seconds_to_95 = seconds;
   }
-  progress.step({{"accuracy", result.test}});
+  progress.set(steps, {{"accuracy", result.test}});
   result.train = accuracy_on(model, digits.train);
   result.milliseconds = 1e3 * seconds / double(steps);
   return result;
