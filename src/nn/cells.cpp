@@ -1,17 +1,41 @@
 #include <tapegrad/nn/cells.h>
 
+#include <algorithm>
 #include <cmath>
 #include <string_view>
 
 #include "core/fail.h"
+#include "ops/recurrent.h"
 #include "tapegrad/ops.h"
 
 namespace tapegrad::nn {
 
-CellNorm::CellNorm(int64_t size, bool with_bias)
-    : weight(add_parameter("weight", ones({size}))),
-      bias(add_parameter("bias", with_bias ? zeros({size}) : Tensor())) {
-  describe(fmt::format("{}", size));
+namespace {
+Tensor where_tracked(int64_t max_steps, const Tensor& buffer) {
+  return max_steps > 0 ? buffer : Tensor();
+}
+}  // namespace
+
+CellNorm::CellNorm(int64_t size, bool with_bias, int64_t max_steps)
+    : weight(add_parameter("weight", full({size}, max_steps > 0 ? 0.1 : 1))),
+      bias(add_parameter("bias", with_bias ? zeros({size}) : Tensor())),
+      running_mean(add_buffer("running_mean", where_tracked(max_steps, zeros({max_steps, size})))),
+      running_var(add_buffer("running_var", where_tracked(max_steps, ones({max_steps, size})))),
+      steps_seen(add_buffer("steps_seen", where_tracked(max_steps, zeros({1}, {.dtype = int64})))) {
+  describe(max_steps > 0 ? fmt::format("{}, max_steps={}", size, max_steps) : fmt::format("{}", size));
+}
+
+Tensor CellNorm::batch_norm(const Tensor& x, int64_t time, double eps) const {
+  const int64_t seen = steps_seen.data<int64_t>()[0], max_steps = running_mean.size(0);
+  if (!is_training()) {
+    const int64_t step = std::min(time, std::max<int64_t>(seen, 1) - 1);
+    return tapegrad::batch_norm(x, running_mean[step], running_var[step], weight, bias, {.eps = eps});
+  }
+  const BatchNormOptions options{.training = true, .eps = eps};
+  if (time >= max_steps || x.size(0) == 0) return tapegrad::batch_norm(x, {}, {}, weight, bias, options);
+  const Tensor y = tapegrad::batch_norm(x, running_mean[time], running_var[time], weight, bias, options);
+  if (time >= seen) Tensor(steps_seen).fill_(double(time + 1));
+  return y;
 }
 
 namespace detail {
@@ -37,6 +61,14 @@ CellConfig checked(CellConfig config) {
     fail<ValueError>("recurrent cell", "input_size and hidden_size must be positive, got {} and {}",
                      config.input_size, config.hidden_size);
   if (!(config.eps > 0)) fail<ValueError>("recurrent cell", "eps must be positive, got {}", config.eps);
+  if (config.norm == Norm::batch && config.max_steps < 1)
+    fail<ValueError>("recurrent cell",
+                     "norm batch needs max_steps, the number of time steps with statistics of their own, got "
+                     "{}. Hint: the length of the longest training sequence",
+                     config.max_steps);
+  if (config.proj_size < 0 || config.proj_size >= config.hidden_size)
+    fail<ValueError>("recurrent cell", "proj_size must be in [0, hidden_size {}), got {}", config.hidden_size,
+                     config.proj_size);
   return config;
 }
 
@@ -55,33 +87,41 @@ bool CellConfig::has(const char* part) const {
   if (name == "bias_ih" || name == "bias_hh") return bias && norm == Norm::none;
   if (norm == Norm::none) return false;
   const bool separate = placement == Placement::separate;
-  if (name == "bias") return bias && (separate || norm == Norm::rms);  // else the shift of ln is the bias
-  if (name == "ln_ih" || name == "ln_hh") return separate;
-  if (name == "ln") return !separate;
-  return name == "ln_c" && cell == RecurrentCell::lstm;
+  if (name == "bias") return bias && (separate || norm != Norm::layer);  // else the shift of ln is the bias
+  if (!name.starts_with(norm == Norm::batch ? "bn" : "ln")) return false;
+  const std::string_view of = name.substr(2);
+  if (of == "_ih" || of == "_hh") return separate;
+  if (of == "") return !separate;
+  return of == "_c" && cell == RecurrentCell::lstm;
 }
 
 Tensor CellConfig::initial(const char* part) const {
   const std::string_view name = part;
+  if (name == "weight_hr" && proj_size == 0) return {};
   const bool is_weight = name.starts_with("weight");
   if (!is_weight && !has(part)) return {};
   if (name == "bias") return zeros({width()});
   const double bound = 1 / std::sqrt(double(hidden_size));
   const Shape shape = name == "weight_ih"   ? Shape{width(), input_size}
-                      : name == "weight_hh" ? Shape{width(), hidden_size}
+                      : name == "weight_hh" ? Shape{width(), output_size()}
+                      : name == "weight_hr" ? Shape{proj_size, hidden_size}
                                             : Shape{width()};
   return rand(shape) * (2 * bound) - bound;
 }
 
 CellNorm CellConfig::norm_for(const char* part) const {
   const std::string_view name = part;
-  return CellNorm(name == "ln_c" ? hidden_size : width(), norm == Norm::layer);
+  const bool of_cell = name.ends_with("_c");
+  return CellNorm(of_cell ? hidden_size : width(),
+                  norm == Norm::layer || (norm == Norm::batch && of_cell),  // the gates' shift is the bias
+                  norm == Norm::batch ? max_steps : 0);
 }
 
 std::string CellConfig::text() const {
   std::string out = fmt::format("{}, {}", input_size, hidden_size);
   if (!bias) out += ", bias=false";
   if (cell == RecurrentCell::rnn_relu) out += ", relu=true";
+  if (proj_size) out += fmt::format(", proj_size={}", proj_size);
   if (norm != Norm::none)
     out += fmt::format(", norm={}, placement={}", norm_name(norm),
                        placement == Placement::sum ? "sum" : "separate");
@@ -103,6 +143,7 @@ RecurrentParameters CellBase<Derived>::cell_parameters(const CellConfig& config,
   }
   size_t at = 0;
   w.bias = bias;
+  if (config.norm == Norm::batch) return w;  // its gains go with its statistics
   if (config.placement == Placement::separate) {
     const CellNorm &ln_ih = norms[at], &ln_hh = norms[at + 1];
     at += 2;
@@ -123,23 +164,47 @@ RecurrentParameters CellBase<Derived>::cell_parameters(const CellConfig& config,
 }
 
 template <class Derived>
-Gradients CellBase<Derived>::cell_step(const CellConfig& config, const Tensor& x, const Tensor& h,
-                                       const Tensor& c, const Tensor& weight_ih,
-                                       const RecurrentParameters& parameters) {
+Gradients CellBase<Derived>::advance(const Tensor& projected, const Tensor& h, const Tensor& c,
+                                     const RecurrentParameters& parameters, int64_t time,
+                                     const Tensor& h_mask) const {
+  Tensor p = projected, q = linear(h_mask.defined() ? h * h_mask : h, weight_hh);
+  RecurrentOptions options = recurrent_options();
+  std::function<Tensor(const Tensor&)> norm_c;
+  if (config.norm == Norm::batch) {
+    // Normalized here, where the statistics are; for the rest the cell is a plain one.
+    options.norm = Norm::none;
+    if (config.placement == Placement::separate) {
+      p = norms[0].batch_norm(p, time, config.eps);
+      q = norms[1].batch_norm(q, time, config.eps);
+    } else {
+      p = norms[0].batch_norm(p + q, time, config.eps);
+      q = {};
+    }
+    norm_c = [this, time](const Tensor& value) { return norms.back().batch_norm(value, time, config.eps); };
+  }
+  Gradients next = recurrent_update(p, q, h, c, parameters, options, norm_c);
+  if (weight_hr.defined()) next[0] = linear(next[0], weight_hr);
+  return next;
+}
+
+template <class Derived>
+Gradients CellBase<Derived>::step(const Tensor& x, const Tensor& h, const Tensor& c, int64_t time) const {
   if (x.dim() != 2 || x.size(1) != config.input_size)
     fail<ShapeError>("cell", "input must be [B, {}] (input_size), got {}", config.input_size, x.shape());
-  const Shape state{x.size(0), config.hidden_size};
-  const auto checked_state = [&](const char* name, const Tensor& value) {
-    if (!value.defined()) return zeros(state, {.dtype = x.dtype()});
-    if (value.shape() != state)
-      fail<ShapeError>("cell", "{} must have the shape [B, hidden_size] {}, got {}", name, state,
+  if (time < 0) fail<ValueError>("cell", "time must not be negative, got {}", time);
+  const auto checked_state = [&](const char* name, const char* size_name, int64_t size, const Tensor& value) {
+    const Shape shape{x.size(0), size};
+    if (!value.defined()) return zeros(shape, {.dtype = x.dtype()});
+    if (value.shape() != shape)
+      fail<ShapeError>("cell", "{} must have the shape [B, {}] {}, got {}", name, size_name, shape,
                        value.shape());
     return value;
   };
-  return recurrent_step(
-      linear(x, weight_ih), checked_state("h", h),
-      config.cell == RecurrentCell::lstm ? checked_state("c", c) : Tensor(), parameters,
-      {.cell = config.cell, .norm = config.norm, .placement = config.placement, .eps = config.eps});
+  const bool is_lstm = config.cell == RecurrentCell::lstm;
+  const Tensor from_h =
+      checked_state("h", config.proj_size ? "proj_size" : "hidden_size", config.output_size(), h);
+  const Tensor from_c = is_lstm ? checked_state("c", "hidden_size", config.hidden_size, c) : Tensor();
+  return advance(linear(x, weight_ih), from_h, from_c, recurrent_parameters(), time);
 }
 
 template class CellBase<RNNCell>;
@@ -150,24 +215,24 @@ template class CellBase<GRUCell>;
 
 RNNCell::RNNCell(int64_t input_size, int64_t hidden_size, RNNCellOptions o)
     : CellBase(detail::checked({o.relu ? RecurrentCell::rnn_relu : RecurrentCell::rnn_tanh, input_size,
-                                hidden_size, o.bias, o.norm, o.placement, o.eps})) {}
-Tensor RNNCell::forward(const Tensor& x, const Tensor& h) {
-  return step(x, h, {})[0];
+                                hidden_size, o.bias, o.norm, o.placement, o.eps, o.max_steps})) {}
+Tensor RNNCell::forward(const Tensor& x, const Tensor& h, int64_t time) {
+  return step(x, h, {}, time)[0];
 }
 
 LSTMCell::LSTMCell(int64_t input_size, int64_t hidden_size, LSTMCellOptions o)
-    : CellBase(detail::checked(
-          {RecurrentCell::lstm, input_size, hidden_size, o.bias, o.norm, o.placement, o.eps})) {}
-LSTMState LSTMCell::forward(const Tensor& x, const State& state) {
-  const Gradients next = step(x, state.h, state.c);
+    : CellBase(detail::checked({RecurrentCell::lstm, input_size, hidden_size, o.bias, o.norm, o.placement,
+                                o.eps, o.max_steps, o.proj_size})) {}
+LSTMState LSTMCell::forward(const Tensor& x, const State& state, int64_t time) {
+  const Gradients next = step(x, state.h, state.c, time);
   return {next[0], next[1]};
 }
 
 GRUCell::GRUCell(int64_t input_size, int64_t hidden_size, GRUCellOptions o)
-    : CellBase(detail::checked(
-          {RecurrentCell::gru, input_size, hidden_size, o.bias, o.norm, Placement::separate, o.eps})) {}
-Tensor GRUCell::forward(const Tensor& x, const Tensor& h) {
-  return step(x, h, {})[0];
+    : CellBase(detail::checked({RecurrentCell::gru, input_size, hidden_size, o.bias, o.norm,
+                                Placement::separate, o.eps, o.max_steps})) {}
+Tensor GRUCell::forward(const Tensor& x, const Tensor& h, int64_t time) {
+  return step(x, h, {}, time)[0];
 }
 
 }  // namespace tapegrad::nn

@@ -1,5 +1,6 @@
 // The stack: for each layer and direction one product for the projected input and one fused operation for the
-// rest.
+// rest. What the fused operation does not have (batch statistics, zoneout, masks on h, projections) is a loop
+// of simple ones, for which the tape knows the gradients.
 #include <tapegrad/nn/recurrent.h>
 
 #include "core/fail.h"
@@ -42,6 +43,8 @@ void check_input(const Tensor& x, const CellConfig& cell, const StackOptions& op
     fail<ShapeError>("", "reset must be boolean [{}], got {} {}", batch, sequence.reset.dtype(),
                      sequence.reset.shape());
   if (!sequence.lengths.defined()) return;
+  if (cell.norm == Norm::batch)
+    fail<ValueError>("", "norm batch takes no lengths: its statistics are those of whole batches");
   if (sequence.lengths.dtype() != int64 || sequence.lengths.shape() != Shape{batch})
     fail<ShapeError>("", "lengths must be int64 [{}], got {} {}", batch, sequence.lengths.dtype(),
                      sequence.lengths.shape());
@@ -50,9 +53,9 @@ void check_input(const Tensor& x, const CellConfig& cell, const StackOptions& op
 }
 
 // The initial state of each layer and direction, rows that are reset at zero; undefined ones stay so.
-Tensors initial_states(const Tensor& state, int64_t count, const Shape& shape, const Tensor& reset) {
+Tensors initial_states(const Tensor& state, const Shape& shape, const Tensor& reset) {
   Tensors out;
-  out.resize(size_t(count));
+  out.resize(size_t(shape[0]));
   if (!state.defined()) return out;
   if (state.shape() != shape)
     fail<ShapeError>("", "a state must be [layers * directions, B, hidden_size] {}, got {}", shape,
@@ -67,6 +70,13 @@ Tensor dropped(const Tensor& x, const StackOptions& options, bool training) {
   return x * mask;
 }
 
+// Each element keeps its old value with probability p; in evaluation the mean of what training does.
+Tensor zoned_out(const Tensor& before, const Tensor& after, double p, bool training) {
+  if (p == 0) return after;
+  if (!training) return after + (before - after) * p;
+  return where(bernoulli(after.shape(), p, {.dtype = boolean}), before, after);
+}
+
 }  // namespace
 
 template <class Derived, class Cell>
@@ -75,6 +85,11 @@ void RecurrentLayer<Derived, Cell>::check_options(const StackOptions& options) {
     fail<ValueError>("recurrent layer", "num_layers must be at least 1, got {}", options.num_layers);
   if (!(options.dropout >= 0 && options.dropout <= 1))
     fail<ValueError>("recurrent layer", "dropout must be in [0, 1], got {}", options.dropout);
+  if (!(options.zoneout >= 0 && options.zoneout <= 1))
+    fail<ValueError>("recurrent layer", "zoneout must be in [0, 1], got {}", options.zoneout);
+  if (!(options.recurrent_dropout >= 0 && options.recurrent_dropout <= 1))
+    fail<ValueError>("recurrent layer", "recurrent_dropout must be in [0, 1], got {}",
+                     options.recurrent_dropout);
 }
 
 template <class Derived, class Cell>
@@ -84,7 +99,56 @@ void RecurrentLayer<Derived, Cell>::describe_layers(const CellConfig& config) {
   if (options.batch_first) text += ", batch_first=true";
   if (options.dropout > 0) text += fmt::format(", dropout={}", options.dropout);
   if (options.bidirectional) text += ", bidirectional=true";
+  if (options.zoneout > 0) text += fmt::format(", zoneout={}", options.zoneout);
+  if (options.recurrent_dropout > 0) text += fmt::format(", recurrent_dropout={}", options.recurrent_dropout);
   this->describe(text);
+}
+
+template <class Derived, class Cell>
+bool RecurrentLayer<Derived, Cell>::is_fused() const {
+  const CellConfig& config = cells[0].config;
+  return config.norm != Norm::batch && config.proj_size == 0 && options.zoneout == 0 &&
+         (options.recurrent_dropout == 0 || !this->is_training());
+}
+
+// What recurrent() returns, a step at a time.
+template <class Derived, class Cell>
+Gradients RecurrentLayer<Derived, Cell>::run_by_steps(const Cell& cell, const Tensor& projected, Tensor h,
+                                                      Tensor c, bool reverse, const Tensor& lengths) const {
+  const CellConfig& config = cell.config;
+  const int64_t steps = projected.size(0), batch = projected.size(1);
+  const TensorOptions like{.dtype = projected.dtype()};
+  const bool is_lstm = config.cell == RecurrentCell::lstm, training = this->is_training();
+  if (!h.defined()) h = zeros({batch, config.output_size()}, like);
+  if (is_lstm && !c.defined()) c = zeros({batch, config.hidden_size}, like);
+  const RecurrentParameters parameters = cell.recurrent_parameters();
+  Tensor mask;
+  if (training && options.recurrent_dropout > 0)
+    mask = dropout(ones(h.shape(), like), options.recurrent_dropout);
+
+  const Tensors at = unbind(projected, 0);
+  Tensors outputs;
+  outputs.resize(size_t(steps));
+  for (int64_t k = 0; k < steps; ++k) {
+    const int64_t t = reverse ? steps - 1 - k : k;
+    const tapegrad::detail::StepScope scope(t);
+    const Gradients next = cell.advance(at[size_t(t)], h, c, parameters, k, mask);
+    Tensor new_h = zoned_out(h, next[0], options.zoneout, training);
+    Tensor new_c = is_lstm ? zoned_out(c, next[1], options.zoneout, training) : Tensor();
+    if (lengths.defined()) {
+      const Tensor active = gt(lengths, double(t)).unsqueeze(1);
+      outputs[size_t(t)] = where(active, new_h, 0.0);
+      new_h = where(active, new_h, h);
+      if (is_lstm) new_c = where(active, new_c, c);
+    } else {
+      outputs[size_t(t)] = new_h;
+    }
+    h = new_h;
+    c = new_c;
+  }
+  Gradients out{steps > 0 ? stack(outputs, 0) : zeros({0, batch, config.output_size()}, like), h};
+  if (is_lstm) out.push_back(c);
+  return out;
 }
 
 template <class Derived, class Cell>
@@ -98,11 +162,12 @@ auto RecurrentLayer<Derived, Cell>::forward(const Tensor& input, const State& st
   if (sequence.lengths.defined()) x = where(sequence_mask(sequence.lengths, x.size(0)).unsqueeze(2), x, 0.0);
 
   const Tensors given = parts_of(state);
-  const Shape state_shape{int64_t(cells.size()), batch, config.hidden_size};
   tapegrad::detail::SmallVector<Tensors, 2> initial, last;  // a list a part of the state
   last.resize(given.size());
-  for (const Tensor& part : given)
-    initial.push_back(initial_states(part, int64_t(cells.size()), state_shape, sequence.reset));
+  for (const Tensor& part : given) {
+    const int64_t size = initial.empty() ? config.output_size() : config.hidden_size;
+    initial.push_back(initial_states(part, {int64_t(cells.size()), batch, size}, sequence.reset));
+  }
 
   for (int64_t layer = 0; layer < options.num_layers; ++layer) {
     if (layer > 0) x = dropped(x, options, this->is_training());
@@ -114,8 +179,10 @@ auto RecurrentLayer<Derived, Cell>::forward(const Tensor& input, const State& st
       run.reverse = direction == 1;
       run.lengths = sequence.lengths;
       const Tensor c0 = given.size() > 1 ? initial[1][index] : Tensor();
+      const Tensor projected = linear(x, cell.weight_ih);
       const Gradients result =
-          recurrent(linear(x, cell.weight_ih), initial[0][index], c0, cell.recurrent_parameters(), run);
+          is_fused() ? recurrent(projected, initial[0][index], c0, cell.recurrent_parameters(), run)
+                     : run_by_steps(cell, projected, initial[0][index], c0, run.reverse, sequence.lengths);
       outputs.push_back(result[0]);
       for (size_t part = 0; part < given.size(); ++part) last[part].push_back(result[1 + part]);
     }
@@ -137,20 +204,31 @@ template class RecurrentLayer<GRU, GRUCell>;
 
 RNN::RNN(int64_t input_size, int64_t hidden_size, RNNOptions o)
     : RecurrentLayer(input_size, hidden_size, detail::stack_options(o), [&](int64_t size) {
-        return RNNCell(
-            size, hidden_size,
-            {.relu = o.relu, .bias = o.bias, .norm = o.norm, .placement = o.placement, .eps = o.eps});
+        return RNNCell(size, hidden_size,
+                       {.relu = o.relu,
+                        .bias = o.bias,
+                        .norm = o.norm,
+                        .placement = o.placement,
+                        .eps = o.eps,
+                        .max_steps = o.max_steps});
       }) {}
 
 LSTM::LSTM(int64_t input_size, int64_t hidden_size, LSTMOptions o)
-    : RecurrentLayer(input_size, hidden_size, detail::stack_options(o), [&](int64_t size) {
-        return LSTMCell(size, hidden_size,
-                        {.bias = o.bias, .norm = o.norm, .placement = o.placement, .eps = o.eps});
-      }) {}
+    : RecurrentLayer(input_size, o.proj_size ? o.proj_size : hidden_size, detail::stack_options(o),
+                     [&](int64_t size) {
+                       return LSTMCell(size, hidden_size,
+                                       {.bias = o.bias,
+                                        .norm = o.norm,
+                                        .placement = o.placement,
+                                        .eps = o.eps,
+                                        .max_steps = o.max_steps,
+                                        .proj_size = o.proj_size});
+                     }) {}
 
 GRU::GRU(int64_t input_size, int64_t hidden_size, GRUOptions o)
     : RecurrentLayer(input_size, hidden_size, detail::stack_options(o), [&](int64_t size) {
-        return GRUCell(size, hidden_size, {.bias = o.bias, .norm = o.norm, .eps = o.eps});
+        return GRUCell(size, hidden_size,
+                       {.bias = o.bias, .norm = o.norm, .eps = o.eps, .max_steps = o.max_steps});
       }) {}
 
 }  // namespace tapegrad::nn

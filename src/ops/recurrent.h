@@ -2,6 +2,8 @@
 #pragma once
 #include <tapegrad/ops/recurrent.h>
 
+#include <functional>
+
 namespace tapegrad {
 
 /// projected, h0, c0, then the parameters in the order of RecurrentParameters.
@@ -18,6 +20,13 @@ inline RecurrentParameters recurrent_parameters(const Gradients& in) {
           .gain_c = in[8],
           .bias_c = in[9]};
 }
+
+/// What a step does with q = h W_hh^T, or with q undefined and the sum of both in `projected`. `norm_c`
+/// stands in place of lstm's N(c) where it is given: for norms with statistics that recurrent() does not
+/// have.
+Gradients recurrent_update(const Tensor& projected, const Tensor& q, const Tensor& h, const Tensor& c,
+                           const RecurrentParameters& parameters, const RecurrentOptions& options,
+                           const std::function<Tensor(const Tensor&)>& norm_c = {});
 
 /// The loop over steps, on recurrent_inputs().
 Gradients recurrent_composed(const Gradients& inputs, const RecurrentOptions& options);

@@ -24,7 +24,7 @@ Tensor summed_inputs(const Tensor& p, const Tensor& q, const RecurrentParameters
                      const RecurrentOptions& options) {
   if (options.norm != Norm::none && options.placement == Placement::separate)
     return plus(normalized(p, w.gain_ih, options) + normalized(q, w.gain_hh, options), w.bias);
-  return plus(normalized(p + q, w.gain_hh, options), w.bias);
+  return plus(normalized(q.defined() ? p + q : p, w.gain_hh, options), w.bias);
 }
 
 // The gates' 2H values have one mean and variance, the candidate's H another.
@@ -41,14 +41,20 @@ Tensor gru_part(const Tensor& x, const Tensor& gain, const Tensor& bias, const R
 
 Gradients recurrent_step(const Tensor& projected, const Tensor& h, const Tensor& c,
                          const RecurrentParameters& w, const RecurrentOptions& options) {
-  const Tensor q = linear(h, w.weight_hh);
+  return recurrent_update(projected, linear(h, w.weight_hh), h, c, w, options);
+}
+
+Gradients recurrent_update(const Tensor& projected, const Tensor& q, const Tensor& h, const Tensor& c,
+                           const RecurrentParameters& w, const RecurrentOptions& options,
+                           const std::function<Tensor(const Tensor&)>& norm_c) {
   switch (options.cell) {
     case RecurrentCell::rnn_tanh: return {tanh(summed_inputs(projected, q, w, options))};
     case RecurrentCell::rnn_relu: return {relu(summed_inputs(projected, q, w, options))};
     case RecurrentCell::lstm: {
       const Tensors gates = chunk(summed_inputs(projected, q, w, options), 4, -1);
       const Tensor next = sigmoid(gates[1]) * c + sigmoid(gates[0]) * tanh(gates[2]);
-      return {sigmoid(gates[3]) * tanh(plus(normalized(next, w.gain_c, options), w.bias_c)), next};
+      const Tensor shown = norm_c ? norm_c(next) : plus(normalized(next, w.gain_c, options), w.bias_c);
+      return {sigmoid(gates[3]) * tanh(shown), next};
     }
     case RecurrentCell::gru: break;
   }

@@ -4,7 +4,7 @@
 
 #include <set>
 
-#include "nn/recurrent_state.h"
+#include "nn/recurrent_by_cells.h"
 #include "support/golden.h"
 
 namespace tapegrad {

@@ -6,7 +6,8 @@
 //   nn::LSTM::State state;                          // empty: zeros
 //   auto [output, next] = lstm(x, state);           // x [T, B, 32], output [T, B, 128]
 //
-// A step of a normalized layer costs about what a plain one costs: see ops/recurrent.h.
+// A step of a normalized layer costs about what a plain one costs: see ops/recurrent.h. Norm::batch, zoneout,
+// recurrent_dropout and proj_size run as a loop of simple operations, several times slower.
 #pragma once
 #include <tapegrad/nn/cells.h>
 
@@ -26,6 +27,14 @@ struct LSTMOptions {
   Norm norm = Norm::none;
   Placement placement = Placement::separate;  ///< of the norm
   double eps = 1e-5;                          ///< of the norm
+  int64_t max_steps = 0;  ///< Norm::batch: time steps with statistics of their own; see CellNorm
+  /// Probability in [0, 1] that an element of h, and one of c, keeps its old value; in evaluation the mean of
+  /// both values: z old + (1 - z) new (Krueger et al. 2016, arXiv:1606.01305)
+  double zoneout = 0;
+  /// Dropout of the h that goes into the product with W_hh, one mask a sequence (Gal and Ghahramani 2016,
+  /// arXiv:1512.05287); in training
+  double recurrent_dropout = 0;
+  int64_t proj_size = 0;  ///< size of h and of the output where they are projections; 0: none
 };
 
 /// As LSTMOptions.
@@ -40,6 +49,9 @@ struct RNNOptions {
   Norm norm = Norm::none;
   Placement placement = Placement::sum;
   double eps = 1e-5;
+  int64_t max_steps = 0;
+  double zoneout = 0;
+  double recurrent_dropout = 0;
 };
 
 /// As LSTMOptions.
@@ -52,6 +64,9 @@ struct GRUOptions {
   bool bidirectional = false;
   Norm norm = Norm::none;
   double eps = 1e-5;
+  int64_t max_steps = 0;
+  double zoneout = 0;
+  double recurrent_dropout = 0;
 };
 
 /// What a call may be told besides input and state.
@@ -69,13 +84,16 @@ struct StackOptions {
   bool batch_first;
   double dropout;
   bool variational, bidirectional;
+  double zoneout, recurrent_dropout;
 };
 template <class Options>
 StackOptions stack_options(const Options& o) {
-  return {o.num_layers, o.batch_first, o.dropout, o.variational, o.bidirectional};
+  return {o.num_layers,    o.batch_first, o.dropout,          o.variational,
+          o.bidirectional, o.zoneout,     o.recurrent_dropout};
 }
 
-/// A layer stack over cells of one kind. State h (and c): [num_layers * directions, B, H].
+/// A layer stack over cells of one kind. State h (and c): [num_layers * directions, B, H], where the h of an
+/// LSTM with projection has proj_size for H.
 template <class Derived, class Cell>
 class RecurrentLayer : public Module<Derived> {
  public:
@@ -86,7 +104,7 @@ class RecurrentLayer : public Module<Derived> {
   };
 
   /// **Shape**: x [T, B, input_size], or [B, T, input_size] with batch_first. **Throws** ShapeError,
-  /// DtypeError, IndexError for lengths outside [0, T].
+  /// DtypeError, IndexError for lengths outside [0, T], ValueError for lengths with Norm::batch.
   Result forward(const Tensor& x, const State& state = {}, const SequenceOptions& sequence = {});
 
   /// The call; spelled out, so that state and options can be given in braces.
@@ -98,22 +116,25 @@ class RecurrentLayer : public Module<Derived> {
   std::vector<Cell> cells;  ///< layer 0 forward, layer 0 backward, layer 1 forward, ...
 
  protected:
-  /// make(input_size) makes a cell.
+  /// make(input_size) makes a cell; output_size is the size of its h.
   template <class Make>
-  RecurrentLayer(int64_t input_size, int64_t hidden_size, const StackOptions& options, Make make)
+  RecurrentLayer(int64_t input_size, int64_t output_size, const StackOptions& options, Make make)
       : options(options) {
     check_options(options);
     const int64_t directions = options.bidirectional ? 2 : 1;
     for (int64_t layer = 0; layer < options.num_layers; ++layer)
       for (int64_t direction = 0; direction < directions; ++direction)
         cells.push_back(this->add_flat("_l" + std::to_string(layer) + (direction ? "_reverse" : ""),
-                                       make(layer == 0 ? input_size : directions * hidden_size)));
+                                       make(layer == 0 ? input_size : directions * output_size)));
     describe_layers(cells[0].config);
   }
 
  private:
   static void check_options(const StackOptions& options);
   void describe_layers(const CellConfig& config);
+  bool is_fused() const;
+  Gradients run_by_steps(const Cell& cell, const Tensor& projected, Tensor h, Tensor c, bool reverse,
+                         const Tensor& lengths) const;
 };
 
 }  // namespace detail
