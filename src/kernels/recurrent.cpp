@@ -39,8 +39,8 @@ struct TimeAxis {
   bool active(int64_t t, int64_t row) const { return !s.lengths || t < s.lengths[row]; }
 };
 
-/// Asks for n numbers that a later step will read. Rows of one step lie side by side, but from step to step the loop
-/// jumps, and the hardware does not see that coming.
+/// Asks for n numbers that a later step will read. Rows of one step lie side by side, but from step to step
+/// the loop jumps, and the hardware does not see that coming.
 template <class T>
 inline void prefetch(const T* from, int64_t n) {
   for (int64_t i = 0; i < n; i += int64_t(64 / sizeof(T))) __builtin_prefetch(from + i, 0, 2);
