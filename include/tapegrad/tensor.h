@@ -154,8 +154,15 @@ Tensor randn_like(const Tensor& x);
 
 /// A number, a row or rows of numbers: tensor(2.5), tensor({1, 2}), tensor({{1, 2}, {3, 4}}).
 Tensor tensor(double value, TensorOptions options = {});
-Tensor tensor(std::initializer_list<double> values, TensorOptions options = {});
 Tensor tensor(std::initializer_list<std::initializer_list<double>> rows, TensorOptions options = {});
+namespace detail {
+Tensor tensor_of(std::initializer_list<double> values, const TensorOptions& options);
+}
+// A template, because {{0}, {1}} could be either, and then what is no template goes first: rows.
+template <int = 0>
+Tensor tensor(std::initializer_list<double> values, TensorOptions options = {}) {
+  return detail::tensor_of(values, options);
+}
 /// Values in row-major order for `shape`; T one of float, double, int64_t, bool gives the dtype.
 template <class T>
 Tensor from_vector(const std::vector<T>& values, const Shape& shape);

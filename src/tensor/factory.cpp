@@ -160,12 +160,13 @@ Tensor tensor(double value, TensorOptions options) {
   return full({}, value, options);
 }
 
-Tensor tensor(std::initializer_list<double> values, TensorOptions options) {
+Tensor detail::tensor_of(std::initializer_list<double> values, const TensorOptions& options) {
   return filled({int64_t(values.size())}, options, [&](int64_t i) { return values.begin()[i]; });
 }
 
 Tensor tensor(std::initializer_list<std::initializer_list<double>> rows, TensorOptions options) {
-  const int64_t width = rows.size() ? int64_t(rows.begin()->size()) : 0;
+  if (rows.size() == 0) return detail::tensor_of({}, options);  // tensor({}) is a vector, as in NumPy
+  const int64_t width = int64_t(rows.begin()->size());
   for (const auto& row : rows)
     if (int64_t(row.size()) != width)
       fail<ShapeError>("tensor", "all rows must have the same length, got {} and {}", width, row.size());

@@ -27,12 +27,7 @@ struct Mlp : nn::Module<Mlp> {
   nn::Linear fc2;
 };
 
-double accuracy(const Mlp& model, const data::TensorDataset& test) {
-  const Tensor right = eq(argmax(model(test.x()), -1), test.y());
-  return mean(right.to(float32)).item();
-}
-
-void train(Mlp& model, const data::TensorDataset& set, int epochs, double lr) {
+void fit(Mlp& model, const data::TensorDataset& set, int epochs, double lr) {
   optim::Adam optimizer(model.parameters(), {.lr = lr});
   for (int epoch = 0; epoch < epochs; ++epoch) {
     model.train();
@@ -59,8 +54,8 @@ TEST(Programs, AnMlpWithBatchNormLearnsDigits) {
   manual_seed(0);
   auto [digits, held_back] = data::csv(TAPEGRAD_DATA_DIR "/digits.csv").split(0.8);
   Mlp model(64, 128);
-  train(model, digits, 12, 3e-3);
-  EXPECT_GE(accuracy(model, held_back), 0.97);
+  fit(model, digits, 12, 3e-3);
+  EXPECT_GE(train::accuracy(model(held_back.x()), held_back.y()), 0.97);
 }
 
 TEST(Programs, AnMlpWithBatchNormLearnsMnistInTwoEpochs) {
@@ -68,8 +63,9 @@ TEST(Programs, AnMlpWithBatchNormLearnsMnistInTwoEpochs) {
   if (!folder) GTEST_SKIP() << "TAPEGRAD_MNIST names no folder with MNIST's four files, decompressed";
   manual_seed(0);
   Mlp model(784, 256);
-  train(model, mnist(folder, "train"), 2, 2e-3);
-  EXPECT_GE(accuracy(model, mnist(folder, "t10k")), 0.97);
+  fit(model, mnist(folder, "train"), 2, 2e-3);
+  const data::TensorDataset test = mnist(folder, "t10k");
+  EXPECT_GE(train::accuracy(model(test.x()), test.y()), 0.97);
 }
 
 TEST(Programs, EvaluationChangesNothing) {
