@@ -1,8 +1,6 @@
 // The loops over time: one product and one pass over the rows a step.
 #include "kernels/recurrent.h"
 
-#include <tapegrad/memory.h>
-
 #include <algorithm>
 
 #include "kernels/recurrent_rows.h"
@@ -11,20 +9,19 @@ namespace tapegrad::kernels {
 
 namespace {
 
-/// Room for n numbers from the pool, for the length of a call.
+/// Hands out parts of the room that the caller gave a block of rows.
 template <class T>
 class Room {
  public:
-  explicit Room(int64_t n)
-      : bytes_(size_t(n) * sizeof(T)), data_(static_cast<T*>(tapegrad::detail::allocate(bytes_))) {}
-  ~Room() { tapegrad::detail::deallocate(data_, bytes_); }
-  Room(const Room&) = delete;
-  Room& operator=(const Room&) = delete;
-  T* data() { return data_; }
+  explicit Room(T* memory) : next_(memory) {}
+  T* take(int64_t n) {
+    T* part = next_;
+    next_ += (n + 15) / 16 * 16;
+    return part;
+  }
 
  private:
-  size_t bytes_;
-  T* data_;
+  T* next_;
 };
 
 /// Where things of step t lie.
@@ -136,16 +133,26 @@ void add_up(int64_t n, T* from, double* to) {
 
 }  // namespace
 
-int64_t recurrent_block(Cell cell, int64_t hidden) {
-  return gate_count(cell) * hidden * hidden > (1 << 18) ? 32 : 16;
+template <class T>
+int64_t recurrent_block(const Sequence<T>& s) {
+  const int64_t weights = gate_count(s.cell) * s.hidden * s.hidden;
+  const bool small = s.steps * s.batch * weights < (1 << 21);
+  if (small) return std::max<int64_t>(s.batch, 1);
+  return weights > (1 << 18) ? 32 : 16;
+}
+
+template <class T>
+int64_t recurrent_room(const Sequence<T>& s) {
+  const int64_t n = gate_count(s.cell) * s.hidden, rows = std::max(recurrent_block(s), kWeightRows);
+  return rows * (n + s.hidden) + 6 * n + 2 * s.hidden + 4 * 16;
 }
 
 template <class T>
 void recurrent_forward(const Sequence<T>& s, int64_t begin, int64_t end) {
   const TimeAxis<T> at{s};
   const int64_t h = s.hidden, n = gate_count(s.cell) * h;
-  Room<T> scratch((end - begin) * n), room(2 * n);
-  T *memory = scratch.data(), *more = room.data();
+  Room<T> room(s.room + begin / recurrent_block(s) * recurrent_room(s));
+  T *memory = room.take((end - begin) * n), *more = room.take(2 * n);
   for (int64_t k = 0; k < s.steps; ++k) {
     const int64_t t = at.time(k);
     T* r = s.r ? s.r + (t * s.batch + begin) * n : memory;
@@ -161,16 +168,17 @@ void recurrent_backward(const Sequence<T>& s, const SequenceGradients<T>& g, int
   // dW = sum of dr^T h' over the steps. One product over the whole sequence would fetch dr from memory again;
   // one a step is too small. So dr and h' of some steps are kept side by side, where they are still in cache.
   const int64_t kept_steps = std::max<int64_t>(1, kWeightRows / rows);
-  Room<T> dr(kept_steps * rows * n), states(kept_steps * rows * h), room(2 * n), memory(4 * n + 2 * h);
-  std::fill_n(memory.data(), 4 * n + 2 * h, T(0));
-  T* m = memory.data();
+  Room<T> room(s.room + begin / recurrent_block(s) * recurrent_room(s));
+  T *dr = room.take(kept_steps * rows * n), *states = room.take(kept_steps * rows * h),
+    *more = room.take(2 * n);
+  T* m = room.take(4 * n + 2 * h);
+  std::fill_n(m, 4 * n + 2 * h, T(0));
   const rows::RowSums<T> sums{m, m + n, m + 2 * n, m + 3 * n, m + 4 * n, m + 4 * n + h};
-  T* more = room.data();
   int64_t kept = 0;
   bool first = true;
   for (int64_t k = s.steps - 1; k >= 0; --k) {
     const int64_t t = at.time(k);
-    T* dr_of_step = dr.data() + kept * rows * n;
+    T* dr_of_step = dr + kept * rows * n;
     simd([=, &s, &g] {
       step_backward(s, g, t, begin, end, dr_of_step, more, sums);
       add_up(n, sums.gain_p, g.dgain_p);
@@ -182,14 +190,18 @@ void recurrent_backward(const Sequence<T>& s, const SequenceGradients<T>& g, int
     });
     gemm_packed(rows, dr_of_step, n, g.weight, 1, g.dstate + begin * h, h);
     if (!g.dweight) continue;
-    std::copy_n(s.states + (at.before(t) * s.batch + begin) * h, rows * h, states.data() + kept * rows * h);
+    std::copy_n(s.states + (at.before(t) * s.batch + begin) * h, rows * h, states + kept * rows * h);
     if (++kept < kept_steps && k > 0) continue;
-    gemm<T>(true, false, n, h, kept * rows, 1, dr.data(), n, states.data(), h, first ? 0 : 1, g.dweight, h);
+    gemm<T>(true, false, n, h, kept * rows, 1, dr, n, states, h, first ? 0 : 1, g.dweight, h);
     kept = 0;
     first = false;
   }
 }
 
+template int64_t recurrent_block(const Sequence<float>&);
+template int64_t recurrent_block(const Sequence<double>&);
+template int64_t recurrent_room(const Sequence<float>&);
+template int64_t recurrent_room(const Sequence<double>&);
 template void recurrent_forward(const Sequence<float>&, int64_t, int64_t);
 template void recurrent_forward(const Sequence<double>&, int64_t, int64_t);
 template void recurrent_backward(const Sequence<float>&, const SequenceGradients<float>&, int64_t, int64_t);

@@ -29,10 +29,6 @@ enum class CellNorm : uint8_t { none, separate, sum };
 inline int64_t gate_count(Cell cell) {
   return cell == Cell::lstm ? 4 : cell == Cell::gru ? 3 : 1;
 }
-/// Rows of the batch that one thread takes through the sequence; fixed by the shape. Where the weights do not
-/// fit a core's cache, more rows share one pass over them.
-int64_t recurrent_block(Cell cell, int64_t hidden);
-
 /// Sizes, parameters and what forward leaves for backward. G = gate_count; arrays are [T, B, ...] in order of
 /// time.
 template <class T>
@@ -58,11 +54,21 @@ struct Sequence {
   T* gates;           // [T, B, GH]: after their nonlinearity
   T* r;               // [T, B, GH], kept for norms and gru; else null
   RowNorm<T>* norms;  // [T, B, norms_per_row]
+  T* room;            // recurrent_room() numbers a block
 };
 inline int64_t norms_per_row(Cell cell) {
   return cell == Cell::lstm ? 3 : cell == Cell::gru ? 4 : 2;
 }
 
+/// Rows of the batch that one thread takes through the sequence; fixed by the shape. Small work stays in one
+/// block, on one thread; where the weights do not fit a core's cache, more rows share one pass over them.
+template <class T>
+int64_t recurrent_block(const Sequence<T>& s);
+/// How many numbers of room a block needs.
+template <class T>
+int64_t recurrent_room(const Sequence<T>& s);
+
+/// The rows [row_begin, row_end), which are one block.
 template <class T>
 void recurrent_forward(const Sequence<T>& s, int64_t row_begin, int64_t row_end);
 

@@ -93,12 +93,6 @@ struct Run {
   bool normed() const { return options.norm != Norm::none; }
   bool is_lstm() const { return options.cell == RecurrentCell::lstm; }
   bool is_gru() const { return options.cell == RecurrentCell::gru; }
-  // Small work stays in one block, on one thread.
-  int64_t block() const {
-    const bool small = steps * batch * width * hidden < (1 << 21);
-    return small ? std::max<int64_t>(batch, 1) : kernels::recurrent_block(kernel_cell(options.cell), hidden);
-  }
-  int64_t blocks() const { return batch == 0 ? 0 : (batch - 1) / block() + 1; }
   /// Where the states after the steps begin.
   int64_t first_output() const { return options.reverse ? 0 : batch * hidden; }
 };
@@ -186,7 +180,20 @@ kernels::Sequence<T> sequence(const Run& run) {
           .output = data<T>(run.output),
           .gates = data<T>(run.gates),
           .r = data<T>(run.r),
-          .norms = reinterpret_cast<kernels::RowNorm<T>*>(data<T>(run.norms))};
+          .norms = reinterpret_cast<kernels::RowNorm<T>*>(data<T>(run.norms)),
+          .room = nullptr};
+}
+
+template <class T>
+int64_t block_count(const kernels::Sequence<T>& s) {
+  const int64_t block = kernels::recurrent_block(s);
+  return (s.batch + block - 1) / block;
+}
+
+// Room for every block: the worker threads then ask the pool for nothing, whoever takes which block.
+template <class T>
+Tensor room_of(const kernels::Sequence<T>& s, Dtype dtype) {
+  return detail::new_tensor({block_count(s), kernels::recurrent_room(s)}, dtype);
 }
 
 template <class T>
@@ -194,7 +201,10 @@ void forward(const Run& run) {
   kernels::Sequence<T> s = sequence<T>(run);
   const Tensor room = detail::new_tensor({kernels::packed_size<T>(run.hidden, run.width)}, run.p.dtype());
   s.weight = kernels::pack_b(true, run.hidden, run.width, data<T>(run.weight), run.hidden, data<T>(room));
-  parallel_rows(run.batch, run.block(),
+  const int64_t block = kernels::recurrent_block(s);
+  const Tensor scratch = room_of(s, run.p.dtype());
+  s.room = data<T>(scratch);
+  parallel_rows(run.batch, block,
                 [&](int64_t begin, int64_t end) { kernels::recurrent_forward(s, begin, end); });
 }
 
@@ -225,14 +235,17 @@ Gradients backward(const Run& run, const Gradients& dy, Needs needs) {
 
   // One row of sums a block: gain_p, gain_r, bias, bias_r, gain_c, bias_c.
   const int64_t width = 4 * n + 2 * h;
-  const Tensor partial = zeros({run.blocks(), width}, {.dtype = float64});
+  const int64_t block = kernels::recurrent_block(s), blocks = block_count(s);
+  const Tensor scratch = room_of(s, dtype);
+  s.room = data<T>(scratch);
+  const Tensor partial = zeros({blocks, width}, {.dtype = float64});
   double* const sums = data<double>(partial);
-  const Tensor dweights = run.steps > 0 && needs[3] ? detail::new_tensor({run.blocks(), n, h}, dtype)
+  const Tensor dweights = run.steps > 0 && needs[3] ? detail::new_tensor({blocks, n, h}, dtype)
                                                     : zeros({0, n, h}, {.dtype = dtype});
-  parallel_rows(run.batch, run.block(), [&](int64_t begin, int64_t end) {
+  parallel_rows(run.batch, block, [&](int64_t begin, int64_t end) {
     kernels::SequenceGradients<T> mine = g;
-    double* const row = sums + begin / run.block() * width;
-    if (needs[3]) mine.dweight = data<T>(dweights) + begin / run.block() * n * h;
+    double* const row = sums + begin / block * width;
+    if (needs[3]) mine.dweight = data<T>(dweights) + begin / block * n * h;
     mine.dgain_p = row;
     mine.dgain_r = row + n;
     mine.dbias = row + 2 * n;
@@ -246,7 +259,7 @@ Gradients backward(const Run& run, const Gradients& dy, Needs needs) {
     Tensor out = detail::new_tensor({size}, dtype);
     for (int64_t j = 0; j < size; ++j) {
       double sum = 0;
-      for (int64_t block = 0; block < run.blocks(); ++block) sum += sums[block * width + from + j];
+      for (int64_t b = 0; b < blocks; ++b) sum += sums[b * width + from + j];
       data<T>(out)[j] = T(sum);
     }
     return out;
