@@ -32,30 +32,38 @@ void rms_norm_backward(int64_t rows, int64_t d, const T* dy, const T* x, const T
 template <class T>
 void sum_partials(int64_t parts, int64_t d, const double* partial, T* out);
 
-/// Batch normalization sees its input as [n, c, l]: batch, channels, positions. Channels are independent;
-/// each function does those in [begin, end) and indexes mean, rstd, weight, ... by channel.
+/// Batch normalization sees its input as [n, c, l]: batch, channels, positions. Each function does a block of
+/// it, the rows [first, last) of the batch and the channels [begin, end), and indexes mean, rstd, weight, ...
+/// by channel. The sums of blocks of rows are parts, to be added up as those above.
 struct Channels {
   int64_t n, c, l;
+  int64_t first, last;
   int64_t begin, end;
 };
 
-/// mean and biased variance of each channel.
+/// What the block adds to sum (x - pivot) and to sum (x - pivot)^2, pivot being the channel's first element.
 template <class T>
-void batch_norm_stats(Channels shape, const T* x, double* mean, double* variance);
+void batch_norm_sums(Channels block, const T* x, double* sum, double* squares);
+
+/// mean and biased variance of each channel, from [parts, c] of those sums.
+template <class T>
+void batch_norm_stats(Channels whole, int64_t parts, const T* x, const double* sums, const double* squares,
+                      double* mean, double* variance);
 
 /// y = (x - mean) * rstd * weight + bias; weight and bias may be null.
 template <class T>
-void batch_norm_apply(Channels shape, const T* x, const double* mean, const double* rstd, const T* weight,
+void batch_norm_apply(Channels block, const T* x, const double* mean, const double* rstd, const T* weight,
                       const T* bias, T* y);
 
-/// dweight and dbias, which are always wanted: dx needs both sums.
+/// What the block adds to sum dy (x - mean), which is dweight / rstd, and to sum dy, which is dbias. They are
+/// always wanted: dx needs both.
 template <class T>
-void batch_norm_backward_sums(Channels shape, const T* dy, const T* x, const double* mean, const double* rstd,
-                              double* dweight, double* dbias);
+void batch_norm_backward_sums(Channels block, const T* dy, const T* x, const double* mean, double* sum_dyx,
+                              double* sum_dy);
 
 /// dx where mean and rstd are those of this batch.
 template <class T>
-void batch_norm_backward(Channels shape, const T* dy, const T* x, const double* mean, const double* rstd,
+void batch_norm_backward(Channels block, const T* dy, const T* x, const double* mean, const double* rstd,
                          const T* weight, const double* dweight, const double* dbias, T* dx);
 
 }  // namespace tapegrad::kernels

@@ -34,22 +34,39 @@ kernels::Channels channels_of(const Tensor& x) {
   const int64_t n = x.shape()[0], c = x.shape()[1];
   int64_t l = 1;
   for (int64_t i = 2; i < x.dim(); ++i) l *= x.shape()[i];
-  return {n, c, l, 0, c};
+  return {n, c, l, 0, n, 0, c};
 }
 
-// body(channels) for chunks of channels, about 32768 elements each; columns go by cache lines.
-template <class F>
-void parallel_channels(const kernels::Channels& all, const F& body) {
-  const int64_t elements = std::max<int64_t>(all.n * all.l, 1);
-  int64_t grain = std::max<int64_t>(32768 / elements, 1);
-  if (all.l == 1) grain = (grain + 63) / 64 * 64;
-  parallel_rows(all.c, grain, [&all, &body](int64_t begin, int64_t end) {
-    kernels::Channels part = all;
-    part.begin = begin;
-    part.end = end;
-    body(part);
-  });
-}
+// The input in blocks of rows of the batch and of channels, fixed by its shape. A channel that is a column
+// has up to 32 blocks of at least 64 rows, and their rows are 1024 channels long, for memory is fast when it
+// is read in order; the sums of a block of rows are a part of their own. Otherwise a block has all rows.
+struct Blocks {
+  kernels::Channels whole;
+  int64_t rows, channels;
+
+  explicit Blocks(const Tensor& x) : whole(channels_of(x)) {
+    const bool columns = whole.l == 1;
+    rows = columns ? std::max<int64_t>(64, (whole.n + 31) / 32) : std::max<int64_t>(whole.n, 1);
+    channels = columns ? 1024 : std::max<int64_t>(32768 / std::max<int64_t>(rows * whole.l, 1), 1);
+  }
+  int64_t parts() const { return (whole.n + rows - 1) / rows; }
+
+  // body(block, part), in parallel.
+  template <class F>
+  void each(const F& body) const {
+    const int64_t across = (whole.c + channels - 1) / channels;
+    if (parts() * across == 0) return;
+    parallel_for(parts() * across, [this, across, &body](int64_t i) {
+      kernels::Channels block = whole;
+      const int64_t part = i / across;
+      block.first = part * rows;
+      block.last = std::min(block.first + rows, whole.n);
+      block.begin = i % across * channels;
+      block.end = std::min(block.begin + channels, whole.c);
+      body(block, part);
+    });
+  }
+};
 
 void check_channel_vector(const char* name, const Tensor& x, const Tensor& vector) {
   if (!vector.defined()) return;
@@ -95,14 +112,19 @@ void move_running(const Tensor& running, const Tensor& batch, double momentum, d
 // mean and rstd of the channels, in float64; in training the running ones move.
 void statistics(const Tensor& x, const Tensor& running_mean, const Tensor& running_var,
                 const BatchNormOptions& options, const Tensor& mean, const Tensor& rstd) {
-  const kernels::Channels size = channels_of(x);
+  const Blocks blocks(x);
+  const kernels::Channels size = blocks.whole;
   const int64_t m = size.n * size.l;
   double *mu = detail::mutable_ptr<double>(mean), *r = detail::mutable_ptr<double>(rstd);
   detail::dispatch_float("batch_norm", x.dtype(), [&]<class T>(T) {
     if (options.training && m > 0) {
       const T* in = detail::ptr<T>(x);
-      parallel_channels(size,
-                        [=](const kernels::Channels& part) { kernels::batch_norm_stats(part, in, mu, r); });
+      const Tensor partial = detail::new_tensor({2, blocks.parts(), size.c}, float64);
+      double *sums = detail::mutable_ptr<double>(partial), *squares = sums + blocks.parts() * size.c;
+      blocks.each([=](const kernels::Channels& block, int64_t part) {
+        kernels::batch_norm_sums(block, in, sums + part * size.c, squares + part * size.c);
+      });
+      kernels::batch_norm_stats(size, blocks.parts(), in, sums, squares, mu, r);
       if (running_mean.defined()) {
         move_running<T>(running_mean, mean, options.momentum, 1);
         move_running<T>(running_var, rstd, options.momentum, double(m) / double(m - 1));
@@ -149,23 +171,31 @@ Tensor narrowed(const Tensor& sums, Dtype dtype) {
 
 Gradients batch_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& weight, const Tensor& mean,
                               const Tensor& rstd, bool training, Needs needs) {
-  const kernels::Channels size = channels_of(x);
+  const Blocks blocks(x);
+  const int64_t c = blocks.whole.c, parts = blocks.parts();
   const Tensor from_dy = plain(dy), from_x = plain(x), from_weight = plain(weight);
-  const Tensor dweight = detail::new_tensor({size.c}, float64), dbias = detail::new_tensor({size.c}, float64);
+  const Tensor dweight = detail::new_tensor({c}, float64), dbias = detail::new_tensor({c}, float64);
+  const Tensor partial = detail::new_tensor({2, parts, c}, float64);
   const Tensor dx = detail::new_tensor(x.shape(), x.dtype());
-  const Tensor zero = training ? Tensor() : zeros({size.c}, {.dtype = float64});
+  const Tensor zero = training ? Tensor() : zeros({c}, {.dtype = float64});
   detail::dispatch_float("batch_norm", x.dtype(), [&]<class T>(T) {
     const T *g = detail::ptr<T>(from_dy), *in = detail::ptr<T>(from_x), *w = ptr_or_null<T>(from_weight);
     const double *mu = detail::ptr<double>(mean), *r = detail::ptr<double>(rstd);
     const double* no_mean = training ? nullptr : detail::ptr<double>(zero);
     double *sum_w = detail::mutable_ptr<double>(dweight), *sum_b = detail::mutable_ptr<double>(dbias);
+    double *part_w = detail::mutable_ptr<double>(partial), *part_b = part_w + parts * c;
     T* out = detail::mutable_ptr<T>(dx);
-    parallel_channels(size, [=](const kernels::Channels& part) {
-      kernels::batch_norm_backward_sums(part, g, in, mu, r, sum_w, sum_b);
+    blocks.each([=](const kernels::Channels& block, int64_t part) {
+      kernels::batch_norm_backward_sums(block, g, in, mu, part_w + part * c, part_b + part * c);
+    });
+    kernels::sum_partials(parts, c, part_w, sum_w);
+    kernels::sum_partials(parts, c, part_b, sum_b);
+    for (int64_t i = 0; i < c; ++i) sum_w[i] *= r[i];
+    blocks.each([=](const kernels::Channels& block, int64_t) {
       if (training)
-        kernels::batch_norm_backward(part, g, in, mu, r, w, sum_w, sum_b, out);
+        kernels::batch_norm_backward(block, g, in, mu, r, w, sum_w, sum_b, out);
       else
-        kernels::batch_norm_apply(part, g, no_mean, r, w, static_cast<const T*>(nullptr), out);
+        kernels::batch_norm_apply(block, g, no_mean, r, w, static_cast<const T*>(nullptr), out);
     });
   });
   return {dx, needs[1] ? narrowed(dweight, x.dtype()) : Tensor(),
@@ -178,8 +208,9 @@ Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& run
                   const Tensor& weight, const Tensor& bias, BatchNormOptions options) {
   check(x, running_mean, running_var, weight, bias, options);
   const Tensor from = plain(x), from_weight = plain(weight), from_bias = plain(bias);
-  const kernels::Channels size = channels_of(x);
-  const Tensor mean = detail::new_tensor({size.c}, float64), rstd = detail::new_tensor({size.c}, float64);
+  const Blocks blocks(x);
+  const Shape vector{blocks.whole.c};
+  const Tensor mean = detail::new_tensor(vector, float64), rstd = detail::new_tensor(vector, float64);
   statistics(from, running_mean, running_var, options, mean, rstd);
   const Tensor constant_mean = options.training ? Tensor() : mean;
   if (reference_mode()) return batch_norm_composed(x, weight, bias, constant_mean, rstd, options.eps);
@@ -188,8 +219,9 @@ Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& run
     const T *in = detail::ptr<T>(from), *w = ptr_or_null<T>(from_weight), *b = ptr_or_null<T>(from_bias);
     const double *mu = detail::ptr<double>(mean), *r = detail::ptr<double>(rstd);
     T* out = detail::mutable_ptr<T>(y);
-    parallel_channels(
-        size, [=](const kernels::Channels& part) { kernels::batch_norm_apply(part, in, mu, r, w, b, out); });
+    blocks.each([=](const kernels::Channels& block, int64_t) {
+      kernels::batch_norm_apply(block, in, mu, r, w, b, out);
+    });
   });
   return record("batch_norm", y, {x, weight, bias},
                 [eps = options.eps, training = options.training, x = Saved(x), weight = Saved(weight),

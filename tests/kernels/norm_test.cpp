@@ -154,6 +154,51 @@ TEST(NormNumerics, HoldsTheLastDigitsOfHardRows) {
   for (int j = 0; j < 4; ++j) EXPECT_NEAR(y[j], (j - 1.5) / std::sqrt(1.25 + 1e-5), 1e-7);
 }
 
+TEST(NormNumerics, HoldsTheLastDigitsOfHardChannels) {
+  for (const Hard& c : hard) {
+    for (double first_is_off : {0.0, 1e3}) {
+      std::vector<float> row = noise<float>(c.d, 6, c.mean, c.sd), x(3 * c.d), y(3 * c.d);
+      row[0] = static_cast<float>(row[0] + first_is_off * c.sd);
+      const std::vector<Real> exact = xhat_of(row.data(), c.d, 1e-5, true);
+      for (bool columns : {true, false}) {
+        const int64_t n = columns ? c.d : 1, l = columns ? 1 : c.d;
+        const auto at = [=](int64_t k, int64_t i) { return columns ? i * 3 + k : k * l + i; };
+        for (int64_t k = 0; k < 3; ++k)
+          for (int64_t i = 0; i < c.d; ++i) x[at(k, i)] = row[i];
+        const Channels all{n, 3, l, 0, n, 0, 3};
+        double sum[3], squares[3], mean[3], variance[3], rstd[3];
+        batch_norm_sums(all, x.data(), sum, squares);
+        batch_norm_stats(all, 1, x.data(), sum, squares, mean, variance);
+        for (int64_t k = 0; k < 3; ++k) rstd[k] = 1 / std::sqrt(variance[k] + 1e-5);
+        batch_norm_apply<float>(all, x.data(), mean, rstd, nullptr, nullptr, y.data());
+        for (int64_t k = 0; k < 3; ++k) {
+          for (int64_t i = 0; i < c.d; ++i)
+            ASSERT_NEAR(y[at(k, i)], exact[i], 1.2e-7L * std::max<Real>(std::fabs(exact[i]), 1))
+                << c.name << " " << first_is_off << " element " << i;
+          if (c.sd == 0) {
+            EXPECT_EQ(variance[k], 0.0) << c.name;
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST(NormNumerics, WritesArraysLargerThanTheCachesAlike) {
+  for (int64_t c : {512, 521}) {  // whole lines, and not
+    const int64_t n = 4099;
+    const std::vector<float> x = noise<float>(n * c, 7), w = noise<float>(c, 8);
+    alignas(64) static float y[4099 * 521];
+    std::vector<double> mean(c, 0.25), rstd(c, 2.0);
+    batch_norm_apply<float>({n, c, 1, 0, n, 0, 100}, x.data(), mean.data(), rstd.data(), w.data(), nullptr,
+                            y);
+    batch_norm_apply<float>({n, c, 1, 0, n, 100, c}, x.data(), mean.data(), rstd.data(), w.data(), nullptr,
+                            y);
+    for (int64_t i = 0; i < n * c; ++i)
+      ASSERT_EQ(y[i], static_cast<float>((x[i] - 0.25) * (2.0 * w[i % c]))) << c << " element " << i;
+  }
+}
+
 TEST(NormNumerics, KeepsNanAndInfinityInTheirRow) {
   std::vector<float> x = noise<float>(3 * 20, 1), y(60);
   x[20] = std::nanf("");
@@ -176,16 +221,31 @@ TYPED_TEST(Norm, BatchNormMatchesItsDefinitionForwardAndBackward) {
       const T* weight = affine ? w.data() : nullptr;
       std::vector<T> y(x.size()), dx(x.size());
       std::vector<double> mean(c), variance(c), rstd(c), dw(c), db(c);
-      // In two parts, as two threads would.
-      for (Channels part : {Channels{n, c, l, 0, c / 2}, Channels{n, c, l, c / 2, c}}) {
-        batch_norm_stats(part, x.data(), mean.data(), variance.data());
-        for (int64_t k = part.begin; k < part.end; ++k) rstd[k] = 1 / std::sqrt(variance[k] + 1e-5);
-        batch_norm_apply(part, x.data(), mean.data(), rstd.data(), weight, affine ? b.data() : nullptr,
-                         y.data());
-        batch_norm_backward_sums(part, dy.data(), x.data(), mean.data(), rstd.data(), dw.data(), db.data());
-        batch_norm_backward(part, dy.data(), x.data(), mean.data(), rstd.data(), weight, dw.data(), db.data(),
-                            dx.data());
+      // In blocks, as threads would: two of rows, two of channels.
+      const Channels whole{n, c, l, 0, n, 0, c};
+      std::vector<std::pair<int64_t, Channels>> blocks;
+      for (int64_t part : {0, 1}) {
+        const int64_t first = part ? n / 2 : 0, last = part ? n : n / 2;
+        blocks.push_back({part, {n, c, l, first, last, 0, c / 2}});
+        blocks.push_back({part, {n, c, l, first, last, c / 2, c}});
       }
+      std::vector<double> sums(2 * c), squares(2 * c);
+      for (const auto& [part, block] : blocks)
+        batch_norm_sums(block, x.data(), &sums[part * c], &squares[part * c]);
+      batch_norm_stats(whole, 2, x.data(), sums.data(), squares.data(), mean.data(), variance.data());
+      for (int64_t k = 0; k < c; ++k) rstd[k] = 1 / std::sqrt(variance[k] + 1e-5);
+      for (const auto& [part, block] : blocks) {
+        batch_norm_apply(block, x.data(), mean.data(), rstd.data(), weight, affine ? b.data() : nullptr,
+                         y.data());
+        batch_norm_backward_sums(block, dy.data(), x.data(), mean.data(), &sums[part * c],
+                                 &squares[part * c]);
+      }
+      sum_partials(2, c, sums.data(), dw.data());
+      sum_partials(2, c, squares.data(), db.data());
+      for (int64_t k = 0; k < c; ++k) dw[k] *= rstd[k];
+      for (const auto& [part, block] : blocks)
+        batch_norm_backward(block, dy.data(), x.data(), mean.data(), rstd.data(), weight, dw.data(),
+                            db.data(), dx.data());
       for (int64_t k = 0; k < c; ++k) {
         std::vector<T> row;
         std::vector<int64_t> at;

@@ -156,6 +156,40 @@ TEST(LayerNormNumerics, BitsDoNotDependOnTheNumberOfThreads) {
   EXPECT_EQ(results[0], results[2]);
 }
 
+// Several blocks of rows and of channels. The oracle is the definition, made of operations in float64.
+TEST(BatchNormNumerics, BlocksMakeTheWholeWithTheSameBitsForAnyThreads) {
+  const int before = get_num_threads();
+  Tensor x = (randn({300, 1500}) * 3 + 50).detach().set_requires_grad();
+  Tensor weight = randn({1500}).set_requires_grad(), bias = randn({1500}).set_requires_grad();
+  const Tensor c = randn({300, 1500});
+  std::vector<std::vector<float>> results;
+  for (int threads : {1, 2, 3}) {
+    set_num_threads(threads);
+    Tape tape;
+    const Tensor y = batch_norm(x, {}, {}, weight, bias, {.training = true});
+    const std::vector<Tensor> d = tape.gradient(sum(y * c), {x, weight, bias});
+    results.push_back(y.to_vector<float>());
+    for (size_t i = 0; i < 3; ++i) {
+      const std::vector<float> values = d[i].to_vector<float>();
+      results.back().insert(results.back().end(), values.begin(), values.end());
+    }
+    if (threads != 1) {
+      EXPECT_EQ(results.back(), results[0]);
+      continue;
+    }
+    Tensor x64 = x.detach().to(float64).set_requires_grad(),
+           w64 = weight.detach().to(float64).set_requires_grad(),
+           b64 = bias.detach().to(float64).set_requires_grad();
+    Tape oracle;
+    const Tensor centered = x64 - mean(x64, {0});
+    const Tensor y64 = centered * rsqrt(mean(centered * centered, {0}) + 1e-5) * w64 + b64;
+    const std::vector<Tensor> d64 = oracle.gradient(sum(y64 * c.to(float64)), {x64, w64, b64});
+    EXPECT_TENSOR_NEAR(y.to(float64), y64.detach(), 2e-6);
+    for (size_t i = 0; i < 3; ++i) EXPECT_TENSOR_NEAR(d[i].to(float64), d64[i], 1e-5);
+  }
+  set_num_threads(before);
+}
+
 // Many rows: every chunk of the parallel sums counts, the last and shorter one too.
 TEST(LayerNormNumerics, GradientsOfWeightAndBiasCountEveryRow) {
   for (int64_t rows : {1, 31, 33, 1025, 70001}) {
