@@ -3,6 +3,7 @@
 #include <tapegrad/nn.h>
 
 #include <string>
+#include <type_traits>
 
 #include "arguments.h"
 
@@ -48,4 +49,19 @@ tapegrad::Tensor last_h(const State& state) {
     return state.h[0];
   else
     return state[0];
+}
+
+/// Gives an LSTM biases that make it remember over 1 to t_max steps (nn::init::chrono); other cells have no
+/// forget gate. What shifts the gates is the norm's shift where the norm stands on their sum, or one bias
+/// with a norm on each part, or one of two biases without a norm.
+template <class Layer>
+void remember_up_to(Layer& layer, double t_max) {
+  if constexpr (std::is_same_v<Layer, tapegrad::nn::LSTM>) {
+    tapegrad::nn::LSTMCell& cell = layer.cells[0];
+    const tapegrad::Tensor shift = cell.bias_ih.defined() ? cell.bias_ih
+                                   : cell.bias.defined()  ? cell.bias
+                                                          : cell.norms[0].bias;
+    tapegrad::nn::init::chrono(shift, t_max);
+    if (cell.bias_hh.defined()) tapegrad::nn::init::zeros(cell.bias_hh);
+  }
 }
