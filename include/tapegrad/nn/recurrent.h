@@ -7,7 +7,7 @@
 //   auto [output, next] = lstm(x, state);           // x [T, B, 32], output [T, B, 128]
 //
 // A step of a normalized layer costs about what a plain one costs: see ops/recurrent.h. Norm::batch, zoneout,
-// recurrent_dropout and proj_size run as a loop of simple operations, several times slower.
+// recurrent_dropout and proj_size run as a loop of simple operations, which takes up to twice as long.
 #pragma once
 #include <tapegrad/nn/cells.h>
 
