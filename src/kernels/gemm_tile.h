@@ -213,12 +213,31 @@ inline void dot_tile(int64_t k, const T* a, int64_t lda, const T* b, int64_t ldb
   }
 }
 
-/// The largest tile of a CPU: Wide for 32 registers of 64 bytes, Narrow for everything below.
+/// Runs body, which is called only where isa() is avx512.
+template <class F>
+inline void simd_wide(F body) {
+#if defined(TAPEGRAD_AVX512)
+  run_avx512(body);
+#else
+  body();
+#endif
+}
+
+/// The largest tile of a CPU: Wide for 32 registers of 64 bytes, Narrow for everything below. call() runs a
+/// tile, for Wide by a function of its own: its sixty uses in line take GCC six times as long to compile.
 struct Wide {
   static constexpr int rows = 8, vecs = 2;
+  template <class F>
+  static void call(F f) {
+    simd_wide(f);
+  }
 };
 struct Narrow {
   static constexpr int rows = 4, vecs = 1;
+  template <class F>
+  static void call(F f) {
+    f();
+  }
 };
 
 /// Runs body(Wide{}) or body(Narrow{}) with the vectors of this CPU; not by simd(), which would compile six
@@ -235,16 +254,6 @@ inline void simd_tiles(F body) {
   body(Narrow{});
 }
 
-/// Runs body, which is called only where isa() is avx512.
-template <class F>
-inline void simd_wide(F body) {
-#if defined(TAPEGRAD_AVX512)
-  run_avx512(body);
-#else
-  body();
-#endif
-}
-
 /// All m rows of A with `vecs` vectors of columns, in tiles of at most Shape::rows, fewer where vecs is
 /// larger.
 template <class Shape, int vecs, class T>
@@ -252,7 +261,8 @@ inline void column_of_tiles(int64_t m, int64_t k, const T* a, int64_t a_row, int
                             int64_t b_row, int64_t b_panel, Target<T> to, int64_t cols) {
   constexpr int most = vecs > Shape::vecs ? Shape::rows * Shape::vecs / vecs : Shape::rows;
   const auto run = [&]<int rows>(std::integral_constant<int, rows>) {
-    if constexpr (rows <= most) tile<rows, vecs>(k, a, a_row, a_col, b, b_row, b_panel, to, cols);
+    if constexpr (rows <= most)
+      Shape::call([=] { tile<rows, vecs>(k, a, a_row, a_col, b, b_row, b_panel, to, cols); });
   };
   for (; m >= most; m -= most, a += most * a_row, to.c += most * to.ldc)
     run(std::integral_constant<int, most>{});

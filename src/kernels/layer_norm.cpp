@@ -35,11 +35,14 @@ namespace {
 
 enum class Kind { layer, rms };
 
-/// f(group, first) for groups of four rows, then of one; the size of a group is a compile-time constant.
-template <class F>
+/// f(group, first) for groups of four rows, then of one; the size of a group is a compile-time constant. Rows
+/// of double are taken one by one: nothing is converted, and this file takes long enough to compile.
+template <class T, class F>
 inline void in_groups(int64_t rows, F f) {
   int64_t i = 0;
-  for (; i + 4 <= rows; i += 4) f(std::integral_constant<int, 4>{}, i);
+  if constexpr (std::is_same_v<T, float>) {
+    for (; i + 4 <= rows; i += 4) f(std::integral_constant<int, 4>{}, i);
+  }
   for (; i < rows; ++i) f(std::integral_constant<int, 1>{}, i);
 }
 
@@ -67,7 +70,7 @@ template <Kind kind, bool has_weight, bool has_bias, class T>
 void forward(int64_t rows, int64_t d, const T* x, const T* weight, const T* bias, double eps, T* y,
              double* mean, double* rstd) {
   simd([=] {
-    in_groups(rows, [=](auto group, int64_t i) {
+    in_groups<T>(rows, [=](auto group, int64_t i) {
       forward_rows<kind, has_weight, has_bias, group()>(d, x + i * d, weight, bias, eps, y + i * d,
                                                         mean ? mean + i : nullptr, rstd ? rstd + i : nullptr);
     });
@@ -122,7 +125,7 @@ template <Kind kind, bool has_weight, bool sums_wanted, class T>
 void backward(int64_t rows, int64_t d, const T* dy, const T* x, const T* weight, const double* mean,
               const double* rstd, T* dx, double* dweight, double* dbias) {
   simd([=] {
-    in_groups(rows, [=](auto group, int64_t i) {
+    in_groups<T>(rows, [=](auto group, int64_t i) {
       backward_rows<kind, has_weight, sums_wanted, group()>(d, dy + i * d, x + i * d, weight, mean + i,
                                                             rstd + i, dx + i * d, dweight, dbias);
     });
