@@ -19,3 +19,10 @@ function(tapegrad_optimize target)
                         -fno-semantic-interposition)
   endif()
 endfunction()
+
+# Compiles HEADERs once for all sources of the target. Not under ccache, which keeps no object that was compiled so.
+function(tapegrad_precompile target)
+  if(NOT CMAKE_CXX_COMPILER_LAUNCHER MATCHES "ccache")
+    target_precompile_headers(${target} PRIVATE ${ARGN})
+  endif()
+endfunction()
