@@ -151,6 +151,7 @@ int learn(const data::Text& corpus, const Settings& s) {
       progress.clear();
       fmt::print("step {:6}: {:.3f} nats a character learned, {:.3f} held back\n", step + 1, recent.mean(),
                  nats);
+      std::fflush(stdout);  // for those who write into a file and look in
       recent.reset();
       if (nats < best) {
         best = nats;
@@ -199,7 +200,7 @@ int main(int argc, char** argv) {
         s.net = recurrent_arguments(arguments, "layer", s.quick ? 64 : 256);
         s.minutes = arguments.number("minutes", 5, "to learn", {1e-3, 1e5});
         s.steps = arguments.integer("steps", s.quick ? 120 : -1,
-                                    "to learn, instead of minutes; 0: only write", {-1});
+                                    "to learn, in place of minutes if >= 0; 0: only write", {-1});
         s.batch_size = arguments.integer("batch", s.quick ? 16 : 32, "streams side by side", {1, 4096});
         s.unroll =
             arguments.integer("unroll", s.quick ? 32 : 64, "characters of a stream in a step", {1, 4096});

@@ -48,7 +48,7 @@ class Arguments {
     return parse<double>(name, by_default, "a number", help, range);
   }
   std::string text(const std::string& name, const std::string& by_default, const std::string& help) {
-    describe("--" + name + " TEXT", by_default, help);
+    describe("--" + name + " TEXT", by_default == "\n" ? "a new line" : by_default, help);
     const std::string* value = find(name, true);
     return value ? *value : by_default;
   }

@@ -106,7 +106,7 @@ int main(int argc, char** argv) {
         // Pixels are 0 to 16. Which digits are held back does not depend on the seed.
         const data::TensorDataset all = data::csv(TAPEGRAD_DATA_DIR "/digits.csv");
         const data::Split digits = data::TensorDataset(all.x() / 16.0, all.y()).split(0.8);
-        fmt::print("{} digits to learn from, {} held back; {} epochs, seed {}\n\n", digits.train.size(),
+        fmt::print("{} digits to learn from, {} held back; {} epochs, seed {}\n", digits.train.size(),
                    digits.test.size(), epochs, seed);
 
         std::vector<Result> results;
@@ -121,7 +121,7 @@ int main(int argc, char** argv) {
                                   digits, epochs, 5e-3, 0.96));
         }
 
-        fmt::print("{:<16} {:>10} {:>8} {:>8} {:>13} {:>10}\n", "model", "parameters", "train", "test",
+        fmt::print("\n{:<16} {:>10} {:>8} {:>8} {:>13} {:>10}\n", "model", "parameters", "train", "test",
                    "time to 95 %", "ms a step");
         bool all_reached = true;
         for (const Result& r : results) {
