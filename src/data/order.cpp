@@ -17,7 +17,8 @@ void sample_order(std::vector<int64_t>& order, int64_t n, bool shuffle, uint64_t
   if (!shuffle) return;
   const auto key = philox(seed, uint64_t(epoch));
   Generator generator((uint64_t(key[0]) << 32) | key[1]);
-  for (int64_t i = n - 1; i > 0; --i) std::swap(order[std::size_t(i)], order[std::size_t(generator.below(i + 1))]);
+  for (int64_t i = n - 1; i > 0; --i)
+    std::swap(order[std::size_t(i)], order[std::size_t(generator.below(i + 1))]);
 }
 
 }  // namespace tapegrad::data

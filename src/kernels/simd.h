@@ -2,11 +2,12 @@
 //
 //   simd([=] { for (int64_t i = 0; i < n; ++i) y[i] = x[i] * x[i]; });
 //
-// compiles the body once for each instruction set below and runs the widest that this CPU has. It works by two
-// attributes: `target` allows the compiler a wider instruction set in one function, and `flatten` inlines
-// everything that the body calls into it, so the loop inside a lambda, a functor or a template is vectorized for
-// that set. Plain loops over spans are vectorized by the compiler; a sum, which it may not reorder, is written with
-// the vector types below, whose number of lanes is the same on every CPU, and so is the order of the additions.
+// compiles the body once for each instruction set below and runs the widest that this CPU has. It works by
+// two attributes: `target` allows the compiler a wider instruction set in one function, and `flatten` inlines
+// everything that the body calls into it, so the loop inside a lambda, a functor or a template is vectorized
+// for that set. Plain loops over spans are vectorized by the compiler; a sum, which it may not reorder, is
+// written with the vector types below, whose number of lanes is the same on every CPU, and so is the order of
+// the additions.
 //
 // Capture by value ([=]): a captured reference may alias the output and stops vectorization.
 #pragma once
@@ -24,10 +25,12 @@ const char* isa_name();
 
 #if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
 #if defined(__clang__)
-#define TAPEGRAD_AVX512 __attribute__((target("avx512f,avx512dq,avx512vl,avx512bw,avx2,fma"), flatten, noinline))
-#else  // GCC prefers 256 bits even where 512 are allowed
 #define TAPEGRAD_AVX512 \
-  __attribute__((target("avx512f,avx512dq,avx512vl,avx512bw,avx2,fma,prefer-vector-width=512"), flatten, noinline))
+  __attribute__((target("avx512f,avx512dq,avx512vl,avx512bw,avx2,fma"), flatten, noinline))
+#else  // GCC prefers 256 bits even where 512 are allowed
+#define TAPEGRAD_AVX512                                                                                  \
+  __attribute__((target("avx512f,avx512dq,avx512vl,avx512bw,avx2,fma,prefer-vector-width=512"), flatten, \
+                 noinline))
 #endif
 #define TAPEGRAD_AVX2 __attribute__((target("avx2,fma"), flatten, noinline))
 
