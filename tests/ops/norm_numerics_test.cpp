@@ -184,7 +184,7 @@ TEST(BatchNormNumerics, BlocksMakeTheWholeWithTheSameBitsForAnyThreads) {
     const Tensor centered = x64 - mean(x64, {0});
     const Tensor y64 = centered * rsqrt(mean(centered * centered, {0}) + 1e-5) * w64 + b64;
     const std::vector<Tensor> d64 = oracle.gradient(sum(y64 * c.to(float64)), {x64, w64, b64});
-    EXPECT_TENSOR_NEAR(y.to(float64), y64.detach(), 2e-6);
+    EXPECT_TENSOR_NEAR(y.detach().to(float64), y64.detach(), 2e-6);
     for (size_t i = 0; i < 3; ++i) EXPECT_TENSOR_NEAR(d[i].to(float64), d64[i], 1e-5);
   }
   set_num_threads(before);
