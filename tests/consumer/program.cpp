@@ -4,9 +4,13 @@
 namespace tg = tapegrad;
 
 int main() {
-  tg::Tensor x = tg::ones({2, 3}, {.requires_grad = true});
+  tg::nn::Linear linear(3, 2);
   tg::Tape tape;
-  tg::Tensor y = sum(x * x);
-  tape.backward(y);
-  return y.item() == 6 && sum(x.grad()).item() == 12 ? 0 : 1;
+  tg::Tensor loss = sum(linear(tg::ones({4, 3})));
+  tape.backward(loss);
+  // Each weight met a one in each of the four rows.
+  for (const tg::Tensor& parameter : linear.parameters()) {
+    if (sum(parameter.grad()).item() != 4.0 * double(parameter.numel())) return 1;
+  }
+  return linear.parameters().size() == 2 ? 0 : 2;
 }
