@@ -43,36 +43,83 @@ inline void prefetch(const T* from, int64_t n) {
   for (int64_t i = 0; i < n; i += int64_t(64 / sizeof(T))) __builtin_prefetch(from + i, 0, 2);
 }
 
+/// Where the values of one row of the batch at step t lie.
+template <class T>
+struct RowAt {
+  RowAt(const Sequence<T>& s, int64_t t, int64_t row) {
+    const TimeAxis<T> at{s};
+    const int64_t h = s.hidden, n = gate_count(s.cell) * h, i = t * s.batch + row;
+    const int64_t before = (at.before(t) * s.batch + row) * h, after = (at.after(t) * s.batch + row) * h;
+    active = at.active(t, row);
+    p = s.p + i * n;
+    r = s.r ? s.r + i * n : nullptr;
+    gates = s.gates + i * n;
+    norms = s.norms + i * norms_per_row(s.cell);
+    h_before = s.states + before;
+    state = s.states + after;
+    c_before = s.cells ? s.cells + before : nullptr;
+    c = s.cells ? s.cells + after : nullptr;
+    output = s.output ? s.output + i * h : nullptr;
+  }
+  bool active;
+  const T* p;
+  T *r, *gates;
+  RowNorm<T>* norms;
+  const T *h_before, *c_before;
+  T *state, *c, *output;
+};
+
+/// A row whose sequence has ended keeps its state.
+template <class T>
+void carry(const Sequence<T>& s, const RowAt<T>& row) {
+  std::copy_n(row.h_before, s.hidden, row.state);
+  if (row.c) std::copy_n(row.c_before, s.hidden, row.c);
+  std::fill_n(row.output, s.hidden, T(0));
+}
+
 template <class T>
 void step_forward(const Sequence<T>& s, int64_t t, int64_t begin, int64_t end, T* scratch, T* room) {
-  const TimeAxis<T> at{s};
-  const int64_t h = s.hidden, n = gate_count(s.cell) * h, per_row = norms_per_row(s.cell);
-  for (int64_t row = begin; row < end; ++row) {
-    const int64_t i = t * s.batch + row;
-    const int64_t before = (at.before(t) * s.batch + row) * h, after = (at.after(t) * s.batch + row) * h;
-    T* state = s.states + after;
-    if (!at.active(t, row)) {
-      std::copy_n(s.states + before, h, state);
-      if (s.cells) std::copy_n(s.cells + before, h, s.cells + after);
-      std::fill_n(s.output + i * h, h, T(0));
+  const int64_t h = s.hidden, n = gate_count(s.cell) * h, next = s.reverse ? t - 1 : t + 1;
+  const bool is_lstm = s.cell == Cell::lstm;
+  const auto r_of = [=](const RowAt<T>& row, int64_t index) {
+    return row.r ? row.r : scratch + (index - begin) * n;
+  };
+  for (int64_t index = begin; index < end; ++index) {
+    const RowAt<T> row(s, t, index);
+    if (!row.active) {
+      carry(s, row);
       continue;
     }
-    const T* p = s.p + i * n;
-    if (const int64_t next = s.reverse ? t - 1 : t + 1; next >= 0 && next < s.steps)
-      prefetch(s.p + (next * s.batch + row) * n, n);
-    T* r = s.r ? s.r + i * n : scratch + (row - begin) * n;
-    T* gates = s.gates + i * n;
-    RowNorm<T>* norms = s.norms + i * per_row;
-    if (s.cell == Cell::gru) {
-      rows::gru_forward(s, p, static_cast<const T*>(r), norms, s.states + before, gates, state, room);
-    } else {
-      rows::summed_inputs(s, n, p, r, norms, gates);
-      if (s.cell == Cell::lstm)
-        rows::lstm_forward(s, gates, s.cells + before, s.cells + after, norms + 2, state);
+    if (next >= 0 && next < s.steps) prefetch(s.p + (next * s.batch + index) * n, n);
+    if (s.cell == Cell::gru)
+      rows::gru_forward(s, row.p, static_cast<const T*>(row.r), row.norms, row.h_before, row.gates, row.state,
+                        room);
+    else
+      rows::measure_inputs(s, n, row.p, r_of(row, index), row.norms);
+  }
+  for (int64_t index = begin; index < end; ++index) {
+    const RowAt<T> row(s, t, index);
+    if (!row.active) continue;
+    if (s.cell != Cell::gru) {
+      rows::summed_inputs(s, n, row.p, static_cast<const T*>(r_of(row, index)), row.norms, row.gates);
+      if (is_lstm)
+        rows::lstm_cell(s, row.gates, row.c_before, row.c);
       else
-        rows::rnn_forward(s, static_cast<const T*>(gates), state);
+        rows::rnn_forward(s, static_cast<const T*>(row.gates), row.state);
     }
-    if (s.output) std::copy_n(state, h, s.output + i * h);
+    if (row.output && !is_lstm) std::copy_n(row.state, h, row.output);
+  }
+  if (!is_lstm) return;
+  if (s.norm != CellNorm::none)
+    for (int64_t index = begin; index < end; ++index) {
+      const RowAt<T> row(s, t, index);
+      if (row.active) row.norms[2] = measure_row(static_cast<const T*>(row.c), h, s.eps, s.centred);
+    }
+  for (int64_t index = begin; index < end; ++index) {
+    const RowAt<T> row(s, t, index);
+    if (!row.active) continue;
+    rows::lstm_output(s, row.gates, static_cast<const T*>(row.c), row.norms + 2, row.state);
+    if (row.output) std::copy_n(row.state, h, row.output);
   }
 }
 
@@ -121,10 +168,9 @@ void step_backward(const Sequence<T>& s, const SequenceGradients<T>& g, int64_t 
 /// Rows of dr that are kept for one product of the weights' gradient.
 constexpr int64_t kWeightRows = 128;
 
-/// Adds the sums of a step, which are set back to 0, to those of the block.
+/// Adds the sums of some steps, which are set back to 0, to those of the block.
 template <class T>
 void add_up(int64_t n, T* from, double* to) {
-  if (!to) return;
   for (int64_t j = 0; j < n; ++j) {
     to[j] += double(from[j]);
     from[j] = 0;
@@ -174,25 +220,28 @@ void recurrent_backward(const Sequence<T>& s, const SequenceGradients<T>& g, int
   T* m = room.take(4 * n + 2 * h);
   std::fill_n(m, 4 * n + 2 * h, T(0));
   const rows::RowSums<T> sums{m, m + n, m + 2 * n, m + 3 * n, m + 4 * n, m + 4 * n + h};
+  const bool normed = s.norm != CellNorm::none, separate = s.norm == CellNorm::separate;
+  const bool is_gru = s.cell == Cell::gru, is_lstm = s.cell == Cell::lstm;
   int64_t kept = 0;
   bool first = true;
   for (int64_t k = s.steps - 1; k >= 0; --k) {
     const int64_t t = at.time(k);
     T* dr_of_step = dr + kept * rows * n;
-    simd([=, &s, &g] {
-      step_backward(s, g, t, begin, end, dr_of_step, more, sums);
-      add_up(n, sums.gain_p, g.dgain_p);
-      add_up(n, sums.gain_r, g.dgain_r);
-      add_up(n, sums.bias, g.dbias);
-      add_up(n, sums.bias_r, g.dbias_r);
-      add_up(h, sums.gain_c, g.dgain_c);
-      add_up(h, sums.bias_c, g.dbias_c);
-    });
+    simd([=, &s, &g] { step_backward(s, g, t, begin, end, dr_of_step, more, sums); });
     gemm_packed(rows, dr_of_step, n, g.weight, 1, g.dstate + begin * h, h);
-    if (!g.dweight) continue;
     std::copy_n(s.states + (at.before(t) * s.batch + begin) * h, rows * h, states + kept * rows * h);
     if (++kept < kept_steps && k > 0) continue;
-    gemm<T>(true, false, n, h, kept * rows, 1, dr, n, states, h, first ? 0 : 1, g.dweight, h);
+    if (g.dweight) gemm<T>(true, false, n, h, kept * rows, 1, dr, n, states, h, first ? 0 : 1, g.dweight, h);
+    simd([=, &g] {
+      add_up(n, sums.bias, g.dbias);
+      if (is_gru) add_up(n, sums.bias_r, g.dbias_r);
+      if (normed) add_up(n, sums.gain_r, g.dgain_r);
+      if (separate) add_up(n, sums.gain_p, g.dgain_p);
+      if (normed && is_lstm) {
+        add_up(h, sums.gain_c, g.dgain_c);
+        add_up(h, sums.bias_c, g.dbias_c);
+      }
+    });
     kept = 0;
     first = false;
   }

@@ -16,9 +16,25 @@ using math::tanh;
 // ---- a from p and r
 // ----------------------------------------------------------------------------------------------
 
-/// a = the summed and normalized inputs of n values (one group with one mean and variance).
+/// The moments of n summed inputs (one group with one mean and variance). All rows of a step are measured
+/// before any is used: the sums of one row take a chain of dependent additions, which run beside those of the
+/// next.
 template <class T>
-inline void summed_inputs(const Sequence<T>& s, int64_t n, const T* p, T* r, RowNorm<T>* norms, T* a) {
+inline void measure_inputs(const Sequence<T>& s, int64_t n, const T* p, T* r, RowNorm<T>* norms) {
+  if (s.norm == CellNorm::none) return;
+  if (s.norm == CellNorm::separate) {
+    norms[0] = measure_row(p, n, s.eps, s.centred);
+  } else {
+    TAPEGRAD_INDEPENDENT
+    for (int64_t j = 0; j < n; ++j) r[j] += p[j];  // r holds the sum from here on, for backward too
+  }
+  norms[1] = measure_row(static_cast<const T*>(r), n, s.eps, s.centred);
+}
+
+/// a = the summed and normalized inputs.
+template <class T>
+inline void summed_inputs(const Sequence<T>& s, int64_t n, const T* p, const T* r, const RowNorm<T>* norms,
+                          T* a) {
   const T *bias = s.bias, *gain_p = s.gain_p, *gain_r = s.gain_r;
   switch (s.norm) {
     case CellNorm::none:
@@ -26,18 +42,15 @@ inline void summed_inputs(const Sequence<T>& s, int64_t n, const T* p, T* r, Row
       for (int64_t j = 0; j < n; ++j) a[j] = p[j] + r[j] + bias[j];
       return;
     case CellNorm::separate: {
-      const RowNorm<T> norm_p = norms[0] = measure_row(p, n, s.eps, s.centred);
-      const RowNorm<T> norm_r = norms[1] = measure_row(static_cast<const T*>(r), n, s.eps, s.centred);
+      const RowNorm<T> norm_p = norms[0], norm_r = norms[1];
       TAPEGRAD_INDEPENDENT
       for (int64_t j = 0; j < n; ++j) a[j] = norm_p(p[j]) * gain_p[j] + norm_r(r[j]) * gain_r[j] + bias[j];
       return;
     }
     case CellNorm::sum: {
+      const RowNorm<T> norm_r = norms[1];
       TAPEGRAD_INDEPENDENT
-      for (int64_t j = 0; j < n; ++j) r[j] += p[j];  // r holds the sum from here on, for backward too
-      const RowNorm<T> norm = norms[1] = measure_row(static_cast<const T*>(r), n, s.eps, s.centred);
-      TAPEGRAD_INDEPENDENT
-      for (int64_t j = 0; j < n; ++j) a[j] = norm(r[j]) * gain_r[j] + bias[j];
+      for (int64_t j = 0; j < n; ++j) a[j] = norm_r(r[j]) * gain_r[j] + bias[j];
     }
   }
 }
@@ -105,11 +118,11 @@ inline void rnn_backward(const Sequence<T>& s, const T* h, const T* dh, T* da) {
 // ---- lstm
 // --------------------------------------------------------------------------------------------------------
 
-/// From a = (i, f, g, o) before their nonlinearity: the gates in place, c and h.
+/// From a = (i, f, g, o) before their nonlinearity: i, f, g in place, and c.
 template <class T>
-inline void lstm_forward(const Sequence<T>& s, T* gates, const T* c_before, T* c, RowNorm<T>* norm_c, T* h) {
+inline void lstm_cell(const Sequence<T>& s, T* gates, const T* c_before, T* c) {
   const int64_t n = s.hidden;
-  T *i = gates, *f = gates + n, *g = gates + 2 * n, *o = gates + 3 * n;
+  T *i = gates, *f = gates + n, *g = gates + 2 * n;
   TAPEGRAD_INDEPENDENT
   for (int64_t j = 0; j < n; ++j) {
     i[j] = sigmoid(i[j]);
@@ -117,6 +130,13 @@ inline void lstm_forward(const Sequence<T>& s, T* gates, const T* c_before, T* c
     g[j] = tanh(g[j]);
     c[j] = f[j] * c_before[j] + i[j] * g[j];
   }
+}
+
+/// o in place, and h.
+template <class T>
+inline void lstm_output(const Sequence<T>& s, T* gates, const T* c, const RowNorm<T>* norm_c, T* h) {
+  const int64_t n = s.hidden;
+  T* o = gates + 3 * n;
   if (s.norm == CellNorm::none) {
     TAPEGRAD_INDEPENDENT
     for (int64_t j = 0; j < n; ++j) {
@@ -125,7 +145,7 @@ inline void lstm_forward(const Sequence<T>& s, T* gates, const T* c_before, T* c
     }
     return;
   }
-  const RowNorm<T> norm = *norm_c = measure_row(static_cast<const T*>(c), n, s.eps, s.centred);
+  const RowNorm<T> norm = *norm_c;
   const T *gain = s.gain_c, *bias = s.bias_c;
   TAPEGRAD_INDEPENDENT
   for (int64_t j = 0; j < n; ++j) {
