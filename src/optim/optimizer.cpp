@@ -54,7 +54,8 @@ void Optimizer::add_parameters(const ParameterList& parameters, double lr) {
                           name);
     if (!parameter.is_contiguous())
       fail<ShapeError>(name_, "parameter '{}' is a strided view. Hint: give a clone()", name);
-    const auto check_new = [&](const Slot& slot) {
+    // Named once more because Clang 14 does not capture a structured binding otherwise.
+    const auto check_new = [&, &parameter = parameter](const Slot& slot) {
       if (slot.parameter.impl() == parameter.impl() ||
           (parameter.numel() > 0 && slot.parameter.impl()->data == parameter.impl()->data))
         fail<ValueError>(name_, "parameter '{}' is given twice, first as '{}'", name, slot.name);
