@@ -46,7 +46,7 @@ inline Reduced reduce(float x) {
   const float n = shifted - round;
   // ln 2 in two parts; the first has so few bits that its product with n is exact.
   const float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
-  return {r, std::bit_cast<int32_t>(shifted) - std::bit_cast<int32_t>(round)};
+  return {r, static_cast<int32_t>(std::bit_cast<uint32_t>(shifted) - std::bit_cast<uint32_t>(round))};
 }
 
 /// e^r - 1 for |r| <= ln(2)/2, relative error of the fit 3e-9.
@@ -74,7 +74,7 @@ inline float log1p_reduced(float f) {
 
 /// The k for which 2^-k x lies between sqrt(1/2) and sqrt(2); x positive and normal.
 inline int32_t exponent(float x) {
-  return (std::bit_cast<int32_t>(x) - std::bit_cast<int32_t>(0.707106781f)) >> 23;
+  return static_cast<int32_t>(std::bit_cast<uint32_t>(x) - std::bit_cast<uint32_t>(0.707106781f)) >> 23;
 }
 
 inline constexpr float ln2_high = 0.693359375f, ln2_low = -2.12194440e-4f;
@@ -112,7 +112,7 @@ inline float log(float x) {
   const bool subnormal = x < std::numeric_limits<float>::min();
   const float a = subnormal ? x * 8388608.0f : x;  // 2^23
   const int32_t k = detail::exponent(a);
-  const float f = std::bit_cast<float>(std::bit_cast<int32_t>(a) - (k << 23)) - 1.0f;
+  const float f = std::bit_cast<float>(std::bit_cast<uint32_t>(a) - (static_cast<uint32_t>(k) << 23)) - 1.0f;
   const float n = static_cast<float>(subnormal ? k - 23 : k);
   const float y = (n * detail::ln2_low + detail::log1p_reduced(f)) + f + n * detail::ln2_high;
   return detail::log_limits(x, y);
@@ -123,7 +123,7 @@ inline float log1p(float x) {
   const float u = 1.0f + x;
   const float lost = x < 1.0f ? x - (u - 1.0f) : 1.0f - (u - x);
   const int32_t k = detail::exponent(u);
-  const float scaled = std::bit_cast<float>(std::bit_cast<int32_t>(u) - (k << 23));
+  const float scaled = std::bit_cast<float>(std::bit_cast<uint32_t>(u) - (static_cast<uint32_t>(k) << 23));
   const float f = (scaled - 1.0f) + lost * detail::power_of_two(k > 25 ? -25 : -k);
   const float n = static_cast<float>(k);
   const float y = (n * detail::ln2_low + detail::log1p_reduced(f)) + f + n * detail::ln2_high;
