@@ -17,12 +17,25 @@ std::vector<std::vector<float>> weights_after(const std::function<Workload()>& m
   return out;
 }
 
+// AddressSanitizer makes a step ten times as long.
+#if defined(__SANITIZE_ADDRESS__)
+constexpr int kSteps = 20;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+constexpr int kSteps = 20;
+#else
+constexpr int kSteps = 200;
+#endif
+#else
+constexpr int kSteps = 200;
+#endif
+
 TEST(Threads, DoNotChangeABitIn200Steps) {
   const int before = get_num_threads();
   for (const auto& make : workloads()) {
-    const auto one = weights_after(make, 1, 200);
+    const auto one = weights_after(make, 1, kSteps);
     for (int threads : {2, 3}) {
-      const auto several = weights_after(make, threads, 200);
+      const auto several = weights_after(make, threads, kSteps);
       ASSERT_EQ(one.size(), several.size());
       for (size_t i = 0; i < one.size(); ++i)
         EXPECT_EQ(std::memcmp(one[i].data(), several[i].data(), one[i].size() * sizeof(float)), 0)
