@@ -2,8 +2,7 @@
 //
 //   xhat = (x - mu) rstd      y = xhat weight + bias
 //   dbias = sum dy            dweight = sum dy xhat
-//   dx = weight rstd (dy - dbias / m - xhat dweight / m)        as for a row of layer normalization, g = dy
-//   weight
+//   dx = weight rstd (dy - dbias / m - xhat dweight / m)        as for a row of layer norm, g = dy weight
 //
 // Where the statistics are running ones, dx = dy weight rstd: no mean of this batch stands in xhat.
 //

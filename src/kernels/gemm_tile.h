@@ -1,12 +1,10 @@
 // The inner tiles of the matrix products, to be called inside simd().
 //
-//   tile:     C[rows, 16 vecs] = alpha A B + beta C, one row of B and `rows` numbers of A at a time. The sums
-//   stay in
-//             registers: 8 rows by 2 vectors of 16 are 16 independent chains, twice what hides the latency of
-//             a multiply-add on two ports, and each vector of B serves 8 rows.
-//   dot_tile: C[rows, cols] for B stored [n, k]: A and B are both read along k, with no packing, and each sum
-//   is a
-//             vector until the end.
+//   tile:     C[rows, 16 vecs] = alpha A B + beta C, one row of B and `rows` numbers of A at a time. The
+//             sums stay in registers: 8 rows by 2 vectors of 16 are 16 independent chains, twice what hides
+//             the latency of a multiply-add on two ports, and each vector of B serves 8 rows.
+//   dot_tile: C[rows, cols] for B stored [n, k]: A and B are both read along k, with no packing, and each
+//             sum is a vector until the end.
 #pragma once
 #include <cstdint>
 #include <cstring>

@@ -29,140 +29,104 @@ template <class T>
 struct TimeAxis {
   const Sequence<T>& s;
   int64_t time(int64_t k) const { return s.reverse ? s.steps - 1 - k : k; }
-  int64_t before(int64_t t) const {
-    return s.reverse ? t + 1 : t;
-  }  // index into states of the state before step t
+  /// Where the state before step t stands in `states`.
+  int64_t before(int64_t t) const { return s.reverse ? t + 1 : t; }
   int64_t after(int64_t t) const { return s.reverse ? t : t + 1; }
   bool active(int64_t t, int64_t row) const { return !s.lengths || t < s.lengths[row]; }
 };
 
-/// Asks for n numbers that a later step will read. Rows of one step lie side by side, but from step to step
-/// the loop jumps, and the hardware does not see that coming.
 template <class T>
-inline void prefetch(const T* from, int64_t n) {
-  for (int64_t i = 0; i < n; i += int64_t(64 / sizeof(T))) __builtin_prefetch(from + i, 0, 2);
+T* offset(T* from, int64_t n) {
+  return from ? from + n : nullptr;
 }
 
-/// Where the values of one row of the batch at step t lie.
+/// Where the values of step t lie for the rows of a block; `next` is the step that comes after it.
 template <class T>
-struct RowAt {
-  RowAt(const Sequence<T>& s, int64_t t, int64_t row) {
-    const TimeAxis<T> at{s};
-    const int64_t h = s.hidden, n = gate_count(s.cell) * h, i = t * s.batch + row;
-    const int64_t before = (at.before(t) * s.batch + row) * h, after = (at.after(t) * s.batch + row) * h;
-    active = at.active(t, row);
-    p = s.p + i * n;
-    r = s.r ? s.r + i * n : nullptr;
-    gates = s.gates + i * n;
-    norms = s.norms + i * norms_per_row(s.cell);
-    h_before = s.states + before;
-    state = s.states + after;
-    c_before = s.cells ? s.cells + before : nullptr;
-    c = s.cells ? s.cells + after : nullptr;
-    output = s.output ? s.output + i * h : nullptr;
-  }
-  bool active;
-  const T* p;
-  T *r, *gates;
-  RowNorm<T>* norms;
-  const T *h_before, *c_before;
-  T *state, *c, *output;
-};
-
-/// A row whose sequence has ended keeps its state.
-template <class T>
-void carry(const Sequence<T>& s, const RowAt<T>& row) {
-  std::copy_n(row.h_before, s.hidden, row.state);
-  if (row.c) std::copy_n(row.c_before, s.hidden, row.c);
-  std::fill_n(row.output, s.hidden, T(0));
+rows::Step<T> step_at(const Sequence<T>& s, int64_t t, int64_t next, int64_t block_begin, T* scratch) {
+  const TimeAxis<T> at{s};
+  const int64_t h = s.hidden, n = gate_count(s.cell) * h, i = t * s.batch + block_begin;
+  const int64_t before = (at.before(t) * s.batch + block_begin) * h;
+  const int64_t after = (at.after(t) * s.batch + block_begin) * h;
+  const int64_t norms = norms_per_row(s.cell);
+  return {.p = {s.p + i * n, n},
+          .h_before = {s.states + before, h},
+          .c_before = {offset(s.cells, before), h},
+          .r = {s.r ? s.r + i * n : scratch, n},
+          .gates = {offset(s.gates, i * n), n},
+          .h = {s.states + after, h},
+          .c = {offset(s.cells, after), h},
+          .norms = {s.norms + i * norms, norms},
+          .next = next >= 0 && next < s.steps ? (next - t) * s.batch * n : 0};
 }
 
-template <class T>
-void step_forward(const Sequence<T>& s, int64_t t, int64_t begin, int64_t end, T* scratch, T* room) {
-  const int64_t h = s.hidden, n = gate_count(s.cell) * h, next = s.reverse ? t - 1 : t + 1;
-  const bool is_lstm = s.cell == Cell::lstm;
-  const auto r_of = [=](const RowAt<T>& row, int64_t index) {
-    return row.r ? row.r : scratch + (index - begin) * n;
-  };
-  for (int64_t index = begin; index < end; ++index) {
-    const RowAt<T> row(s, t, index);
-    if (!row.active) {
-      carry(s, row);
-      continue;
-    }
-    if (next >= 0 && next < s.steps) prefetch(s.p + (next * s.batch + index) * n, n);
-    if (s.cell == Cell::gru)
-      rows::gru_forward(s, row.p, static_cast<const T*>(row.r), row.norms, row.h_before, row.gates, row.state,
-                        room);
-    else
-      rows::measure_inputs(s, n, row.p, r_of(row, index), row.norms);
-  }
-  for (int64_t index = begin; index < end; ++index) {
-    const RowAt<T> row(s, t, index);
-    if (!row.active) continue;
-    if (s.cell != Cell::gru) {
-      rows::summed_inputs(s, n, row.p, static_cast<const T*>(r_of(row, index)), row.norms, row.gates);
-      if (is_lstm)
-        rows::lstm_cell(s, row.gates, row.c_before, row.c);
+/// The rows of a block, some at a time: work(running, ended), those whose sequences have step t and those
+/// whose are over.
+template <class T, class Work>
+void in_lists(const Sequence<T>& s, int64_t t, int64_t begin, int64_t end, Work work) {
+  constexpr int64_t kMost = 32;
+  const TimeAxis<T> at{s};
+  for (int64_t from = begin; from < end; from += kMost) {
+    int64_t running[kMost], ended[kMost], n_running = 0, n_ended = 0;
+    for (int64_t row = from; row < std::min(end, from + kMost); ++row)
+      if (at.active(t, row))
+        running[n_running++] = row - begin;
       else
-        rows::rnn_forward(s, static_cast<const T*>(row.gates), row.state);
-    }
-    if (row.output && !is_lstm) std::copy_n(row.state, h, row.output);
+        ended[n_ended++] = row - begin;
+    work(RowList{running, n_running}, RowList{ended, n_ended});
   }
-  if (!is_lstm) return;
-  if (s.norm != CellNorm::none)
-    for (int64_t index = begin; index < end; ++index) {
-      const RowAt<T> row(s, t, index);
-      if (row.active) row.norms[2] = measure_row(static_cast<const T*>(row.c), h, s.eps, s.centred);
+}
+
+template <class T>
+void step_forward(const Sequence<T>& s, int64_t t, int64_t begin, int64_t end, T* scratch) {
+  const int64_t h = s.hidden;
+  const rows::Step<T> at = step_at(s, t, s.reverse ? t - 1 : t + 1, begin, scratch);
+  const Rows<T> output{offset(s.output, (t * s.batch + begin) * h), h};
+  in_lists(s, t, begin, end, [&](const RowList& running, const RowList& ended) {
+    switch (s.cell) {
+      case Cell::rnn_tanh:
+      case Cell::rnn_relu: rows::rnn_forward(s, running, at); break;
+      case Cell::lstm: rows::lstm_forward(s, running, at); break;
+      case Cell::gru: rows::gru_forward(s, running, at); break;
     }
-  for (int64_t index = begin; index < end; ++index) {
-    const RowAt<T> row(s, t, index);
-    if (!row.active) continue;
-    rows::lstm_output(s, row.gates, static_cast<const T*>(row.c), row.norms + 2, row.state);
-    if (row.output) std::copy_n(row.state, h, row.output);
-  }
+    if (!s.output) return;
+    for (int64_t row : running) std::copy_n(at.h[row], h, output[row]);
+    for (int64_t row : ended) {  // the state stays
+      std::copy_n(at.h_before[row], h, at.h[row]);
+      if (s.cells) std::copy_n(at.c_before[row], h, at.c[row]);
+      std::fill_n(output[row], h, T(0));
+    }
+  });
 }
 
 template <class T>
 void step_backward(const Sequence<T>& s, const SequenceGradients<T>& g, int64_t t, int64_t begin, int64_t end,
-                   T* dr_of_step, T* room, rows::RowSums<T> sums) {
-  const TimeAxis<T> at{s};
-  const int64_t h = s.hidden, n = gate_count(s.cell) * h, per_row = norms_per_row(s.cell);
-  for (int64_t row = begin; row < end; ++row) {
-    const int64_t i = t * s.batch + row;
-    T *dp = g.dp + i * n, *dr = dr_of_step + (row - begin) * n, *dh = g.dstate + row * h;
-    if (!at.active(t, row)) {  // the state passed through: dh and dc stay
-      std::fill_n(dp, n, T(0));
-      std::fill_n(dr, n, T(0));
-      continue;
-    }
-    if (const int64_t next = s.reverse ? t + 1 : t - 1; next >= 0 && next < s.steps) {
-      const int64_t i = (next * s.batch + row) * n;
-      prefetch(s.gates + i, n);
-      if (s.r) prefetch(s.r + i, n);
-      if (s.norm == CellNorm::separate) prefetch(s.p + i, n);
-    }
-    if (g.doutput) {
-      const T* dy = g.doutput + i * h;
+                   T* dr_of_step, rows::RowSums<T> sums) {
+  const int64_t h = s.hidden, n = gate_count(s.cell) * h, i = t * s.batch + begin;
+  const rows::Step<T> at = step_at<T>(s, t, s.reverse ? t + 1 : t - 1, begin, nullptr);
+  const rows::StepGradients<T> to{.dp = {g.dp + i * n, n},
+                                  .dr = {dr_of_step, n},
+                                  .dh = {g.dstate + begin * h, h},
+                                  .dc = {offset(g.dcell, begin * h), h}};
+  const Rows<const T> doutput{offset(g.doutput, i * h), h};
+  in_lists(s, t, begin, end, [&](const RowList& running, const RowList& ended) {
+    for (int64_t row : running) {
+      if (!g.doutput) break;
+      const T* dy = doutput[row];
+      T* dh = to.dh[row];
       TAPEGRAD_INDEPENDENT
       for (int64_t j = 0; j < h; ++j) dh[j] += dy[j];
     }
-    const int64_t before = (at.before(t) * s.batch + row) * h, after = (at.after(t) * s.batch + row) * h;
-    const T *p = s.p + i * n, *r = s.r ? s.r + i * n : nullptr, *gates = s.gates + i * n;
-    const RowNorm<T>* norms = s.norms + i * per_row;
-    if (s.cell == Cell::gru) {
-      rows::gru_backward(s, p, r, norms, gates, s.states + before, dh, dp, dr, room, sums);
-      continue;
+    switch (s.cell) {
+      case Cell::rnn_tanh:
+      case Cell::rnn_relu: rows::rnn_backward(s, running, at, to, sums); break;
+      case Cell::lstm: rows::lstm_backward(s, running, at, to, sums); break;
+      case Cell::gru: rows::gru_backward(s, running, at, to, sums); break;
     }
-    T* da = s.norm == CellNorm::none ? dr : room;
-    if (s.cell == Cell::lstm)
-      rows::lstm_backward(s, gates, s.cells + before, s.cells + after, norms + 2, static_cast<const T*>(dh),
-                          g.dcell + row * h, da, room + n, sums);
-    else
-      rows::rnn_backward(s, s.states + after, static_cast<const T*>(dh), da);
-    rows::summed_inputs_backward(s, n, p, r, norms, static_cast<const T*>(da), dp, dr, sums);
-    std::fill_n(dh, h, T(0));  // all of it went through r
-  }
+    for (int64_t row : ended) {  // the state passed through: dh and dc stay
+      std::fill_n(to.dp[row], n, T(0));
+      std::fill_n(to.dr[row], n, T(0));
+    }
+  });
 }
 
 /// Rows of dr that are kept for one product of the weights' gradient.
@@ -190,7 +154,7 @@ int64_t recurrent_block(const Sequence<T>& s) {
 template <class T>
 int64_t recurrent_room(const Sequence<T>& s) {
   const int64_t n = gate_count(s.cell) * s.hidden, rows = std::max(recurrent_block(s), kWeightRows);
-  return rows * (n + s.hidden) + 6 * n + 2 * s.hidden + 4 * 16;
+  return rows * (n + s.hidden) + 4 * n + 2 * s.hidden + 3 * 16;
 }
 
 template <class T>
@@ -198,12 +162,12 @@ void recurrent_forward(const Sequence<T>& s, int64_t begin, int64_t end) {
   const TimeAxis<T> at{s};
   const int64_t h = s.hidden, n = gate_count(s.cell) * h;
   Room<T> room(s.room + begin / recurrent_block(s) * recurrent_room(s));
-  T *memory = room.take((end - begin) * n), *more = room.take(2 * n);
+  T* scratch = room.take((end - begin) * n);
   for (int64_t k = 0; k < s.steps; ++k) {
     const int64_t t = at.time(k);
-    T* r = s.r ? s.r + (t * s.batch + begin) * n : memory;
+    T* r = s.r ? s.r + (t * s.batch + begin) * n : scratch;
     gemm_packed(end - begin, s.states + (at.before(t) * s.batch + begin) * h, h, s.weight, 0, r, n);
-    simd([=, &s] { step_forward(s, t, begin, end, memory, more); });
+    simd([=, &s] { step_forward(s, t, begin, end, scratch); });
   }
 }
 
@@ -215,8 +179,7 @@ void recurrent_backward(const Sequence<T>& s, const SequenceGradients<T>& g, int
   // one a step is too small. So dr and h' of some steps are kept side by side, where they are still in cache.
   const int64_t kept_steps = std::max<int64_t>(1, kWeightRows / rows);
   Room<T> room(s.room + begin / recurrent_block(s) * recurrent_room(s));
-  T *dr = room.take(kept_steps * rows * n), *states = room.take(kept_steps * rows * h),
-    *more = room.take(2 * n);
+  T *dr = room.take(kept_steps * rows * n), *states = room.take(kept_steps * rows * h);
   T* m = room.take(4 * n + 2 * h);
   std::fill_n(m, 4 * n + 2 * h, T(0));
   const rows::RowSums<T> sums{m, m + n, m + 2 * n, m + 3 * n, m + 4 * n, m + 4 * n + h};
@@ -227,7 +190,7 @@ void recurrent_backward(const Sequence<T>& s, const SequenceGradients<T>& g, int
   for (int64_t k = s.steps - 1; k >= 0; --k) {
     const int64_t t = at.time(k);
     T* dr_of_step = dr + kept * rows * n;
-    simd([=, &s, &g] { step_backward(s, g, t, begin, end, dr_of_step, more, sums); });
+    simd([=, &s, &g] { step_backward(s, g, t, begin, end, dr_of_step, sums); });
     gemm_packed(rows, dr_of_step, n, g.weight, 1, g.dstate + begin * h, h);
     std::copy_n(s.states + (at.before(t) * s.batch + begin) * h, rows * h, states + kept * rows * h);
     if (++kept < kept_steps && k > 0) continue;

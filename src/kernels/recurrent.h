@@ -9,10 +9,10 @@
 //                   separate   a = N(p) gain_p + N(r) gain_r + bias       (Ba et al. 2016, appendix)
 //                   sum        a = N(p + r) gain_r + bias                 (equation 4)
 //   rnn    h = act(a)
-//   lstm   i, f, o = sigmoid(a_i, a_f, a_o), g = tanh(a_g);  c = f c' + i g;  h = o tanh(N(c) gain_c +
-//   bias_c) gru    r, z = sigmoid(a_r, a_z);  n = tanh(a_n(p) + r a_n(q));  h = (1 - z) n + z h', where p and
-//   q are
-//          normalized apart, the 2H values of r and z together and the H values of n on their own
+//   lstm   i, f, o = sigmoid(a_i, a_f, a_o), g = tanh(a_g)
+//          c = f c' + i g,  h = o tanh(N(c) gain_c + bias_c)
+//   gru    r, z = sigmoid(a_r, a_z),  n = tanh(a_n),  h = (1 - z) n + z h'
+//          where the reset gate stands in a_n is told in recurrent_rows.h
 //
 // A row whose sequence has ended (lengths) keeps its state, puts out 0, and its values of p are never read.
 #pragma once
@@ -51,7 +51,7 @@ struct Sequence {
   T* states;          // [T + 1, B, H]: h, with the initial one at the end it starts from
   T* cells;           // lstm: the same for c
   T* output;          // [T, B, H] with lengths; else null, the states are the output
-  T* gates;           // [T, B, GH]: after their nonlinearity
+  T* gates;           // lstm, gru: [T, B, GH], after their nonlinearity
   T* r;               // [T, B, GH], kept for norms and gru; else null
   RowNorm<T>* norms;  // [T, B, norms_per_row]
   T* room;            // recurrent_room() numbers a block

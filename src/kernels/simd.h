@@ -59,7 +59,9 @@ inline void simd(F body) {
 // Vectors of a fixed number of lanes; the compiler splits them where the CPU's are shorter.
 typedef float f32x16 __attribute__((vector_size(64)));
 typedef float f32x8 __attribute__((vector_size(32)));
+typedef float f32x4 __attribute__((vector_size(16)));
 typedef double f64x8 __attribute__((vector_size(64)));
+typedef double f64x4 __attribute__((vector_size(32)));
 
 template <class V, class T>
 inline V load(const T* from) {

@@ -130,8 +130,8 @@ void statistics(const Tensor& x, const Tensor& running_mean, const Tensor& runni
         move_running<T>(running_var, rstd, options.momentum, double(m) / double(m - 1));
       }
     } else if (!options.training) {
-      std::copy_n(detail::ptr<T>(plain(running_mean)), size.c, mu);
-      std::copy_n(detail::ptr<T>(plain(running_var)), size.c, r);
+      std::copy_n(detail::ptr<T>(detail::plain(running_mean)), size.c, mu);
+      std::copy_n(detail::ptr<T>(detail::plain(running_var)), size.c, r);
     } else {
       std::fill_n(mu, size.c, 0.0);
       std::fill_n(r, size.c, 1.0);
@@ -173,13 +173,14 @@ Gradients batch_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& w
                               const Tensor& rstd, bool training, Needs needs) {
   const Blocks blocks(x);
   const int64_t c = blocks.whole.c, parts = blocks.parts();
-  const Tensor from_dy = plain(dy), from_x = plain(x), from_weight = plain(weight);
+  const Tensor from_dy = detail::plain(dy), from_x = detail::plain(x), from_weight = detail::plain(weight);
   const Tensor dweight = detail::new_tensor({c}, float64), dbias = detail::new_tensor({c}, float64);
   const Tensor partial = detail::new_tensor({2, parts, c}, float64);
   const Tensor dx = detail::new_tensor(x.shape(), x.dtype());
   const Tensor zero = training ? Tensor() : zeros({c}, {.dtype = float64});
   detail::dispatch_float("batch_norm", x.dtype(), [&]<class T>(T) {
-    const T *g = detail::ptr<T>(from_dy), *in = detail::ptr<T>(from_x), *w = ptr_or_null<T>(from_weight);
+    const T *g = detail::ptr<T>(from_dy), *in = detail::ptr<T>(from_x),
+            *w = detail::ptr_or_null<T>(from_weight);
     const double *mu = detail::ptr<double>(mean), *r = detail::ptr<double>(rstd);
     const double* no_mean = training ? nullptr : detail::ptr<double>(zero);
     double *sum_w = detail::mutable_ptr<double>(dweight), *sum_b = detail::mutable_ptr<double>(dbias);
@@ -207,7 +208,7 @@ Gradients batch_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& w
 Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& running_var,
                   const Tensor& weight, const Tensor& bias, BatchNormOptions options) {
   check(x, running_mean, running_var, weight, bias, options);
-  const Tensor from = plain(x), from_weight = plain(weight), from_bias = plain(bias);
+  const Tensor from = detail::plain(x), from_weight = detail::plain(weight), from_bias = detail::plain(bias);
   const Blocks blocks(x);
   const Shape vector{blocks.whole.c};
   const Tensor mean = detail::new_tensor(vector, float64), rstd = detail::new_tensor(vector, float64);
@@ -216,7 +217,8 @@ Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& run
   if (reference_mode()) return batch_norm_composed(x, weight, bias, constant_mean, rstd, options.eps);
   const Tensor y = detail::new_tensor(x.shape(), x.dtype());
   detail::dispatch_float("batch_norm", x.dtype(), [&]<class T>(T) {
-    const T *in = detail::ptr<T>(from), *w = ptr_or_null<T>(from_weight), *b = ptr_or_null<T>(from_bias);
+    const T *in = detail::ptr<T>(from), *w = detail::ptr_or_null<T>(from_weight),
+            *b = detail::ptr_or_null<T>(from_bias);
     const double *mu = detail::ptr<double>(mean), *r = detail::ptr<double>(rstd);
     T* out = detail::mutable_ptr<T>(y);
     blocks.each([=](const kernels::Channels& block, int64_t) {

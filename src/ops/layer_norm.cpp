@@ -62,7 +62,7 @@ Tensor layer_norm_composed(const Tensor& x, int64_t n_axes, const Tensor& weight
 // Bias and weight get their sums from one buffer of float64, [chunks, 2, d], in the order of the chunks.
 Gradients layer_norm_backward(const NormRows& size, int64_t n_axes, const Tensor& dy, const Tensor& x,
                               const Tensor& weight, const Tensor& mean, const Tensor& rstd, Needs needs) {
-  const Tensor from_dy = plain(dy), from_x = plain(x), from_weight = plain(weight);
+  const Tensor from_dy = detail::plain(dy), from_x = detail::plain(x), from_weight = detail::plain(weight);
   const int64_t d = size.d, grain = size.grain(), chunks = size.chunks();
   const bool sums = needs[1] || needs[2];
   const Shape parameter_shape(std::span(x.shape().end() - n_axes, size_t(n_axes)));
@@ -70,7 +70,7 @@ Gradients layer_norm_backward(const NormRows& size, int64_t n_axes, const Tensor
   const Tensor partial = sums ? zeros({2, chunks, d}, {.dtype = float64}) : Tensor();
   detail::dispatch_float("layer_norm", x.dtype(), [&]<class T>(T) {
     const T *dy_data = detail::ptr<T>(from_dy), *x_data = detail::ptr<T>(from_x);
-    const T* weight_data = ptr_or_null<T>(from_weight);
+    const T* weight_data = detail::ptr_or_null<T>(from_weight);
     const double *mean_data = detail::ptr<double>(mean), *rstd_data = detail::ptr<double>(rstd);
     double* dweight = sums ? detail::mutable_ptr<double>(partial) : nullptr;
     double* dbias = sums ? dweight + chunks * d : nullptr;
@@ -97,7 +97,7 @@ Tensor layer_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& 
   const NormRows size = check_norm("layer_norm", x, normalized_shape, weight, bias, options.eps);
   const int64_t n_axes = normalized_shape.size();
   if (reference_mode()) return layer_norm_composed(x, n_axes, weight, bias, options.eps);
-  const Tensor from = plain(x), from_weight = plain(weight), from_bias = plain(bias);
+  const Tensor from = detail::plain(x), from_weight = detail::plain(weight), from_bias = detail::plain(bias);
   Tensor y = detail::new_tensor(x.shape(), x.dtype());
   Tensor mean, rstd;
   if (is_recording()) {
@@ -105,7 +105,8 @@ Tensor layer_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& 
     rstd = detail::new_tensor({size.rows}, float64);
   }
   detail::dispatch_float("layer_norm", x.dtype(), [&]<class T>(T) {
-    const T *in = detail::ptr<T>(from), *w = ptr_or_null<T>(from_weight), *b = ptr_or_null<T>(from_bias);
+    const T *in = detail::ptr<T>(from), *w = detail::ptr_or_null<T>(from_weight),
+            *b = detail::ptr_or_null<T>(from_bias);
     T* out = detail::mutable_ptr<T>(y);
     double* mu = mean.defined() ? detail::mutable_ptr<double>(mean) : nullptr;
     double* r = rstd.defined() ? detail::mutable_ptr<double>(rstd) : nullptr;

@@ -21,15 +21,4 @@ NormRows check_norm(const char* op, const Tensor& x, const Shape& normalized_sha
 /// The last `n` axes, for a reduction.
 Axes last_axes(int64_t n);
 
-/// The data of x, or null if it is undefined.
-template <class T>
-const T* ptr_or_null(const Tensor& x) {
-  return x.defined() ? detail::ptr<T>(x) : nullptr;
-}
-
-/// x contiguous and without its record; undefined stays undefined.
-inline Tensor plain(const Tensor& x) {
-  return x.defined() ? x.detach().contiguous() : x;
-}
-
 }  // namespace tapegrad

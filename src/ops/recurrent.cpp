@@ -30,6 +30,9 @@ namespace tapegrad {
 
 namespace {
 
+using detail::mutable_ptr;
+using detail::mutable_ptr_or_null;
+using detail::plain;
 using kernels::Cell;
 using kernels::CellNorm;
 
@@ -70,9 +73,8 @@ void check(const Tensor& p, const Tensor& h0, const Tensor& c0, const RecurrentP
     check_shape(op, "a bias or gain", *x, {width}, dtype);
   for (const Tensor* x : {&w.gain_c, &w.bias_c}) check_shape(op, "gain_c and bias_c", *x, {hidden}, dtype);
   if (o.norm == Norm::batch) fail<ValueError>(op, "norm must be none, layer or rms here, got batch");
-  if (o.cell == RecurrentCell::gru && o.norm != Norm::none && o.placement == Placement::sum)
-    fail<ValueError>(op,
-                     "a gru is normalized with Placement::separate: its reset gate stands between the sums");
+  if (o.norm != Norm::none && o.placement == Placement::sum && w.bias_hh.defined())
+    fail<ValueError>(op, "with Placement::sum a gru has one bias. Hint: leave bias_hh undefined");
   if (!o.lengths.defined()) return;
   if (o.lengths.shape() != Shape{batch} || o.lengths.dtype() != int64)
     fail<ShapeError>(op, "lengths must be int64 [{}], got {} {}", batch, o.lengths.dtype(),
@@ -97,9 +99,6 @@ struct Run {
   int64_t first_output() const { return options.reverse ? 0 : batch * hidden; }
 };
 
-Tensor plain(const Tensor& x) {
-  return x.detach().contiguous();
-}
 Tensor plain_or(const Tensor& x, const Shape& shape, double value, Dtype dtype) {
   return x.defined() ? plain(x) : full(shape, value, {.dtype = dtype});
 }
@@ -113,7 +112,7 @@ Run start(const Tensor& p, const Tensor& h0, const Tensor& c0, const RecurrentPa
   run.batch = p.size(1);
   run.hidden = w.weight_hh.size(1);
   run.width = p.size(2);
-  if (o.lengths.defined()) run.options.lengths = plain(o.lengths);
+  run.options.lengths = plain(o.lengths);
   run.p = plain(p);
   run.weight = plain(w.weight_hh);
   run.bias = plain_or(w.bias, {run.width}, 0, dtype);
@@ -128,14 +127,14 @@ Run start(const Tensor& p, const Tensor& h0, const Tensor& c0, const RecurrentPa
   run.states = detail::new_tensor({run.steps + 1, run.batch, run.hidden}, dtype);
   if (run.is_lstm()) run.cells = detail::new_tensor(run.states.shape(), dtype);
   if (o.lengths.defined()) run.output = detail::new_tensor({run.steps, run.batch, run.hidden}, dtype);
-  run.gates = detail::new_tensor({run.steps, run.batch, run.width}, dtype);
-  if (run.normed() || run.is_gru()) run.r = detail::new_tensor(run.gates.shape(), dtype);
+  if (run.is_lstm() || run.is_gru()) run.gates = detail::new_tensor(p.shape(), dtype);
+  if (run.normed() || run.is_gru()) run.r = detail::new_tensor(p.shape(), dtype);
   run.norms =
-      detail::new_tensor({run.normed() ? rows * kernels::norms_per_row(kernel_cell(o.cell)) : 0, 3}, dtype);
+      detail::new_tensor({run.normed() ? rows * kernels::norms_per_row(kernel_cell(o.cell)) : 0, 2}, dtype);
   detail::dispatch_float(op_name(o.cell), dtype, [&]<class T>(T) {
     const int64_t first = o.reverse ? run.steps * state : 0;
     const auto put = [&](const Tensor& from, const Tensor& to) {
-      T* place = detail::mutable_ptr<T>(to) + first;
+      T* place = mutable_ptr<T>(to) + first;
       if (from.defined())
         std::copy_n(detail::ptr<T>(plain(from)), state, place);
       else
@@ -145,11 +144,6 @@ Run start(const Tensor& p, const Tensor& h0, const Tensor& c0, const RecurrentPa
     if (run.is_lstm()) put(c0, run.cells);
   });
   return run;
-}
-
-template <class T>
-T* data(const Tensor& x) {
-  return x.defined() ? detail::mutable_ptr<T>(x) : nullptr;
 }
 
 template <class T>
@@ -166,21 +160,21 @@ kernels::Sequence<T> sequence(const Run& run) {
           .batch = run.batch,
           .hidden = run.hidden,
           .eps = o.eps,
-          .lengths = data<int64_t>(o.lengths),
-          .p = data<T>(run.p),
+          .lengths = mutable_ptr_or_null<int64_t>(o.lengths),
+          .p = mutable_ptr<T>(run.p),
           .weight = {},
-          .gain_p = data<T>(run.gain_ih),
-          .gain_r = data<T>(run.gain_hh),
-          .bias = data<T>(run.bias),
-          .bias_r = data<T>(run.bias_hh),
-          .gain_c = data<T>(run.gain_c),
-          .bias_c = data<T>(run.bias_c),
-          .states = data<T>(run.states),
-          .cells = data<T>(run.cells),
-          .output = data<T>(run.output),
-          .gates = data<T>(run.gates),
-          .r = data<T>(run.r),
-          .norms = reinterpret_cast<kernels::RowNorm<T>*>(data<T>(run.norms)),
+          .gain_p = mutable_ptr_or_null<T>(run.gain_ih),
+          .gain_r = mutable_ptr_or_null<T>(run.gain_hh),
+          .bias = mutable_ptr<T>(run.bias),
+          .bias_r = mutable_ptr_or_null<T>(run.bias_hh),
+          .gain_c = mutable_ptr_or_null<T>(run.gain_c),
+          .bias_c = mutable_ptr_or_null<T>(run.bias_c),
+          .states = mutable_ptr<T>(run.states),
+          .cells = mutable_ptr_or_null<T>(run.cells),
+          .output = mutable_ptr_or_null<T>(run.output),
+          .gates = mutable_ptr_or_null<T>(run.gates),
+          .r = mutable_ptr_or_null<T>(run.r),
+          .norms = reinterpret_cast<kernels::RowNorm<T>*>(mutable_ptr<T>(run.norms)),
           .room = nullptr};
 }
 
@@ -200,10 +194,11 @@ template <class T>
 void forward(const Run& run) {
   kernels::Sequence<T> s = sequence<T>(run);
   const Tensor room = detail::new_tensor({kernels::packed_size<T>(run.hidden, run.width)}, run.p.dtype());
-  s.weight = kernels::pack_b(true, run.hidden, run.width, data<T>(run.weight), run.hidden, data<T>(room));
+  s.weight = kernels::pack_b(true, run.hidden, run.width, mutable_ptr<T>(run.weight), run.hidden,
+                             mutable_ptr<T>(room));
   const int64_t block = kernels::recurrent_block(s);
   const Tensor scratch = room_of(s, run.p.dtype());
-  s.room = data<T>(scratch);
+  s.room = mutable_ptr<T>(scratch);
   parallel_rows(run.batch, block,
                 [&](int64_t begin, int64_t end) { kernels::recurrent_forward(s, begin, end); });
 }
@@ -221,31 +216,31 @@ Gradients backward(const Run& run, const Gradients& dy, Needs needs) {
   kernels::SequenceGradients<T> g{};
   const int64_t n = run.width, h = run.hidden;
   const Tensor room = detail::new_tensor({kernels::packed_size<T>(n, h)}, dtype);
-  g.weight = kernels::pack_b(false, n, h, data<T>(run.weight), h, data<T>(room));
-  const Tensor doutput = dy[0].defined() ? plain(dy[0]) : Tensor();
-  g.doutput = data<T>(doutput);
+  g.weight = kernels::pack_b(false, n, h, mutable_ptr<T>(run.weight), h, mutable_ptr<T>(room));
+  const Tensor doutput = plain(dy[0]);
+  g.doutput = mutable_ptr_or_null<T>(doutput);
   const auto copied = [&](const Tensor& x) {
     return x.defined() ? x.detach().clone() : zeros({run.batch, h}, {.dtype = dtype});
   };
   const Tensor dstate = copied(dy[1]), dcell = run.is_lstm() ? copied(dy[2]) : Tensor();
-  const Tensor dp = detail::new_tensor(run.gates.shape(), dtype);
-  g.dstate = data<T>(dstate);
-  g.dcell = data<T>(dcell);
-  g.dp = data<T>(dp);
+  const Tensor dp = detail::new_tensor(run.p.shape(), dtype);
+  g.dstate = mutable_ptr<T>(dstate);
+  g.dcell = mutable_ptr_or_null<T>(dcell);
+  g.dp = mutable_ptr<T>(dp);
 
   // One row of sums a block: gain_p, gain_r, bias, bias_r, gain_c, bias_c.
   const int64_t width = 4 * n + 2 * h;
   const int64_t block = kernels::recurrent_block(s), blocks = block_count(s);
   const Tensor scratch = room_of(s, dtype);
-  s.room = data<T>(scratch);
+  s.room = mutable_ptr<T>(scratch);
   const Tensor partial = zeros({blocks, width}, {.dtype = float64});
-  double* const sums = data<double>(partial);
+  double* const sums = mutable_ptr<double>(partial);
   const Tensor dweights = run.steps > 0 && needs[3] ? detail::new_tensor({blocks, n, h}, dtype)
                                                     : zeros({0, n, h}, {.dtype = dtype});
   parallel_rows(run.batch, block, [&](int64_t begin, int64_t end) {
     kernels::SequenceGradients<T> mine = g;
     double* const row = sums + begin / block * width;
-    if (needs[3]) mine.dweight = data<T>(dweights) + begin / block * n * h;
+    if (needs[3]) mine.dweight = mutable_ptr<T>(dweights) + begin / block * n * h;
     mine.dgain_p = row;
     mine.dgain_r = row + n;
     mine.dbias = row + 2 * n;
@@ -260,7 +255,7 @@ Gradients backward(const Run& run, const Gradients& dy, Needs needs) {
     for (int64_t j = 0; j < size; ++j) {
       double sum = 0;
       for (int64_t b = 0; b < blocks; ++b) sum += sums[b * width + from + j];
-      data<T>(out)[j] = T(sum);
+      mutable_ptr<T>(out)[j] = T(sum);
     }
     return out;
   };

@@ -29,13 +29,13 @@ Tensor rms_norm_composed(const Tensor& x, int64_t n_axes, const Tensor& weight, 
 
 Gradients rms_norm_backward(const NormRows& size, const Tensor& dy, const Tensor& x, const Tensor& weight,
                             const Tensor& rstd, Needs needs) {
-  const Tensor from_dy = plain(dy), from_x = plain(x), from_weight = plain(weight);
+  const Tensor from_dy = detail::plain(dy), from_x = detail::plain(x), from_weight = detail::plain(weight);
   const int64_t d = size.d, grain = size.grain(), chunks = size.chunks();
   Gradients out{detail::new_tensor(x.shape(), x.dtype()), Tensor()};
   const Tensor partial = needs[1] ? zeros({chunks, d}, {.dtype = float64}) : Tensor();
   detail::dispatch_float("rms_norm", x.dtype(), [&]<class T>(T) {
     const T *dy_data = detail::ptr<T>(from_dy), *x_data = detail::ptr<T>(from_x);
-    const T* weight_data = ptr_or_null<T>(from_weight);
+    const T* weight_data = detail::ptr_or_null<T>(from_weight);
     const double* rstd_data = detail::ptr<double>(rstd);
     double* dweight = partial.defined() ? detail::mutable_ptr<double>(partial) : nullptr;
     T* dx_data = detail::mutable_ptr<T>(out[0]);
@@ -57,11 +57,11 @@ Tensor rms_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& we
   const NormRows size = check_norm("rms_norm", x, normalized_shape, weight, {}, options.eps);
   const int64_t n_axes = normalized_shape.size();
   if (reference_mode()) return rms_norm_composed(x, n_axes, weight, options.eps);
-  const Tensor from = plain(x), from_weight = plain(weight);
+  const Tensor from = detail::plain(x), from_weight = detail::plain(weight);
   Tensor y = detail::new_tensor(x.shape(), x.dtype());
   const Tensor rstd = is_recording() ? detail::new_tensor({size.rows}, float64) : Tensor();
   detail::dispatch_float("rms_norm", x.dtype(), [&]<class T>(T) {
-    const T *in = detail::ptr<T>(from), *w = ptr_or_null<T>(from_weight);
+    const T *in = detail::ptr<T>(from), *w = detail::ptr_or_null<T>(from_weight);
     T* out = detail::mutable_ptr<T>(y);
     double* r = rstd.defined() ? detail::mutable_ptr<double>(rstd) : nullptr;
     parallel_rows(size.rows, size.grain(), [=, eps = options.eps](int64_t begin, int64_t end) {

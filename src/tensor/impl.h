@@ -56,6 +56,20 @@ template <class T>
 T* mutable_ptr(const Tensor& x) {
   return reinterpret_cast<T*>(x.impl()->data);
 }
+/// The same, and null for a tensor that is not given.
+template <class T>
+const T* ptr_or_null(const Tensor& x) {
+  return x.defined() ? ptr<T>(x) : nullptr;
+}
+template <class T>
+T* mutable_ptr_or_null(const Tensor& x) {
+  return x.defined() ? mutable_ptr<T>(x) : nullptr;
+}
+
+/// x contiguous and without its record; undefined stays undefined.
+inline Tensor plain(const Tensor& x) {
+  return x.defined() ? x.detach().contiguous() : x;
+}
 
 /// Throws AutogradError, saying what to write instead, if a live tape made x or would miss the change of this
 /// leaf.

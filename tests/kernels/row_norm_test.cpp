@@ -1,0 +1,175 @@
+// The oracle is the definition in long double, on the same inputs.
+#include "kernels/row_norm.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <random>
+#include <vector>
+
+namespace tapegrad::kernels {
+namespace {
+
+using Real = long double;
+
+template <class T>
+struct Matrix {
+  int64_t rows, n;
+  std::vector<T> values;
+  Matrix(int64_t rows, int64_t n) : rows(rows), n(n), values(size_t(rows * n)) {}
+  Matrix(int64_t rows, int64_t n, unsigned seed, double mean = 0, double sd = 1) : Matrix(rows, n) {
+    std::mt19937 engine(seed);
+    std::normal_distribution<double> normal(mean, sd);
+    for (T& value : values) value = T(normal(engine));
+  }
+  Rows<T> view() { return {values.data(), n}; }
+  Real at(int64_t row, int64_t j) const { return Real(values[size_t(row * n + j)]); }
+};
+
+struct Moments {
+  Real mean = 0, variance = 0;
+};
+template <class T>
+Moments moments(const Matrix<T>& x, int64_t row, bool centred) {
+  Moments m;
+  for (int64_t j = 0; centred && j < x.n; ++j) m.mean += x.at(row, j) / x.n;
+  for (int64_t j = 0; j < x.n; ++j) m.variance += (x.at(row, j) - m.mean) * (x.at(row, j) - m.mean) / x.n;
+  return m;
+}
+
+std::vector<int64_t> every_row(int64_t count) {
+  std::vector<int64_t> rows(static_cast<size_t>(count));
+  for (int64_t k = 0; k < count; ++k) rows[size_t(k)] = k;
+  return rows;
+}
+
+template <class T>
+class RowNorms : public testing::Test {
+ protected:
+  static constexpr double eps = 1e-5, tolerance = sizeof(T) == 4 ? 2e-6 : 1e-14;
+};
+using Types = testing::Types<float, double>;
+TYPED_TEST_SUITE(RowNorms, Types);
+
+TYPED_TEST(RowNorms, AreTheMomentsOfEachRowWhateverTheMean) {
+  using T = TypeParam;
+  for (bool centred : {true, false})
+    for (double mean : {0.0, 1.0, 5.0, 300.0})
+      for (int64_t n : {1, 3, 16, 17, 64, 255, 256, 300, 1024})
+        for (int64_t rows : {1, 3, 4, 6}) {
+          SCOPED_TRACE(testing::Message() << "n " << n << ", rows " << rows << ", mean " << mean
+                                          << (centred ? ", layer" : ", rms"));
+          Matrix<T> x(rows, n, unsigned(n + rows), mean);
+          std::vector<RowNorm<T>> norms(static_cast<size_t>(rows));
+          const std::vector<int64_t> list = every_row(rows);
+          measure_rows<T>({list.data(), rows}, n, x.view(), this->eps, centred, {norms.data(), 1});
+          for (int64_t k = 0; k < rows; ++k) {
+            const Moments m = moments(x, k, centred);
+            const Real rstd = 1 / std::sqrt(m.variance + Real(this->eps));
+            const RowNorm<T>& norm = norms[size_t(k)];
+            // Of one element the variance is 0, whatever a mean of its size rounds to.
+            if (n > 1 || !centred) {
+              EXPECT_NEAR(double(norm.rstd / rstd), 1, this->tolerance);
+            }
+            for (int64_t j = 0; j < n; ++j)
+              EXPECT_NEAR(double(norm(T(x.at(k, j)))), double((x.at(k, j) - m.mean) * rstd),
+                          double(this->tolerance * (4 + (std::abs(m.mean) + 1) * rstd)));
+          }
+        }
+}
+
+TYPED_TEST(RowNorms, HaveTheSameBitsInAnyCompany) {
+  using T = TypeParam;
+  constexpr int64_t kRows = 7, kN = 200;
+  Matrix<T> x(kRows, kN, 1);
+  std::vector<RowNorm<T>> together(kRows), alone(kRows);
+  const std::vector<int64_t> list = every_row(kRows);
+  measure_rows<T>({list.data(), kRows}, kN, x.view(), this->eps, true, {together.data(), 1});
+  for (int64_t k = 0; k < kRows; ++k)
+    measure_rows<T>({&list[size_t(k)], 1}, kN, x.view(), this->eps, true, {alone.data(), 1});
+  for (size_t k = 0; k < kRows; ++k) {
+    EXPECT_EQ(together[k].rstd, alone[k].rstd);
+    EXPECT_EQ(together[k].shift, alone[k].shift);
+  }
+}
+
+TYPED_TEST(RowNorms, MeasureOnlyTheRowsOfTheList) {
+  using T = TypeParam;
+  Matrix<T> x(6, 40, 1);
+  for (int64_t j = 0; j < 40; ++j) x.values[size_t(2 * 40 + j)] = std::numeric_limits<T>::quiet_NaN();
+  std::vector<RowNorm<T>> norms(6, RowNorm<T>{-1, -1});
+  const std::vector<int64_t> list{0, 1, 3, 4, 5};
+  measure_rows<T>({list.data(), 5}, 40, x.view(), this->eps, true, {norms.data(), 1});
+  EXPECT_EQ(norms[2].rstd, T(-1));
+  for (int64_t k : list) EXPECT_GT(norms[size_t(k)].rstd, T(0));
+}
+
+// dx = rstd (g - mean(g) - xhat mean(g xhat)) with g = dy gain, and dgain += dy xhat, for two norms of one
+// dy.
+TYPED_TEST(RowNorms, BackwardIsTheFormula) {
+  using T = TypeParam;
+  for (bool centred : {true, false})
+    for (int64_t n : {1, 5, 16, 70, 512})
+      for (int64_t rows : {1, 2, 5}) {
+        SCOPED_TRACE(testing::Message() << "n " << n << ", rows " << rows << (centred ? ", layer" : ", rms"));
+        Matrix<T> x[2] = {Matrix<T>(rows, n, 1, 0.5), Matrix<T>(rows, n, 2)}, dy(rows, n, 3);
+        Matrix<T> gain[2] = {Matrix<T>(1, n, 4, 1, 0.2), Matrix<T>(1, n, 5)}, dgain[2] = {{1, n}, {1, n}};
+        Matrix<T> dx[2] = {{rows, n}, {rows, n}};
+        std::vector<RowNorm<T>> norms[2];
+        const std::vector<int64_t> ids = every_row(rows);
+        const RowList list{ids.data(), rows};
+        for (int m = 0; m < 2; ++m) {
+          norms[m].resize(size_t(rows));
+          measure_rows<T>(list, n, x[m].view(), this->eps, centred, {norms[m].data(), 1});
+        }
+        const auto input = [&](int m) {
+          return NormInput<T>{
+              x[m].view(), {norms[m].data(), 1}, gain[m].values.data(), dgain[m].values.data()};
+        };
+        norm_rows_backward<2, 1, T>(
+            list, n, {input(0), input(1)}, {dy.view()}, centred, [&](int64_t row, const auto& backward) {
+              for (int m = 0; m < 2; ++m)
+                for (int64_t j = 0; j < n; ++j)
+                  dx[m].values[size_t(row * n + j)] =
+                      backward[m](T(dy.at(row, j) * gain[m].at(0, j)), T(x[m].at(row, j)));
+            });
+        for (int m = 0; m < 2; ++m) {
+          std::vector<Real> want_dgain(static_cast<size_t>(n));
+          for (int64_t k = 0; k < rows; ++k) {
+            const Moments moment = moments(x[m], k, centred);
+            const Real rstd = 1 / std::sqrt(moment.variance + Real(this->eps));
+            Real mean_g = 0, mean_g_xhat = 0;
+            for (int64_t j = 0; j < n; ++j) {
+              const Real g = dy.at(k, j) * gain[m].at(0, j), xhat = (x[m].at(k, j) - moment.mean) * rstd;
+              if (centred) mean_g += g / n;
+              mean_g_xhat += g * xhat / n;
+              want_dgain[size_t(j)] += dy.at(k, j) * xhat;
+            }
+            for (int64_t j = 0; j < n; ++j) {
+              const Real g = dy.at(k, j) * gain[m].at(0, j), xhat = (x[m].at(k, j) - moment.mean) * rstd;
+              EXPECT_NEAR(double(dx[m].at(k, j)), double(rstd * (g - mean_g - xhat * mean_g_xhat)),
+                          double(20 * this->tolerance * (1 + rstd)));
+            }
+          }
+          for (int64_t j = 0; j < n; ++j)
+            EXPECT_NEAR(double(dgain[m].at(0, j)), double(want_dgain[size_t(j)]),
+                        n > 1 ? 20 * this->tolerance : 1e-3);
+        }
+      }
+}
+
+TEST(RowNorms, AddRowsOfAList) {
+  Matrix<float> x(6, 21, 1);
+  std::vector<float> sums(21, 1);
+  const std::vector<int64_t> list{0, 2, 3, 4, 5};
+  add_rows<float>({list.data(), 5}, 21, x.view(), sums.data());
+  for (int64_t j = 0; j < 21; ++j) {
+    Real want = 1;
+    for (int64_t k : list) want += x.at(k, j);
+    EXPECT_NEAR(double(sums[size_t(j)]), double(want), 1e-5);
+  }
+}
+
+}  // namespace
+}  // namespace tapegrad::kernels
