@@ -25,13 +25,11 @@ inline RecurrentArguments recurrent_arguments(Arguments& arguments, const std::s
   return out;
 }
 
-/// A layer nn::RNN, nn::LSTM or nn::GRU. `placement` is for those that have a choice.
+/// A layer nn::RNN, nn::LSTM or nn::GRU.
 template <class Layer>
 Layer recurrent_layer(int64_t inputs, int64_t hidden, tapegrad::nn::Norm norm,
                       tapegrad::nn::Placement placement = tapegrad::nn::Placement::separate) {
-  typename Layer::Options options{.norm = norm};
-  if constexpr (requires { options.placement; }) options.placement = placement;
-  return Layer(inputs, hidden, options);
+  return Layer(inputs, hidden, {.norm = norm, .placement = placement});
 }
 
 /// Calls program.operator()<Layer>() with the layer that --cell names.

@@ -66,6 +66,9 @@ CellConfig checked(CellConfig config) {
                      "norm batch needs max_steps, the number of time steps with statistics of their own, got "
                      "{}. Hint: the length of the longest training sequence",
                      config.max_steps);
+  if (config.cell == RecurrentCell::gru && config.norm == Norm::batch && config.placement == Placement::sum)
+    fail<ValueError>("recurrent cell",
+                     "norm batch of a gru stands at its two products. Hint: Placement::separate");
   if (config.proj_size < 0 || config.proj_size >= config.hidden_size)
     fail<ValueError>("recurrent cell", "proj_size must be in [0, hidden_size {}), got {}", config.hidden_size,
                      config.proj_size);
@@ -229,8 +232,8 @@ LSTMState LSTMCell::forward(const Tensor& x, const State& state, int64_t time) {
 }
 
 GRUCell::GRUCell(int64_t input_size, int64_t hidden_size, GRUCellOptions o)
-    : CellBase(detail::checked({RecurrentCell::gru, input_size, hidden_size, o.bias, o.norm,
-                                Placement::separate, o.eps, o.max_steps})) {}
+    : CellBase(detail::checked(
+          {RecurrentCell::gru, input_size, hidden_size, o.bias, o.norm, o.placement, o.eps, o.max_steps})) {}
 Tensor GRUCell::forward(const Tensor& x, const Tensor& h, int64_t time) {
   return step(x, h, {}, time)[0];
 }

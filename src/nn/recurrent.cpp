@@ -228,7 +228,11 @@ LSTM::LSTM(int64_t input_size, int64_t hidden_size, LSTMOptions o)
 GRU::GRU(int64_t input_size, int64_t hidden_size, GRUOptions o)
     : RecurrentLayer(input_size, hidden_size, detail::stack_options(o), [&](int64_t size) {
         return GRUCell(size, hidden_size,
-                       {.bias = o.bias, .norm = o.norm, .eps = o.eps, .max_steps = o.max_steps});
+                       {.bias = o.bias,
+                        .norm = o.norm,
+                        .placement = o.placement,
+                        .eps = o.eps,
+                        .max_steps = o.max_steps});
       }) {}
 
 }  // namespace tapegrad::nn

@@ -37,6 +37,21 @@ Tensor gru_part(const Tensor& x, const Tensor& gain, const Tensor& bias, const R
   return plus(concat({gates, candidate}, -1), bias);
 }
 
+// r, z = sigmoid(N(p + q));  n = tanh(N(p + r q)).
+Tensor gru_of_sums(const Tensor& p, const Tensor& q, const Tensor& h, const RecurrentParameters& w,
+                   const RecurrentOptions& options) {
+  const int64_t n = h.size(-1);
+  const auto part = [n](const Tensor& x, int64_t from, int64_t parts) {
+    return x.defined() ? narrow(x, -1, from * n, parts * n) : x;
+  };
+  const auto sum = [&](const Tensor& x, int64_t from, int64_t parts) {
+    return plus(normalized(x, part(w.gain_hh, from, parts), options), part(w.bias, from, parts));
+  };
+  const Tensors gates = chunk(sigmoid(sum(part(p, 0, 2) + part(q, 0, 2), 0, 2)), 2, -1);
+  const Tensor candidate = tanh(sum(part(p, 2, 1) + gates[0] * part(q, 2, 1), 2, 1));
+  return candidate + gates[1] * (h - candidate);
+}
+
 }  // namespace
 
 Gradients recurrent_step(const Tensor& projected, const Tensor& h, const Tensor& c,
@@ -58,6 +73,8 @@ Gradients recurrent_update(const Tensor& projected, const Tensor& q, const Tenso
     }
     case RecurrentCell::gru: break;
   }
+  if (options.norm != Norm::none && options.placement == Placement::sum)
+    return {gru_of_sums(projected, q, h, w, options)};
   const Tensors from_x = chunk(gru_part(projected, w.gain_ih, w.bias, options), 3, -1);
   const Tensors from_h = chunk(gru_part(q, w.gain_hh, w.bias_hh, options), 3, -1);
   const Tensor reset = sigmoid(from_x[0] + from_h[0]), update = sigmoid(from_x[1] + from_h[1]);

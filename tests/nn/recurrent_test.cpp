@@ -52,12 +52,8 @@ std::vector<typename OptionsOf<Layer>::type> every_option() {
   std::vector<Options> out;
   for (Norm norm : {Norm::none, Norm::layer, Norm::rms})
     for (Placement placement : {Placement::separate, Placement::sum}) {
-      Options o{.norm = norm};
-      if constexpr (std::is_same_v<Layer, nn::GRU>) {
-        if (placement == Placement::sum) continue;
-      } else {
-        o.placement = placement;
-      }
+      if (norm == Norm::none && placement == Placement::sum) continue;
+      const Options o{.norm = norm, .placement = placement};
       const auto with = [&](auto change) {
         Options changed = o;
         change(changed);

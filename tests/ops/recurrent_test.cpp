@@ -41,7 +41,8 @@ struct Problem {
                       .clone()
                       .set_requires_grad();
     w.bias = leaf({width}, dtype);
-    if (o.cell == RecurrentCell::gru) w.bias_hh = leaf({width}, dtype);
+    if (o.cell == RecurrentCell::gru && (o.norm == Norm::none || o.placement == Placement::separate))
+      w.bias_hh = leaf({width}, dtype);
     if (o.norm == Norm::none) return;
     if (o.placement == Placement::separate) w.gain_ih = leaf({width}, dtype);
     w.gain_hh = leaf({width}, dtype);
@@ -149,7 +150,7 @@ std::vector<RecurrentOptions> every_way() {
        {RecurrentCell::rnn_tanh, RecurrentCell::rnn_relu, RecurrentCell::lstm, RecurrentCell::gru})
     for (Norm norm : {Norm::none, Norm::layer, Norm::rms})
       for (Placement placement : {Placement::separate, Placement::sum}) {
-        if (placement == Placement::sum && (norm == Norm::none || cell == RecurrentCell::gru)) continue;
+        if (placement == Placement::sum && norm == Norm::none) continue;
         out.push_back({.cell = cell, .norm = norm, .placement = placement});
       }
   return out;
@@ -376,7 +377,7 @@ TEST(RecurrentErrors, SayWhatWasExpected) {
   Problem gru({.cell = RecurrentCell::gru, .norm = Norm::layer}, 4, 3, 5);
   gru.options.placement = Placement::sum;
   EXPECT_EQ(message<ValueError>([&] { gru.fused(); }),
-            "gru: a gru is normalized with Placement::separate: its reset gate stands between the sums");
+            "gru: with Placement::sum a gru has one bias. Hint: leave bias_hh undefined");
 }
 
 TEST(RecurrentErrors, RefuseAnInputChangedBeforeBackward) {

@@ -24,12 +24,13 @@ Gradients call(const Inputs& in, const RecurrentOptions& options) {
 Sample sample(const std::string& label, const RecurrentOptions& options, bool bare) {
   const bool lstm = options.cell == RecurrentCell::lstm, gru = options.cell == RecurrentCell::gru;
   const bool normed = options.norm != Norm::none, separate = options.placement == Placement::separate;
+  const bool sum = normed && !separate;
   const int64_t width = (lstm ? 4 : gru ? 3 : 1) * kHidden;
   const auto when = [&](bool wanted, const Shape& shape) {
     return wanted && !bare ? normal(shape) : Tensor();
   };
   Inputs in{normal({kSteps, kBatch, width}),   when(true, {kBatch, kHidden}), when(lstm, {kBatch, kHidden}),
-            normal({width, kHidden}),          when(true, {width}),           when(gru, {width}),
+            normal({width, kHidden}),          when(true, {width}),           when(gru && !sum, {width}),
             when(normed && separate, {width}), when(normed, {width}),         when(normed && lstm, {kHidden}),
             when(normed && lstm, {kHidden})};
   return {.label = label, .f = [options](const Inputs& in) { return call(in, options); }, .inputs = in};
@@ -47,7 +48,6 @@ Samples samples_of(RecurrentCell cell) {
         Way{"layer, separate", Norm::layer, Placement::separate},
         Way{"layer, sum", Norm::layer, Placement::sum}, Way{"rms, separate", Norm::rms, Placement::separate},
         Way{"rms, sum", Norm::rms, Placement::sum}}) {
-    if (cell == RecurrentCell::gru && way.placement == Placement::sum) continue;
     RecurrentOptions options{.cell = cell, .norm = way.norm, .placement = way.placement, .eps = 0.05};
     const std::string label = way.label;
     out.push_back(sample(label, options, false));

@@ -49,6 +49,7 @@ struct LSTMCellOptions {
 struct GRUCellOptions {
   bool bias = true;
   Norm norm = Norm::none;
+  Placement placement = Placement::separate;  ///< Norm::batch has this one only
   double eps = 1e-5;
   int64_t max_steps = 0;  ///< as in RNNCellOptions
 };
@@ -166,8 +167,9 @@ class LSTMCell : public detail::CellBase<LSTMCell> {
 
 /// r, z = sigmoid, n = tanh(p_n + r q_n);  h' = (1 - z) n + z h, with p from x and q from h. With a norm
 /// p = LN(W_ih x) + bias and q = LN(W_hh h), where the 2H values of r and z have one mean and variance and
-/// the H values of n another. With Norm::batch p = BN(W_ih x) + bias and q = BN(W_hh h). Gates in PyTorch's
-/// order (r, z, n).
+/// the H values of n another. With Placement::sum r, z = sigmoid(LN(p + q) + bias), n = tanh(LN(p_n + r q_n)
+/// + bias) from p = W_ih x and q = W_hh h. With Norm::batch p = BN(W_ih x) + bias and q = BN(W_hh h). Gates
+/// in PyTorch's order (r, z, n).
 ///
 /// **Shape** and the rest as RNNCell. Ba et al. let z write where here, as in PyTorch, it keeps.
 class GRUCell : public detail::CellBase<GRUCell> {

@@ -95,11 +95,12 @@ class Sequential : public Module<Sequential> {
   std::vector<detail::AnyModule> parts_;
 };
 
-/// x + module(x): the module learns what to change.   **Shape**: the module must keep the shape (or
-/// broadcast). **Source**: He, Zhang, Ren, Sun 2015, arXiv:1512.03385, equation 1.
+/// x + module(x): the module learns what to change.
 ///
-///     nn::Residual block = add("block", nn::Residual(nn::Sequential(nn::LayerNorm(64), nn::Linear(64,
-///     64))));
+/// **Shape**: the module must keep the shape (or broadcast). **Source**: He, Zhang, Ren, Sun 2015, arXiv:1512.03385, equation 1.
+///
+///     nn::Residual block =
+///         add("block", nn::Residual(nn::Sequential(nn::LayerNorm(64), nn::Linear(64, 64))));
 class Residual : public Module<Residual> {
  public:
   template <std::derived_from<ModuleBase> M>
@@ -114,8 +115,9 @@ class Residual : public Module<Residual> {
 
 /// A list of modules of one type, named "0", "1", ..., for a loop of one's own.
 ///
-///     nn::ModuleList<Block> blocks = add("blocks", nn::ModuleList<Block>(6, [](int64_t) { return Block(64);
-///     })); for (Block& block : blocks) x = block(x);
+///     nn::ModuleList<Block> blocks =
+///         add("blocks", nn::ModuleList<Block>(6, [](int64_t) { return Block(64); }));
+///     for (Block& block : blocks) x = block(x);
 template <std::derived_from<ModuleBase> M>
 class ModuleList : public Module<ModuleList<M>> {
  public:

@@ -63,6 +63,7 @@ struct GRUOptions {
   bool variational = false;
   bool bidirectional = false;
   Norm norm = Norm::none;
+  Placement placement = Placement::separate;
   double eps = 1e-5;
   int64_t max_steps = 0;
   double zoneout = 0;

@@ -38,7 +38,7 @@ struct RecurrentOptions {
 struct RecurrentParameters {
   Tensor weight_hh;       ///< [GH, H]
   Tensor bias;            ///< [GH]: everything that is added to the summed inputs; gru: to those from x
-  Tensor bias_hh;         ///< [GH], gru only: added to those from h, which the reset gate multiplies
+  Tensor bias_hh;         ///< [GH], gru without Placement::sum: added to those from h, which r multiplies
   Tensor gain_ih;         ///< [GH], Placement::separate: gain of N(W_ih x)
   Tensor gain_hh;         ///< [GH]: gain of N(W_hh h), or of N(W_ih x + W_hh h)
   Tensor gain_c, bias_c;  ///< [H], lstm: gain and shift of N(c)
@@ -51,13 +51,13 @@ struct RecurrentParameters {
 ///   rnn   h = tanh(a) or relu(a)         a = p + q,  N(p + q)  or  N(p) + N(q)
 ///   lstm  (i, f, g, o) = a               c' = s(f) c + s(i) tanh(g)      h = s(o) tanh(N(c'))
 ///   gru   r = s(p_r + q_r)  z = s(p_z + q_z)  n = tanh(p_n + r q_n)      h = (1 - z) n + z h
-///         with a norm: the 2H values of (r, z) have one mean and variance, the H values of n another
+///         or  r, z = s(N(p + q))  n = tanh(N(p_n + r q_n)),  whose 2H and H values are normalized apart
 ///
 /// **Shape**: projected [T, B, GH], h0 and c0 [B, H] or undefined (zeros); output [T, B, H].
 /// **lengths**: step t of row b counts if t < lengths[b]; else the state stays, the output is 0, and neither
 /// value nor gradient depends on what `projected` holds there, be it NaN.
-/// **Throws** ShapeError, DtypeError, IndexError (lengths), ValueError (norms that it does not have: batch,
-/// and gru with Placement::sum).
+/// **Throws** ShapeError, DtypeError, IndexError (lengths), ValueError (Norm::batch, which it does not have;
+/// bias_hh for a gru with Placement::sum).
 /// **Gradient**: to all tensors. **Numerics**: kernels/row_norm.h; equal to the composed form to 1e-11 in
 /// float64.
 /// **Source**: Ba, Kiros, Hinton 2016, "Layer Normalization", arXiv:1607.06450, eq. 4 and appendix.
