@@ -33,7 +33,7 @@ uint32_t child_path(uint32_t parent, const std::string& name) {
   return at->second;
 }
 
-// LayerNorm and layer_norm are the same word.
+// LayerNorm and layer_norm are the same word, and so are BatchNorm1d and batch_norm.
 bool same_word(std::string_view type, std::string_view op) {
   size_t i = 0;
   for (char c : op) {
@@ -41,7 +41,8 @@ bool same_word(std::string_view type, std::string_view op) {
     if (i == type.size() || std::tolower(type[i]) != std::tolower(c)) return false;
     ++i;
   }
-  return i == type.size();
+  const std::string_view rest = type.substr(i);
+  return rest.empty() || rest == "1d" || rest == "2d" || rest == "3d";
 }
 
 }  // namespace

@@ -4,20 +4,12 @@
 
 #include <cmath>
 
+#include "support/message.h"
+
 namespace tapegrad {
 namespace {
 
 constexpr TensorOptions k64{.dtype = float64};
-
-template <class E, class F>
-std::string message_of(F f) {
-  try {
-    f();
-  } catch (const E& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
-}
 
 struct Encoder : nn::Module<Encoder> {
   nn::Linear fc1 = add("fc1", nn::Linear(64, 32));
@@ -32,56 +24,56 @@ struct Model : nn::Module<Model> {
 
 TEST(Layers, ErrorsNameTheModuleByItsPath) {
   Model model;
-  EXPECT_EQ(message_of<ShapeError>([&] {
+  EXPECT_EQ(message<ShapeError>([&] {
               model(randn({8, 32}));
             }),
             "encoder.norm1 (LayerNorm): input must end in normalized_shape [64], got input [8, 32]. Hint: "
             "normalized_shape [32] would fit");
-  EXPECT_EQ(message_of<ValueError>([&] {
+  EXPECT_EQ(message<ValueError>([&] {
               model(randn({1, 64}));
             }),
-            "encoder.norm2 (BatchNorm1d): batch_norm: training needs more than one value in a channel, got "
+            "encoder.norm2 (BatchNorm1d): training needs more than one value in a channel, got "
             "input [1, 32]. Hint: a last batch of one is left out by DataLoader's {.drop_last = true}; call "
             "eval() to evaluate");
-  EXPECT_EQ(message_of<ShapeError>([&] {
+  EXPECT_EQ(message<ShapeError>([&] {
               model.encoder.norm2(randn({2, 5}));
             }),
             "norm2 (BatchNorm1d): input must be [N, 32] or [N, 32, L], got input [2, 5]");
-  EXPECT_EQ(message_of<ShapeError>([&] {
+  EXPECT_EQ(message<ShapeError>([&] {
               model.encoder.fc1(randn({8, 32}));
             }),
             "fc1 (Linear): input must end in in_features 64, got input [8, 32]");
 }
 
 TEST(Layers, RejectImpossibleSizesWhereTheyAreMade) {
-  EXPECT_EQ(message_of<ValueError>([] { nn::Linear(-1, 2); }),
+  EXPECT_EQ(message<ValueError>([] { nn::Linear(-1, 2); }),
             "Linear: in_features and out_features must not be negative, got -1 and 2");
-  EXPECT_EQ(message_of<ShapeError>([] { nn::LayerNorm(0); }),
+  EXPECT_EQ(message<ShapeError>([] { nn::LayerNorm(0); }),
             "LayerNorm: normalized_shape must have positive sizes, got [0]");
-  EXPECT_EQ(message_of<ValueError>([] { nn::LayerNorm(3, {.eps = -1}); }),
+  EXPECT_EQ(message<ValueError>([] { nn::LayerNorm(3, {.eps = -1}); }),
             "LayerNorm: eps must be at least 0, got -1");
-  EXPECT_EQ(message_of<ValueError>([] { nn::Dropout(1.5); }), "Dropout: p must be in [0, 1], got 1.5");
-  EXPECT_EQ(message_of<ValueError>([] { nn::BatchNorm1d(3, {.momentum = 2}); }),
+  EXPECT_EQ(message<ValueError>([] { nn::Dropout(1.5); }), "Dropout: p must be in [0, 1], got 1.5");
+  EXPECT_EQ(message<ValueError>([] { nn::BatchNorm1d(3, {.momentum = 2}); }),
             "BatchNorm1d: momentum must be in [0, 1], got 2");
-  EXPECT_EQ(message_of<IndexError>([] { nn::Embedding(3, 2, {.padding_idx = 3}); }),
+  EXPECT_EQ(message<IndexError>([] { nn::Embedding(3, 2, {.padding_idx = 3}); }),
             "Embedding: padding_idx must be in [-3, 3), got 3");
 }
 
 TEST(LayerNorm, RejectsWhatDoesNotFit) {
-  EXPECT_EQ(message_of<ShapeError>([] {
+  EXPECT_EQ(message<ShapeError>([] {
               layer_norm(randn({4}), {2, 4});
             }),
             "layer_norm: input must end in normalized_shape [2, 4], got input [4]. Hint: it needs 2 axes or "
             "more");
-  EXPECT_EQ(message_of<ShapeError>([] {
+  EXPECT_EQ(message<ShapeError>([] {
               layer_norm(randn({2, 4}), {4}, ones({3}));
             }),
             "layer_norm: weight must be normalized_shape [4], got [3]");
-  EXPECT_EQ(message_of<ShapeError>([] {
+  EXPECT_EQ(message<ShapeError>([] {
               layer_norm(randn({2, 0}), {0});
             }),
             "layer_norm: normalized_shape must have axes, none of size 0, got [0]");
-  EXPECT_EQ(message_of<DtypeError>([] {
+  EXPECT_EQ(message<DtypeError>([] {
               layer_norm(randn({2, 4}), {4}, ones({4}, k64));
             }),
             "layer_norm: both must have one dtype, got float32 and float64. Hint: convert one with "
@@ -184,8 +176,8 @@ TEST(Embedding, ChecksIndicesAndLeavesThePaddingRow) {
   Tape tape;
   const Tensor d = tape.gradient(sum(embed(index)), {embed.weight})[0];
   EXPECT_TENSOR_NEAR(d, tensor({{2, 2, 2}, {0, 0, 0}, {0, 0, 0}, {0, 0, 0}}), 0);
-  EXPECT_EQ(message_of<IndexError>([&] { embed(index + 1); }), "Embedding: index 0 must be in [0, 4), got 4");
-  EXPECT_EQ(message_of<DtypeError>([&] { embed(zeros({2})); }),
+  EXPECT_EQ(message<IndexError>([&] { embed(index + 1); }), "Embedding: index 0 must be in [0, 4), got 4");
+  EXPECT_EQ(message<DtypeError>([&] { embed(zeros({2})); }),
             "Embedding: indices must be int64, got float32. Hint: convert them with index.to(int64)");
 }
 
@@ -221,7 +213,7 @@ TEST(Dropout, OfAllIsZeroAndOfNoneTheInput) {
   const Tensor x = randn({4});
   EXPECT_TENSOR_NEAR(dropout(x, 1), zeros({4}), 0);
   EXPECT_TENSOR_NEAR(dropout(x, 0), x, 0);
-  EXPECT_EQ(message_of<ValueError>([&] { dropout(x, -0.1); }), "dropout: p must be in [0, 1], got -0.1");
+  EXPECT_EQ(message<ValueError>([&] { dropout(x, -0.1); }), "dropout: p must be in [0, 1], got -0.1");
 }
 
 TEST(Sequential, RunsItsPartsInOrderAndNamesThem) {
@@ -231,7 +223,7 @@ TEST(Sequential, RunsItsPartsInOrderAndNamesThem) {
   EXPECT_EQ(names, (std::vector<std::string>{"0.weight", "0.bias", "2.weight"}));
   const Tensor x = randn({5, 4});
   EXPECT_TENSOR_NEAR(net(x), net.at<nn::Linear>(2)(relu(net.at<nn::Linear>(0)(x))), 0);
-  EXPECT_EQ(message_of<IndexError>([&] { net.at<nn::ReLU>(3); }), "Sequential: it has 3 parts, got index 3");
+  EXPECT_EQ(message<IndexError>([&] { net.at<nn::ReLU>(3); }), "Sequential: it has 3 parts, got index 3");
   EXPECT_THROW(net.at<nn::Linear>(1), ValueError);
 }
 
@@ -265,7 +257,7 @@ TEST(ModuleList, NamesItsModules) {
   nn::ModuleList<nn::Linear> copy = list.clone();
   EXPECT_NE(copy[1].weight.impl(), list[1].weight.impl());
   EXPECT_EQ(copy[1].weight.impl(), copy.parameters()[2].impl());
-  EXPECT_EQ(message_of<IndexError>([&] { list[2]; }), "ModuleList: it has 2 parts, got index 2");
+  EXPECT_EQ(message<IndexError>([&] { list[2]; }), "ModuleList: it has 2 parts, got index 2");
 }
 
 TEST(Activations, CallTheOperationsOfTheirNames) {
@@ -323,12 +315,12 @@ TEST(Init, ChronoSetsForgetAndInputGates) {
 
 TEST(Init, RejectsWhatHasNoFans) {
   EXPECT_EQ(
-      message_of<ShapeError>([] { nn::init::xavier_uniform(empty({3})); }),
+      message<ShapeError>([] { nn::init::xavier_uniform(empty({3})); }),
       "xavier_uniform: fans need a weight [out, in, ...], got [3]. Hint: use uniform() or constant() for "
       "a bias");
-  EXPECT_EQ(message_of<ShapeError>([] { nn::init::chrono(empty({6}), 10); }),
+  EXPECT_EQ(message<ShapeError>([] { nn::init::chrono(empty({6}), 10); }),
             "chrono: the bias of an LSTM has 4 * hidden_size elements, got [6]");
-  EXPECT_EQ(message_of<ValueError>([] { nn::init::chrono(empty({8}), 2); }),
+  EXPECT_EQ(message<ValueError>([] { nn::init::chrono(empty({8}), 2); }),
             "chrono: t_max must be greater than 2, got 2");
   nn::Linear fc(2, 2);
   Tape tape;

@@ -3,8 +3,9 @@
 #include <gtest/gtest.h>
 #include <tapegrad/tapegrad.h>
 
-#include <string>
 #include <vector>
+
+#include "support/message.h"
 
 namespace tapegrad {
 
@@ -13,17 +14,6 @@ inline void expect_near(const Tensor& got, const std::vector<double>& want, doub
   const std::vector<double> values = got.to_vector<double>();
   ASSERT_EQ(values.size(), want.size());
   for (size_t i = 0; i < want.size(); ++i) EXPECT_NEAR(values[i], want[i], tolerance) << "at " << i;
-}
-
-/// The text of the E that f throws.
-template <class E, class F>
-std::string message(F f) {
-  try {
-    f();
-  } catch (const E& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
 }
 
 inline Tensor gaussian(const Shape& shape) {

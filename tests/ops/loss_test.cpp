@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "support/golden.h"
+#include "support/message.h"
 
 namespace tapegrad {
 namespace {
@@ -26,16 +27,6 @@ Tensor log_probabilities(const Tensor& x) {
 
 Tensor labels(const std::vector<int64_t>& values) {
   return from_vector(values, {int64_t(values.size())});
-}
-
-template <class E, class F>
-std::string message_of(F f) {
-  try {
-    f();
-  } catch (const E& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
 }
 
 TEST(Loss, CrossEntropyMatchesPyTorch) {
@@ -140,41 +131,41 @@ TEST(CrossEntropy, GradientOfEachRowSumsToZero) {
 
 TEST(CrossEntropy, ChecksEveryLabel) {
   const Tensor x = randn({3, 4});
-  EXPECT_EQ(message_of<IndexError>([&] {
+  EXPECT_EQ(message<IndexError>([&] {
               cross_entropy(x, labels({0, 4, 1}));
             }),
             "cross_entropy: the label of row 1 must be in [0, 4) or ignore_index -100, got 4");
-  EXPECT_EQ(message_of<IndexError>([&] {
+  EXPECT_EQ(message<IndexError>([&] {
               nll_loss(x, labels({0, 1, -1}), {.ignore_index = 9});
             }),
             "nll_loss: the label of row 2 must be in [0, 4) or ignore_index 9, got -1");
-  EXPECT_EQ(message_of<DtypeError>([&] { cross_entropy(x, zeros({3})); }),
+  EXPECT_EQ(message<DtypeError>([&] { cross_entropy(x, zeros({3})); }),
             "cross_entropy: labels must be int64, got float32. Hint: convert them with target.to(int64)");
-  EXPECT_EQ(message_of<ShapeError>([&] {
+  EXPECT_EQ(message<ShapeError>([&] {
               cross_entropy(x, labels({0, 1}));
             }),
             "cross_entropy: the target for scores [3, 4] must be [3], one label each, got [2]");
-  EXPECT_EQ(message_of<ShapeError>([&] {
+  EXPECT_EQ(message<ShapeError>([&] {
               cross_entropy(randn({4}), labels({0, 1}));
             }),
             "cross_entropy: scores must be [N, C] or [N, C, ...], got [4]");
-  EXPECT_EQ(message_of<ShapeError>([&] {
+  EXPECT_EQ(message<ShapeError>([&] {
               cross_entropy(x, labels({0, 1, 2}), {.weight = ones({3})});
             }),
             "cross_entropy: weight must be one number a class, [4], got [3]");
-  EXPECT_EQ(message_of<ValueError>([&] {
+  EXPECT_EQ(message<ValueError>([&] {
               cross_entropy(x, labels({0, 1, 2}), {.label_smoothing = 2});
             }),
             "cross_entropy: label_smoothing must be in [0, 1], got 2");
 }
 
 TEST(Loss, RejectsShapesThatWouldBroadcast) {
-  EXPECT_EQ(message_of<ShapeError>([] {
+  EXPECT_EQ(message<ShapeError>([] {
               mse_loss(randn({8, 1}), randn({8}));
             }),
             "mse_loss: input and target must have one shape, got input [8, 1] and target [8]. Hint: reshape "
             "one of them to the other's");
-  EXPECT_EQ(message_of<ShapeError>([] {
+  EXPECT_EQ(message<ShapeError>([] {
               l1_loss(randn({8, 2}), randn({8}));
             }),
             "l1_loss: input and target must have one shape, got input [8, 2] and target [8]");
@@ -182,17 +173,17 @@ TEST(Loss, RejectsShapesThatWouldBroadcast) {
 
 TEST(Loss, RejectsOptionsOutsideTheirRange) {
   const Tensor x = rand({2, 2});
-  EXPECT_EQ(message_of<ValueError>([&] { huber_loss(x, x, {.delta = 0}); }),
+  EXPECT_EQ(message<ValueError>([&] { huber_loss(x, x, {.delta = 0}); }),
             "huber_loss: delta must be positive, got 0");
-  EXPECT_EQ(message_of<ValueError>([&] { smooth_l1_loss(x, x, {.beta = -1}); }),
+  EXPECT_EQ(message<ValueError>([&] { smooth_l1_loss(x, x, {.beta = -1}); }),
             "smooth_l1_loss: beta must be at least 0, got -1");
-  EXPECT_EQ(message_of<ValueError>([&] { bce_loss(x + 2, x); }).substr(0, 39),
+  EXPECT_EQ(message<ValueError>([&] { bce_loss(x + 2, x); }).substr(0, 39),
             "bce_loss: input must be in [0, 1], got ");
-  EXPECT_EQ(message_of<ValueError>([&] {
+  EXPECT_EQ(message<ValueError>([&] {
               cosine_embedding_loss(x, x, labels({1, 0}));
             }),
             "cosine_embedding_loss: the target must be 1 or -1, got 0 in row 1");
-  EXPECT_EQ(message_of<ShapeError>([&] { mse_loss(tensor(1), tensor(2), {.reduction = Reduce::batchmean}); }),
+  EXPECT_EQ(message<ShapeError>([&] { mse_loss(tensor(1), tensor(2), {.reduction = Reduce::batchmean}); }),
             "mse_loss: batchmean needs a first axis, got a scalar");
 }
 

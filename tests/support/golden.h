@@ -4,8 +4,8 @@
 //
 //   const Golden g = golden("layer_norm/basic");
 //   expect_matches(g, {"input", "param/weight", "param/bias"}, [&](const std::vector<Tensor>& in) {
-//     return std::vector{layer_norm(in[0], g.sizes("normalized_shape"), in[1], in[2], {.eps =
-//     g.number("eps")})};
+//     const double eps = g.number("eps");
+//     return std::vector{layer_norm(in[0], g.sizes("normalized_shape"), in[1], in[2], {.eps = eps})};
 //   });
 #pragma once
 #include <tapegrad/testing.h>
