@@ -3,6 +3,7 @@
 //
 // The approximation replaces P by (1 + tanh u) / 2 = sigmoid(2u), u = sqrt(2 / pi) (x + 0.044715 x^3):
 //   dx = dy (s + x s (1 - s) v),   s = sigmoid(2u),   v = 2 du/dx = 2 sqrt(2 / pi) (1 + 3 * 0.044715 x^2)
+//
 // x is saved.
 // Source: Hendrycks and Gimpel 2016, "Gaussian error linear units", arXiv:1606.08415, section 2.
 #include <cmath>

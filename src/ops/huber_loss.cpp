@@ -1,7 +1,7 @@
 // Huber's loss of d = input - target. With c = clamp(d, -delta, delta) both of its pieces are one formula,
 //
-//   y = c (d - c / 2)         d^2 / 2 inside, where c = d;  delta (|d| - delta / 2) outside, where c =
-//   +-delta
+//   y = c (d - c / 2)         d^2 / 2 inside, where c = d
+//                             delta (|d| - delta / 2) outside, where c = +-delta
 //
 // and dd = c dy: inside c' = 1 gives (d - c/2) + c/2 = d, outside c' = 0 gives c.
 //

@@ -3,8 +3,8 @@
 // in a tests/ops/samples_*.cpp:
 //
 //   Samples linear_samples() {
-//     return {{"vector", [](const Inputs& in) { return linear(in[0], in[1]); }, {normal({5}), normal({3,
-//     5})}}};
+//     const auto f = [](const Inputs& in) { return linear(in[0], in[1]); };
+//     return {{"vector", f, {normal({5}), normal({3, 5})}}};
 //   }
 //
 // Inputs are float64. Strided inputs come from views made inside the function; tensors that are no inputs

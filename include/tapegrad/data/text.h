@@ -64,8 +64,8 @@ struct TextBatchesOptions {
 /// goes on where column b of the one before ended, so the state of a recurrent network is carried from batch
 /// to batch.
 ///
-///     x[t, b] = token[b L + k steps + t],   y[t, b] = token[b L + k steps + t + 1],   L = (size - 1) /
-///     batch_size
+///     x[t, b] = token[b L + k steps + t],   y[t, b] = token[b L + k steps + t + 1]
+///     L = (size - 1) / batch_size
 ///
 /// What is left at the end of a stream, less than `steps` characters, is not read.
 class TextBatches {

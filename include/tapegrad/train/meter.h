@@ -8,8 +8,8 @@ namespace tapegrad::train {
 /// The mean of numbers that come one after the other.
 ///
 ///     train::Meter loss;
-///     for (auto [x, y] : loader) loss.add(step(x, y), double(x.size(0)));   // a smaller last batch counts
-///     less fmt::print("{:.4f}\n", loss.mean());
+///     for (auto [x, y] : loader) loss.add(step(x, y), double(x.size(0)));   // a smaller batch counts less
+///     fmt::print("{:.4f}\n", loss.mean());
 class Meter {
  public:
   void add(double value, double weight = 1) {
