@@ -28,9 +28,11 @@ namespace tapegrad {
 /// One tensor per input (or output) of an operation.
 using Gradients = detail::SmallVector<Tensor, 4>;
 
-/// Which inputs need a gradient: a backward function may skip the others.
+/// What the tape asks of a backward function: the gradients of which inputs; it may skip the others.
 struct Needs {
   uint64_t bits = ~uint64_t(0);
+  /// Whether the function may be called again. If not, it may write its results to memory that it alone keeps.
+  bool again = true;
   bool operator[](size_t input) const { return input >= 64 || (bits >> input & 1); }
 };
 

@@ -124,7 +124,7 @@ class Backward {
   }
 
   Needs needs_of(const Record& record) const {
-    Needs needs{0};
+    Needs needs{.bits = 0, .again = !free_records};
     for (uint32_t i = 0; i < record.n_inputs && i < 64; ++i)
       if (record.inputs[i].record != Edge::kNone && record.inputs[i].record >= floor_)
         needs.bits |= uint64_t(1) << i;

@@ -208,6 +208,18 @@ Tensor sum_of_blocks(const Tensor& parts) {
   return parts.size(0) == 1 ? parts.reshape(Shape{parts.size(1), parts.size(2)}) : sum(parts, 0);
 }
 
+// Where dp goes. The kernel writes a row of it after the last use of that row of the gates. So where these are large
+// and nobody will ask for them again, dp takes their memory: it is in cache, and new memory would push more of
+// what is still to be read out. A small dp comes from the pool, as warm.
+Tensor memory_for_dp(const Run& run, Needs needs) {
+  constexpr int64_t kLarge = 4 << 20;  // bytes; measured, see docs/design.md
+  const Dtype dtype = run.p.dtype();
+  if (needs.again || !run.gates.defined() || run.gates.numel() * int64_t(item_size(dtype)) < kLarge)
+    return detail::new_tensor(run.p.shape(), dtype);
+  ++run.gates.impl()->storage->version;  // should this backward fail, another one finds them changed
+  return run.gates;
+}
+
 // The gradients in the order of recurrent_inputs().
 template <class T>
 Gradients backward(const Run& run, const Gradients& dy, Needs needs) {
@@ -223,7 +235,7 @@ Gradients backward(const Run& run, const Gradients& dy, Needs needs) {
     return x.defined() ? x.detach().clone() : zeros({run.batch, h}, {.dtype = dtype});
   };
   const Tensor dstate = copied(dy[1]), dcell = run.is_lstm() ? copied(dy[2]) : Tensor();
-  const Tensor dp = detail::new_tensor(run.p.shape(), dtype);
+  const Tensor dp = memory_for_dp(run, needs);
   g.dstate = mutable_ptr<T>(dstate);
   g.dcell = mutable_ptr_or_null<T>(dcell);
   g.dp = mutable_ptr<T>(dp);

@@ -380,6 +380,32 @@ TEST(RecurrentErrors, SayWhatWasExpected) {
             "gru: with Placement::sum a gru has one bias. Hint: leave bias_hh undefined");
 }
 
+// Where nobody asks again, backward writes over the gates of a long sequence: the bits are those of one that does not.
+TEST(RecurrentMemory, BackwardInPlaceGivesTheSameBits) {
+  for (RecurrentCell cell : {RecurrentCell::rnn_tanh, RecurrentCell::lstm, RecurrentCell::gru})
+    for (Norm norm : {Norm::none, Norm::layer})
+      for (Placement placement : {Placement::separate, Placement::sum}) {
+        if (norm == Norm::none && placement == Placement::sum) continue;
+        RecurrentOptions options{.cell = cell, .norm = norm, .placement = placement};
+        SCOPED_TRACE(text(options));
+        options.lengths = some_lengths(40, 96);
+        const Problem problem(options, 96, 40, 96, float32);
+        const Tensor dy = randn({96, 40, 96});
+        const auto gradients = [&](bool retain) {
+          Values leaves = problem.inputs();
+          for (Tensor& leaf : leaves) leaf.zero_grad();
+          Tape tape;
+          tape.backward(sum(problem.fused()[0] * dy), {.retain_graph = retain});
+          Values out;
+          for (const Tensor& leaf : leaves) out.push_back(leaf.grad().clone());
+          return out;
+        };
+        const Values kept = gradients(true), in_place = gradients(false);
+        for (size_t i = 0; i < kept.size(); ++i)
+          EXPECT_EQ(kept[i].to_vector<float>(), in_place[i].to_vector<float>()) << "input " << i;
+      }
+}
+
 TEST(RecurrentErrors, RefuseAnInputChangedBeforeBackward) {
   Problem problem({.cell = RecurrentCell::lstm}, 4, 3, 5);
   Tape tape;
