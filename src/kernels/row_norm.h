@@ -5,10 +5,10 @@
 // is one multiply-add. Its error is that of rounding the shift, |mean| / std units in the last place: as much
 // as x itself, a float32 product, is off.
 //
-// One pass over a row gives both moments, about 0. The subtraction var = E[x^2] - E[x]^2 loses a factor
-// mean^2 / var; where that is above 16, which is rare, a second pass takes them about the mean, so the
-// relative error of the variance is about 1e-6 in float32 whatever the mean. Sums run over 256 elements at
-// the most before they are added up. A sum is a chain of additions that wait for each other, so four rows are
+// One pass over a row gives both moments, about 0, in T; sums run over 256 elements at the most before they are
+// added up. The subtraction var = E[x^2] - E[x]^2 loses a factor mean^2 / var: a row where that is above 16, or
+// whose squares overflow, is rare and measured again in two passes in float64. So the variance is right to about
+// 1e-6 in float32, whatever the values. A sum is a chain of additions that wait for each other, so four rows are
 // measured side by side.
 #pragma once
 #include <algorithm>
@@ -102,13 +102,13 @@ struct Lanes<double> {
 template <class T>
 using Four = typename Lanes<T>::four;
 
-/// Whether any lane of a comparison is true.
+/// Whether a comparison is true in all lanes.
 template <class Mask>
-inline bool any(Mask mask) {
-  int64_t words[sizeof mask / 8], all = 0;
+inline bool all(Mask mask) {
+  int64_t words[sizeof mask / 8], both = -1;
   store(words, mask);
-  for (int64_t word : words) all |= word;
-  return all != 0;
+  for (int64_t word : words) both &= word;
+  return both == -1;
 }
 
 /// Reads from[i], as one number or as a vector of the numbers from i on.
@@ -178,6 +178,17 @@ inline void in_groups(int64_t count, Group group) {
 
 }  // namespace detail
 
+/// The moments of one row by the definition; kept out of the loops, whose registers it would take.
+template <class T>
+[[gnu::noinline, gnu::cold]] RowNorm<T> measure_exactly(int64_t n, const T* x, double eps, bool centred) {
+  double sum = 0, sum_of_squares = 0;
+  for (int64_t j = 0; j < n; ++j) sum += double(x[j]);
+  const double mean = centred ? sum / double(n) : 0.0;
+  for (int64_t j = 0; j < n; ++j) sum_of_squares += (double(x[j]) - mean) * (double(x[j]) - mean);
+  const double rstd = 1 / std::sqrt(sum_of_squares / double(n) + eps);
+  return {T(mean * rstd), T(rstd)};
+}
+
 /// norms = the moments of n values of each row; centred for layer normalization, about 0 for RMS.
 template <class T>
 inline void measure_rows(const RowList& list, int64_t n, Rows<const T> values, double eps, bool centred,
@@ -188,29 +199,22 @@ inline void measure_rows(const RowList& list, int64_t n, Rows<const T> values, d
     constexpr int R = group;
     const T* x[R];
     for (int k = 0; k < R; ++k) x[k] = values[list.rows[first + k]];
-    const auto sums_of = [&](auto value) {
-      return detail::two_sums<T, R>(n, [&](auto at, auto& d, auto& square) {
+    const auto sums = detail::two_sums<T, R>(n, [&](auto at, auto& value, auto& square) {
 #pragma GCC unroll 4
-        for (int k = 0; k < R; ++k) {
-          d[k] = value(at(x[k]), k);
-          square[k] = d[k] * d[k];
-        }
-      });
-    };
-    detail::TwoSums<Four> sums = sums_of([](auto value, int) { return value; });
-    Four mean = sums.a * scale_of_mean, variance = sums.b * scale - mean * mean;
-    if (detail::any(mean * mean > 16 * variance)) [[unlikely]] {
-      const Four about = mean;
-      sums = sums_of([&](auto value, int k) { return value - about[k]; });
-      const Four rest = sums.a * scale_of_mean;
-      mean = about + rest;
-      variance = sums.b * scale - rest * rest;
-    }
+      for (int k = 0; k < R; ++k) {
+        value[k] = at(x[k]);
+        square[k] = value[k] * value[k];
+      }
+    });
+    const Four mean = sums.a * scale_of_mean, variance = sums.b * scale - mean * mean;
     Four rstd;
     for (int k = 0; k < 4; ++k) rstd[k] = T(1) / std::sqrt(variance[k] + epsilon);
     const Four shift = mean * rstd;
     RowNorm<T> found[4];
     store(found, __builtin_shufflevector(shift, rstd, 0, 4, 1, 5, 2, 6, 3, 7));
+    const Four left = 16 * variance - mean * mean;
+    if (!detail::all(left >= left * T(0))) [[unlikely]]  // below 0, infinite or NaN
+      for (int k = 0; k < R; ++k) found[k] = measure_exactly(n, x[k], eps, centred);
     for (int k = 0; k < R; ++k) *norms[list.rows[first + k]] = found[k];
   });
 }

@@ -79,6 +79,19 @@ TYPED_TEST(RowNorms, AreTheMomentsOfEachRowWhateverTheMean) {
         }
 }
 
+TEST(RowNorms, OfLargeAndSmallValuesAreRight) {
+  for (double size : {1e-12, 1e12, 1e20, 1e30})
+    for (double mean : {0.0, 0.5, 100.0}) {
+      SCOPED_TRACE(testing::Message() << "size " << size << ", mean " << mean);
+      Matrix<float> x(3, 100, 1, mean * size, size);
+      std::vector<RowNorm<float>> norms(3);
+      const std::vector<int64_t> list = every_row(3);
+      measure_rows<float>({list.data(), 3}, 100, x.view(), 1e-30, true, {norms.data(), 1});
+      for (int64_t k = 0; k < 3; ++k)
+        EXPECT_NEAR(double(norms[size_t(k)].rstd * std::sqrt(moments(x, k, true).variance)), 1, 2e-6);
+    }
+}
+
 TYPED_TEST(RowNorms, HaveTheSameBitsInAnyCompany) {
   using T = TypeParam;
   constexpr int64_t kRows = 7, kN = 200;
