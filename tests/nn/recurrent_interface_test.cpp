@@ -45,6 +45,8 @@ TEST(RecurrentNames, OfNormsFollowThePaper) {
   EXPECT_EQ(names(nn::GRU(3, 2, {.norm = Norm::rms})),
             (Names{"weight_ih_l0 [6, 3]", "weight_hh_l0 [6, 2]", "bias_l0 [6]", "ln_ih_l0.weight [6]",
                    "ln_hh_l0.weight [6]"}));
+  EXPECT_EQ(names(nn::GRU(3, 2, {.norm = Norm::layer, .placement = Placement::sum})),
+            (Names{"weight_ih_l0 [6, 3]", "weight_hh_l0 [6, 2]", "ln_l0.weight [6]", "ln_l0.bias [6]"}));
   EXPECT_EQ(names(nn::LSTMCell(3, 2, {.norm = Norm::layer, .placement = Placement::sum})),
             (Names{"weight_ih [8, 3]", "weight_hh [8, 2]", "ln.weight [8]", "ln.bias [8]", "ln_c.weight [2]",
                    "ln_c.bias [2]"}));

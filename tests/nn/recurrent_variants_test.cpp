@@ -299,6 +299,9 @@ TEST(RecurrentVariantErrors, SayWhatWasExpected) {
       "got 0. Hint: the length of the longest training sequence");
   EXPECT_EQ(message([] { nn::LSTM(3, 4, {.proj_size = 4}); }),
             "recurrent cell: proj_size must be in [0, hidden_size 4), got 4");
+  EXPECT_EQ(
+      message([] { nn::GRU(3, 4, {.norm = Norm::batch, .placement = Placement::sum, .max_steps = 5}); }),
+      "recurrent cell: norm batch of a gru stands at its two products. Hint: Placement::separate");
   EXPECT_EQ(message([] { nn::GRU(3, 4, {.zoneout = -1}); }),
             "recurrent layer: zoneout must be in [0, 1], got -1");
   EXPECT_EQ(message([] { nn::RNN(3, 4, {.recurrent_dropout = 2}); }),
