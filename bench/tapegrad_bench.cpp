@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "kernels/gemm.h"
+#include "kernels/gemm/gemm.h"
 
 namespace tg = tapegrad;
 using tg::Tensor;

@@ -1,4 +1,4 @@
-// The largest error of each float function of kernels/math.h over all 2^32 floats, against float64, in units
+// The largest error of each float function of kernels/vector/math.h over all 2^32 floats, against float64, in units
 // in the last place: |y - y64| / (gap between the floats around y64). Takes minutes; TAPEGRAD_ISA chooses the
 // vector width.
 #include <bit>
@@ -8,8 +8,8 @@
 #include <cstdlib>
 #include <vector>
 
-#include "kernels/math.h"
-#include "kernels/simd.h"
+#include "kernels/vector/math.h"
+#include "kernels/vector/simd.h"
 
 namespace {
 

@@ -8,7 +8,7 @@ function(tapegrad_find_openblas)
   find_path(TAPEGRAD_OPENBLAS_INCLUDE_DIR openblas_config.h PATHS ${prefixes}
             PATH_SUFFIXES openblas-pthread ${CMAKE_LIBRARY_ARCHITECTURE}/openblas-pthread openblas)
   # The archive before the shared library: linked in, OpenBLAS can be told in time to start no thread of its own
-  # (src/kernels/gemm.cpp), and no other library of its name can take its place when the program starts.
+  # (src/kernels/gemm/gemm.cpp), and no other library of its name can take its place when the program starts.
   find_library(TAPEGRAD_OPENBLAS_LIBRARY NAMES libopenblasp.a libopenblas.a openblasp openblas PATHS ${prefixes}
                PATH_SUFFIXES openblas-pthread openblas)
   mark_as_advanced(TAPEGRAD_OPENBLAS_INCLUDE_DIR TAPEGRAD_OPENBLAS_LIBRARY)

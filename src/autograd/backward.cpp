@@ -6,8 +6,8 @@
 #include <algorithm>
 
 #include "autograd/state.h"
-#include "core/denormals.h"
 #include "core/fail.h"
+#include "system/denormals.h"
 
 namespace tapegrad {
 

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "core/fail.h"
-#include "core/parallel.h"
 #include "data/order.h"
+#include "system/parallel.h"
 #include "tensor/impl.h"
 
 namespace tapegrad::data {

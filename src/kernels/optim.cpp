@@ -11,7 +11,7 @@
 #include <cmath>
 #include <type_traits>
 
-#include "kernels/map.h"
+#include "kernels/loops/map.h"
 
 namespace tapegrad::kernels {
 

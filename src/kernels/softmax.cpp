@@ -19,9 +19,9 @@
 #include <cmath>
 #include <limits>
 
-#include "kernels/lanes.h"
-#include "kernels/map.h"
-#include "kernels/math.h"
+#include "kernels/loops/map.h"
+#include "kernels/vector/lanes.h"
+#include "kernels/vector/math.h"
 
 namespace tapegrad::kernels {
 

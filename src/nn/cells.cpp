@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "core/fail.h"
-#include "ops/recurrent.h"
+#include "ops/recurrent/recurrent.h"
 #include "tapegrad/ops.h"
 
 namespace tapegrad::nn {

@@ -5,8 +5,8 @@
 #include <tapegrad/record.h>
 
 #include "core/fail.h"
-#include "core/parallel.h"
-#include "kernels/rows.h"
+#include "kernels/loops/rows.h"
+#include "system/parallel.h"
 #include "tensor/impl.h"
 
 namespace tapegrad {

@@ -8,7 +8,7 @@
 #pragma once
 #include <tapegrad/ops.h>
 
-#include "kernels/math.h"
+#include "kernels/vector/math.h"
 
 namespace tapegrad {
 

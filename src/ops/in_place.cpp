@@ -4,7 +4,7 @@
 #include <limits>
 
 #include "autograd/state.h"
-#include "ops/arithmetic.h"
+#include "ops/arithmetic/arithmetic.h"
 #include "ops/elementwise.h"
 
 namespace tapegrad::detail {

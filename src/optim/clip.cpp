@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "core/fail.h"
-#include "kernels/map.h"
+#include "kernels/loops/map.h"
 #include "optim/update.h"
 
 namespace tapegrad {

@@ -6,10 +6,10 @@
 #include <cmath>
 #include <limits>
 
-#include "core/denormals.h"
 #include "core/fail.h"
 #include "optim/state.h"
 #include "optim/update.h"
+#include "system/denormals.h"
 #include "tensor/impl.h"
 
 namespace tapegrad::optim {

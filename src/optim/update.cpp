@@ -3,7 +3,7 @@
 #include <atomic>
 #include <bit>
 
-#include "kernels/lanes.h"
+#include "kernels/vector/lanes.h"
 
 namespace tapegrad::optim {
 

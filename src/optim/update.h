@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "core/parallel.h"
+#include "system/parallel.h"
 #include "tensor/impl.h"
 
 namespace tapegrad::optim {

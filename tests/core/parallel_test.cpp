@@ -1,4 +1,4 @@
-#include "core/parallel.h"
+#include "system/parallel.h"
 
 #include <gtest/gtest.h>
 #include <tapegrad/error.h>

@@ -6,8 +6,8 @@
 #include <random>
 #include <vector>
 
-#include "core/parallel.h"
-#include "kernels/gemm.h"
+#include "kernels/gemm/gemm.h"
+#include "system/parallel.h"
 
 namespace tapegrad::kernels {
 namespace {

@@ -1,6 +1,6 @@
 // Products against a plain loop in long double: this also tests the OpenBLAS of the machine, some releases of
 // which gave wrong numbers on some processors when called from several threads.
-#include "kernels/gemm.h"
+#include "kernels/gemm/gemm.h"
 
 #include <gtest/gtest.h>
 
@@ -12,7 +12,7 @@
 #include <thread>
 #include <vector>
 
-#include "core/parallel.h"
+#include "system/parallel.h"
 
 namespace tapegrad::kernels {
 namespace {

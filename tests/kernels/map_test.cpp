@@ -1,4 +1,4 @@
-#include "kernels/map.h"
+#include "kernels/loops/map.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // The oracle is the C library in float64, whose error is invisible at float precision.
-#include "kernels/math.h"
+#include "kernels/vector/math.h"
 
 #include <gtest/gtest.h>
 
@@ -8,7 +8,7 @@
 #include <limits>
 #include <vector>
 
-#include "kernels/map.h"
+#include "kernels/loops/map.h"
 
 namespace tapegrad::kernels {
 namespace {

@@ -1,5 +1,5 @@
 // The oracle is the definition in long double, on the same inputs.
-#include "kernels/norm.h"
+#include "kernels/norm/norm.h"
 
 #include <gtest/gtest.h>
 

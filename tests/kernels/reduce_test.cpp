@@ -1,4 +1,4 @@
-#include "kernels/reduce.h"
+#include "kernels/loops/reduce.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "kernels/strided.h"
+#include "kernels/loops/strided.h"
 
 #include <gtest/gtest.h>
 

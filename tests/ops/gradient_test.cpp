@@ -116,7 +116,7 @@ INSTANTIATE_TEST_SUITE_P(Ops, Gradient, ::testing::ValuesIn(kOperations),
 std::set<std::string> recorded_names() {
   std::set<std::string> names;
   const std::regex pattern(R"(\brecord\(\s*"([a-z0-9_]+)\")");
-  for (const auto& file : std::filesystem::directory_iterator(TAPEGRAD_SOURCE_DIR "/src/ops")) {
+  for (const auto& file : std::filesystem::recursive_directory_iterator(TAPEGRAD_SOURCE_DIR "/src/ops")) {
     if (file.path().extension() != ".cpp") continue;
     std::ifstream in(file.path());
     const std::string text{std::istreambuf_iterator<char>(in), {}};

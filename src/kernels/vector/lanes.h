@@ -1,0 +1,86 @@
+// Sums whose order depends on the length alone, and which are vectorized nevertheless.
+//
+// The compiler may not reorder the additions of a plain sum, so the order that suits vectors is written down:
+// element i goes to lane i mod 32 (then 8, then the rest one by one), and the lanes are added in a fixed
+// tree. It is the same with AVX-512, AVX2, SSE2 and NEON. The lanes are an array, which the
+// compilers keep in vector registers: 32 float64 are four of them with AVX-512, and enough to hide the time
+// that an addition takes. They are none of simd.h's vector types, which GCC 12 takes apart in a body that is
+// inlined into the function with the wider instruction set (docs/kernels.md).
+#pragma once
+#include <cstdint>
+
+#include "kernels/vector/simd.h"
+
+// Before a loop over at most 16 lanes: GCC would unroll it before it looks for vectors, and then find none.
+#if defined(__GNUC__) && !defined(__clang__)
+#define TAPEGRAD_LANES _Pragma("GCC unroll 1")
+#else
+#define TAPEGRAD_LANES
+#endif
+
+namespace tapegrad::kernels {
+
+namespace detail {
+/// The sum of 32 lanes; 8 of them then take the additions that are left.
+inline void fold_to_8(double* s) {
+  TAPEGRAD_LANES
+  for (int k = 0; k < 8; ++k) s[k] = (s[k] + s[k + 8]) + (s[k + 16] + s[k + 24]);
+}
+inline double sum_of_8(const double* s) {
+  return ((s[0] + s[4]) + (s[1] + s[5])) + ((s[2] + s[6]) + (s[3] + s[7]));
+}
+}  // namespace detail
+
+/// The sum of term(i) over i in [0, n), in float64.
+template <class Term>
+inline double sum_of(int64_t n, Term term) {
+  alignas(64) double s[32] = {};
+  int64_t i = 0;
+  for (; i + 32 <= n; i += 32) {
+    for (int k = 0; k < 32; ++k) s[k] += term(i + k);
+  }
+  detail::fold_to_8(s);
+  for (; i + 8 <= n; i += 8) {
+    TAPEGRAD_LANES
+    for (int k = 0; k < 8; ++k) s[k] += term(i + k);
+  }
+  double rest = 0.0;
+  for (; i < n; ++i) rest += term(i);
+  return detail::sum_of_8(s) + rest;
+}
+
+/// Two sums over the same elements, of what term(i) returns as a Pair.
+struct Pair {
+  double first, second;
+};
+template <class Term>
+inline Pair sums_of(int64_t n, Term term) {
+  alignas(64) double s[32] = {}, t[32] = {};
+  int64_t i = 0;
+  for (; i + 32 <= n; i += 32) {
+    for (int k = 0; k < 32; ++k) {
+      const Pair p = term(i + k);
+      s[k] += p.first;
+      t[k] += p.second;
+    }
+  }
+  detail::fold_to_8(s);
+  detail::fold_to_8(t);
+  for (; i + 8 <= n; i += 8) {
+    TAPEGRAD_LANES
+    for (int k = 0; k < 8; ++k) {
+      const Pair p = term(i + k);
+      s[k] += p.first;
+      t[k] += p.second;
+    }
+  }
+  Pair rest{};
+  for (; i < n; ++i) {
+    const Pair p = term(i);
+    rest.first += p.first;
+    rest.second += p.second;
+  }
+  return {detail::sum_of_8(s) + rest.first, detail::sum_of_8(t) + rest.second};
+}
+
+}  // namespace tapegrad::kernels

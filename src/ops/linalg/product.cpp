@@ -1,0 +1,89 @@
+#include "ops/linalg/product.h"
+
+#include <algorithm>
+
+#include "kernels/gemm/gemm.h"
+#include "ops/elementwise.h"
+
+namespace tapegrad {
+
+namespace {
+
+// A product of this many multiplications takes some 20 microseconds: smaller ones share a chunk of work.
+constexpr int64_t kBatchGrain = 1 << 19;
+
+// The last two axes as gemm takes them: rows ld elements apart, or the same of the transpose.
+struct Operand {
+  Tensor x;
+  bool trans = false;
+  int64_t ld = 1;
+};
+
+bool as_it_lies(Operand& operand) {
+  const Tensor& x = operand.x;
+  const int64_t last = x.dim() - 1, rows = x.shape()[last - 1], columns = x.shape()[last];
+  const int64_t row_step = x.strides()[last - 1], column_step = x.strides()[last];
+  // An axis of size one may have any stride.
+  if ((column_step == 1 || columns == 1) && (rows <= 1 || row_step >= std::max<int64_t>(columns, 1))) {
+    operand.trans = false;
+    operand.ld = rows <= 1 ? std::max<int64_t>(columns, 1) : row_step;
+    return true;
+  }
+  if ((row_step == 1 || rows == 1) && (columns <= 1 || column_step >= std::max<int64_t>(rows, 1))) {
+    operand.trans = true;
+    operand.ld = columns <= 1 ? std::max<int64_t>(rows, 1) : column_step;
+    return true;
+  }
+  return false;
+}
+
+Operand operand_of(const char* op, const Tensor& x) {
+  Operand operand{x};
+  if (!as_it_lies(operand)) {
+    operand.x = x.detach().contiguous();
+    as_it_lies(operand);
+  }
+  if (!kernels::fits_blas(operand.ld))
+    fail<ShapeError>(op, "rows must lie fewer than 2^31 elements apart, got strides {}", operand.x.strides());
+  return operand;
+}
+
+// Where batch `index` of y begins in x, whose leading axes are broadcast to y's.
+int64_t batch_offset(const Tensor& x, const Shape& y, int64_t index) {
+  int64_t offset = 0;
+  const int64_t lead = y.size() - x.dim();
+  for (int64_t axis = y.size() - 3; axis >= 0; --axis) {
+    const int64_t at = index % y[axis];
+    index /= y[axis];
+    if (axis >= lead && x.shape()[axis - lead] != 1) offset += at * x.strides()[axis - lead];
+  }
+  return offset;
+}
+
+}  // namespace
+
+void multiply(const char* op, const Tensor& a, const Tensor& b, double beta, const Tensor& y) {
+  const int64_t rank = y.dim();
+  const int64_t m = y.shape()[rank - 2], n = y.shape()[rank - 1], k = a.shape()[a.dim() - 1];
+  for (int64_t size : {m, n, k})
+    if (!kernels::fits_blas(size)) fail<ShapeError>(op, "sizes must be less than 2^31, got {}", size);
+  if (y.numel() == 0) return;
+  const Operand left = operand_of(op, a), right = operand_of(op, b);
+  detail::dispatch_float(op, y.dtype(), [&]<class T>(T) {
+    const auto run = [&](int64_t batch) {
+      kernels::gemm<T>(left.trans, right.trans, m, n, k, T(1),
+                       detail::ptr<T>(left.x) + batch_offset(left.x, y.shape(), batch), left.ld,
+                       detail::ptr<T>(right.x) + batch_offset(right.x, y.shape(), batch), right.ld, T(beta),
+                       detail::mutable_ptr<T>(y) + batch * m * n, n);
+    };
+    const int64_t batches = y.numel() / (m * n);
+    if (batches == 1) return run(0);
+    const double work = std::max(double(m) * double(n) * double(k), 1.0);
+    parallel_rows(batches, std::max<int64_t>(1, int64_t(kBatchGrain / work)),
+                  [&](int64_t begin, int64_t end) {
+                    for (int64_t batch = begin; batch < end; ++batch) run(batch);
+                  });
+  });
+}
+
+}  // namespace tapegrad

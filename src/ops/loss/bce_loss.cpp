@@ -1,0 +1,74 @@
+// Binary cross-entropy of a probability p, or of a logit x with p = sigmoid(x), against a target t.
+//
+//   bce_loss               y = -(t ln p + (1 - t) ln(1 - p))          dp = (p - t) / (p (1 - p)) dy
+//                                                                     dt = (ln(1 - p) - ln p) dy
+//   bce_with_logits_loss   -ln p = softplus(-x), -ln(1 - p) = x + softplus(-x), so with pos_weight w
+//                          y = (1 - t) x + (1 + (w - 1) t) softplus(-x)
+//                          dx = (p - t) dy for w = 1
+//
+// Numerics: softplus(-x) = ln(1 + e^-x) is max(-x, 0) + log1p(e^-|x|), which neither overflows nor loses the
+// small values. bce_loss cannot know the logit: a p that was rounded to 0 or 1 has lost it. As in PyTorch its
+// logarithms end at -100, and the denominator of dp at 1e-12.
+#include <algorithm>
+
+#include "ops/formula.h"
+#include "ops/loss/loss.h"
+
+namespace tapegrad {
+
+namespace {
+
+Tensor logarithm(const Tensor& x) {
+  const Tensor y = log(x);
+  return where(y < -100, -100.0, y);
+}
+
+void check_probabilities(const char* name, const Tensor& x) {
+  const Tensor from = x.detach().contiguous();
+  detail::dispatch_float("bce_loss", x.dtype(), [&]<class T>(T) {
+    const T* p = detail::ptr<T>(from);
+    for (int64_t i = 0; i < x.numel(); ++i)
+      if (p[i] < 0 || p[i] > 1)
+        fail<ValueError>("bce_loss",
+                         "{} must be in [0, 1], got {} at element {}. Hint: for logits use "
+                         "bce_with_logits_loss",
+                         name, p[i], i);
+  });
+}
+
+}  // namespace
+
+Tensor bce_loss(const Tensor& input, const Tensor& target, LossOptions options) {
+  check_pair("bce_loss", input, target);
+  check_probabilities("input", input);
+  check_probabilities("target", target);
+  Tensor losses = map2("bce_loss", input, target, [](auto p, auto t) {
+    const decltype(p) lowest = -100;
+    const decltype(p) log_p = log(p), log_q = log1p(-p);
+    return -(t * (log_p < lowest ? lowest : log_p) + (1 - t) * (log_q < lowest ? lowest : log_q));
+  });
+  losses =
+      record("bce_loss", losses, {input, target},
+             [p = Saved(input), t = Saved(target)](const Tensor& dy, Needs needs) -> Gradients {
+               const Tensor q = 1.0 - p.get(), variance = p.get() * q;
+               return {needs[0] ? dy * (p.get() - t) / where(variance < 1e-12, 1e-12, variance) : Tensor(),
+                       needs[1] ? dy * (logarithm(q) - logarithm(p)) : Tensor()};
+             });
+  return reduced("bce_loss", losses, options.reduction);
+}
+
+Tensor bce_with_logits_loss(const Tensor& input, const Tensor& target, const BceWithLogitsOptions& options) {
+  check_pair("bce_with_logits_loss", input, target);
+  const Tensor& w = options.pos_weight;
+  Tensor right = softplus(-input);
+  if (w.defined()) {
+    check_same_dtype("bce_with_logits_loss", input, w);
+    if (broadcast_shape("bce_with_logits_loss", input.shape(), w.shape()) != input.shape())
+      fail<ShapeError>("bce_with_logits_loss", "pos_weight must broadcast to the input {}, got {}",
+                       input.shape(), w.shape());
+    right = right * ((w - 1.0) * target + 1.0);
+  }
+  return reduced("bce_with_logits_loss", (1.0 - target) * input + right, options.reduction);
+}
+
+}  // namespace tapegrad

@@ -1,0 +1,42 @@
+// Huber's loss of d = input - target. With c = clamp(d, -delta, delta) both of its pieces are one formula,
+//
+//   y = c (d - c / 2)         d^2 / 2 inside, where c = d
+//                             delta (|d| - delta / 2) outside, where c = +-delta
+//
+// and dd = c dy: inside c' = 1 gives (d - c/2) + c/2 = d, outside c' = 0 gives c.
+//
+// Saved: d. Source: Huber (1964), Robust Estimation of a Location Parameter, Ann. Math. Statist. 35(1).
+#include "ops/loss/loss.h"
+
+namespace tapegrad {
+
+namespace {
+
+Tensor huber(const Tensor& d, double delta) {
+  Tensor y = map("huber_loss", d, [delta](auto d) {
+    const decltype(d) limit(delta), c = d > limit ? limit : d < -limit ? -limit : d;
+    return c * (d - c / 2);
+  });
+  return record("huber_loss", y, {d}, [d = Saved(d), delta](const Tensor& dy) -> Gradients {
+    return {dy * clamp(d, -delta, delta)};
+  });
+}
+
+}  // namespace
+
+Tensor huber_loss(const Tensor& input, const Tensor& target, HuberOptions options) {
+  check_pair("huber_loss", input, target);
+  if (!(options.delta > 0)) fail<ValueError>("huber_loss", "delta must be positive, got {}", options.delta);
+  return reduced("huber_loss", huber(input - target, options.delta), options.reduction);
+}
+
+Tensor smooth_l1_loss(const Tensor& input, const Tensor& target, SmoothL1Options options) {
+  check_pair("smooth_l1_loss", input, target);
+  if (!(options.beta >= 0))
+    fail<ValueError>("smooth_l1_loss", "beta must be at least 0, got {}", options.beta);
+  if (options.beta == 0) return l1_loss(input, target, {.reduction = options.reduction});
+  return reduced("smooth_l1_loss", huber(input - target, options.beta) * (1 / options.beta),
+                 options.reduction);
+}
+
+}  // namespace tapegrad

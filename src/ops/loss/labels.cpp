@@ -1,0 +1,117 @@
+#include <algorithm>
+
+#include "ops/loss/loss.h"
+
+namespace tapegrad {
+
+void check_pair(const char* op, const Tensor& input, const Tensor& target) {
+  if (input.shape() != target.shape())
+    fail<ShapeError>(op, "input and target must have one shape, got input {} and target {}{}", input.shape(),
+                     target.shape(),
+                     input.numel() == target.numel() ? ". Hint: reshape one of them to the other's" : "");
+  check_same_dtype(op, input, target);
+  if (!is_floating(input.dtype())) detail::fail_not_floating(op, input.dtype());
+}
+
+Tensor reduced(const char* op, const Tensor& losses, Reduce reduction) {
+  switch (reduction) {
+    case Reduce::none: return losses;
+    case Reduce::mean: return mean(losses);
+    case Reduce::sum: return sum(losses);
+    case Reduce::batchmean: break;
+  }
+  if (losses.dim() == 0) fail<ShapeError>(op, "batchmean needs a first axis, got a scalar");
+  return sum(losses) * (1.0 / double(losses.shape()[0]));
+}
+
+namespace {
+
+// Each label is looked at, also for a loss that would not read it: a wrong one must not pass because its row
+// weighs nothing.
+void check_range(const char* op, const Tensor& labels, int64_t classes, int64_t ignore_index) {
+  const int64_t* label = detail::ptr<int64_t>(labels);
+  for (int64_t i = 0; i < labels.numel(); ++i)
+    if (label[i] != ignore_index && (label[i] < 0 || label[i] >= classes))
+      fail<IndexError>(op, "the label of row {} must be in [0, {}) or ignore_index {}, got {}", i, classes,
+                       ignore_index, label[i]);
+}
+
+void check_class_weight(const char* op, const Tensor& scores, const Tensor& weight) {
+  if (!weight.defined()) return;
+  const int64_t classes = scores.shape()[1];
+  if (weight.shape() != Shape{classes})
+    fail<ShapeError>(op, "weight must be one number a class, [{}], got {}", classes, weight.shape());
+  check_same_dtype(op, scores, weight);
+}
+
+}  // namespace
+
+Labelled check_labels(const char* op, const Tensor& scores, const Tensor& target, const Tensor& weight,
+                      int64_t ignore_index) {
+  if (scores.dim() < 2) fail<ShapeError>(op, "scores must be [N, C] or [N, C, ...], got {}", scores.shape());
+  if (!is_floating(scores.dtype())) detail::fail_not_floating(op, scores.dtype());
+  Shape wanted = scores.shape();
+  wanted.erase(1);
+  if (target.shape() != wanted)
+    fail<ShapeError>(op, "the target for scores {} must be {}, one label each, got {}", scores.shape(),
+                     wanted, target.shape());
+  if (target.dtype() != int64)
+    fail<DtypeError>(op, "labels must be int64, got {}. Hint: convert them with target.to(int64)",
+                     target.dtype());
+  const int64_t classes = scores.shape()[1];
+  check_class_weight(op, scores, weight);
+  Labelled out{scores, target.contiguous().reshape({-1}), wanted};
+  check_range(op, out.labels, classes, ignore_index);
+  if (scores.dim() == 2) return out;
+  Shape order{0};
+  for (int64_t i = 2; i < scores.dim(); ++i) order.push_back(i);
+  order.push_back(1);
+  out.scores = scores.permute(order).reshape({wanted.numel(), classes});
+  return out;
+}
+
+double label_count(const Tensor& labels, const Tensor& weight, int64_t ignore_index) {
+  const int64_t* label = detail::ptr<int64_t>(labels);
+  if (!weight.defined())
+    return double(labels.numel() - std::count(label, label + labels.numel(), ignore_index));
+  const Tensor from = weight.detach().contiguous();
+  return detail::dispatch_float("cross_entropy", weight.dtype(), [&]<class T>(T) {
+    double total = 0;
+    for (int64_t i = 0; i < labels.numel(); ++i)
+      if (label[i] != ignore_index) total += double(detail::ptr<T>(from)[label[i]]);
+    return total;
+  });
+}
+
+Tensor label_weights(const Tensor& scores, const Tensor& labels, const Tensor& weight, int64_t ignore_index,
+                     double smoothing) {
+  const int64_t rows = scores.shape()[0], classes = scores.shape()[1];
+  const Tensor of_class = weight.defined() ? weight.detach().contiguous() : Tensor();
+  const Tensor q = zeros(scores.shape(), {.dtype = scores.dtype()});
+  const int64_t* label = detail::ptr<int64_t>(labels);
+  detail::dispatch_float("cross_entropy", scores.dtype(), [&]<class T>(T) {
+    const T* w = of_class.defined() ? detail::ptr<T>(of_class) : nullptr;
+    for (int64_t i = 0; i < rows; ++i) {
+      if (label[i] == ignore_index) continue;
+      T* row = detail::mutable_ptr<T>(q) + i * classes;
+      if (smoothing > 0)
+        for (int64_t j = 0; j < classes; ++j)
+          row[j] = T(smoothing / double(classes) * (w ? double(w[j]) : 1.0));
+      row[label[i]] += T((1 - smoothing) * (w ? double(w[label[i]]) : 1.0));
+    }
+  });
+  return q;
+}
+
+Tensor likelihood_of_rows(const Tensor& log_probs, const Tensor& q) {
+  return -sum(where(ne(q, 0.0), q * log_probs, 0.0), 1);
+}
+
+Tensor reduced_rows(const char* op, const Tensor& losses, const Shape& shape, double count,
+                    Reduce reduction) {
+  if (reduction == Reduce::none) return shape.size() == 1 ? losses : losses.reshape(shape);
+  if (reduction == Reduce::mean) return sum(losses) * (count > 0 ? 1 / count : 0.0);
+  return reduced(op, shape.size() == 1 ? losses : losses.reshape(shape), reduction);
+}
+
+}  // namespace tapegrad

@@ -1,0 +1,117 @@
+// The recurrent cells made of simple operations, one step at a time: what the equations say and no more. The
+// fused form in recurrent.cpp is tested against it, and second derivatives go through it.
+#include <tapegrad/detail/scope.h>
+#include <tapegrad/ops.h>
+
+#include "ops/recurrent/recurrent.h"
+
+namespace tapegrad {
+
+namespace {
+
+// N(x) * gain over the last axis, or x itself.
+Tensor normalized(const Tensor& x, const Tensor& gain, const RecurrentOptions& options) {
+  if (options.norm == Norm::none) return x;
+  if (options.norm == Norm::rms) return rms_norm(x, {x.size(-1)}, gain, {.eps = options.eps});
+  return layer_norm(x, {x.size(-1)}, gain, {}, {.eps = options.eps});
+}
+
+Tensor plus(const Tensor& x, const Tensor& bias) {
+  return bias.defined() ? x + bias : x;
+}
+
+Tensor summed_inputs(const Tensor& p, const Tensor& q, const RecurrentParameters& w,
+                     const RecurrentOptions& options) {
+  if (options.norm != Norm::none && options.placement == Placement::separate)
+    return plus(normalized(p, w.gain_ih, options) + normalized(q, w.gain_hh, options), w.bias);
+  return plus(normalized(q.defined() ? p + q : p, w.gain_hh, options), w.bias);
+}
+
+// The gates' 2H values have one mean and variance, the candidate's H another.
+Tensor gru_part(const Tensor& x, const Tensor& gain, const Tensor& bias, const RecurrentOptions& options) {
+  if (options.norm == Norm::none) return plus(x, bias);
+  const int64_t n = x.size(-1) / 3;
+  const Tensors parts = split(x, {2 * n, n}, -1);
+  const Tensor gates = normalized(parts[0], gain.defined() ? narrow(gain, 0, 0, 2 * n) : gain, options);
+  const Tensor candidate = normalized(parts[1], gain.defined() ? narrow(gain, 0, 2 * n, n) : gain, options);
+  return plus(concat({gates, candidate}, -1), bias);
+}
+
+// r, z = sigmoid(N(p + q));  n = tanh(N(p + r q)).
+Tensor gru_of_sums(const Tensor& p, const Tensor& q, const Tensor& h, const RecurrentParameters& w,
+                   const RecurrentOptions& options) {
+  const int64_t n = h.size(-1);
+  const auto part = [n](const Tensor& x, int64_t from, int64_t parts) {
+    return x.defined() ? narrow(x, -1, from * n, parts * n) : x;
+  };
+  const auto sum = [&](const Tensor& x, int64_t from, int64_t parts) {
+    return plus(normalized(x, part(w.gain_hh, from, parts), options), part(w.bias, from, parts));
+  };
+  const Tensors gates = chunk(sigmoid(sum(part(p, 0, 2) + part(q, 0, 2), 0, 2)), 2, -1);
+  const Tensor candidate = tanh(sum(part(p, 2, 1) + gates[0] * part(q, 2, 1), 2, 1));
+  return candidate + gates[1] * (h - candidate);
+}
+
+}  // namespace
+
+Gradients recurrent_step(const Tensor& projected, const Tensor& h, const Tensor& c,
+                         const RecurrentParameters& w, const RecurrentOptions& options) {
+  return recurrent_update(projected, linear(h, w.weight_hh), h, c, w, options);
+}
+
+Gradients recurrent_update(const Tensor& projected, const Tensor& q, const Tensor& h, const Tensor& c,
+                           const RecurrentParameters& w, const RecurrentOptions& options,
+                           const std::function<Tensor(const Tensor&)>& norm_c) {
+  switch (options.cell) {
+    case RecurrentCell::rnn_tanh: return {tanh(summed_inputs(projected, q, w, options))};
+    case RecurrentCell::rnn_relu: return {relu(summed_inputs(projected, q, w, options))};
+    case RecurrentCell::lstm: {
+      const Tensors gates = chunk(summed_inputs(projected, q, w, options), 4, -1);
+      const Tensor next = sigmoid(gates[1]) * c + sigmoid(gates[0]) * tanh(gates[2]);
+      const Tensor shown = norm_c ? norm_c(next) : plus(normalized(next, w.gain_c, options), w.bias_c);
+      return {sigmoid(gates[3]) * tanh(shown), next};
+    }
+    case RecurrentCell::gru: break;
+  }
+  if (options.norm != Norm::none && options.placement == Placement::sum)
+    return {gru_of_sums(projected, q, h, w, options)};
+  const Tensors from_x = chunk(gru_part(projected, w.gain_ih, w.bias, options), 3, -1);
+  const Tensors from_h = chunk(gru_part(q, w.gain_hh, w.bias_hh, options), 3, -1);
+  const Tensor reset = sigmoid(from_x[0] + from_h[0]), update = sigmoid(from_x[1] + from_h[1]);
+  const Tensor candidate = tanh(from_x[2] + reset * from_h[2]);
+  return {candidate + update * (h - candidate)};
+}
+
+Gradients recurrent_composed(const Gradients& in, const RecurrentOptions& options) {
+  const Tensor& p = in[0];
+  const RecurrentParameters w = recurrent_parameters(in);
+  const int64_t steps = p.size(0), batch = p.size(1), hidden = w.weight_hh.size(1);
+  const bool is_lstm = options.cell == RecurrentCell::lstm;
+  const Tensor zero = zeros({batch, hidden}, {.dtype = p.dtype()});
+  Tensor h = in[1].defined() ? in[1] : zero;
+  Tensor c = in[2].defined() ? in[2] : zero;
+  Tensors outputs;
+  outputs.resize(size_t(steps));
+  const Tensors at = unbind(p, 0);
+  for (int64_t k = 0; k < steps; ++k) {
+    const int64_t t = options.reverse ? steps - 1 - k : k;
+    const tapegrad::detail::StepScope step(t);
+    if (!options.lengths.defined()) {
+      const Gradients next = recurrent_step(at[size_t(t)], h, c, w, options);
+      outputs[size_t(t)] = h = next[0];
+      if (is_lstm) c = next[1];
+      continue;
+    }
+    const Tensor active = gt(options.lengths, double(t)).unsqueeze(1);  // [B, 1]
+    // Padding may hold NaN, and 0 * NaN is NaN: it is replaced before anything is computed from it.
+    const Gradients next = recurrent_step(where(active, at[size_t(t)], 0.0), h, c, w, options);
+    outputs[size_t(t)] = where(active, next[0], 0.0);
+    h = where(active, next[0], h);
+    if (is_lstm) c = where(active, next[1], c);
+  }
+  Gradients out{steps ? stack(outputs, 0) : zeros({0, batch, hidden}, {.dtype = p.dtype()}), h};
+  if (is_lstm) out.push_back(c);
+  return out;
+}
+
+}  // namespace tapegrad

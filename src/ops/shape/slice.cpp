@@ -1,0 +1,82 @@
+// Parts of a tensor along one axis: views that begin at another element, with another size and stride.
+//   dx is zero but for dy in the place of the part (place)
+// Only shape and position are saved. The gradient of one part is as large as x, because a vjp returns whole
+// gradients; split() and unbind() have one for all parts.
+#include <algorithm>
+
+#include "kernels/loops/strided.h"
+#include "ops/elementwise.h"
+#include "ops/shape/place.h"
+
+namespace tapegrad {
+
+namespace {
+
+Tensor part_of(const char* op, const Tensor& x, int64_t axis, int64_t start, int64_t count, int64_t step) {
+  Shape shape = x.shape(), strides = x.strides();
+  const int64_t offset = count > 0 ? start * strides[axis] : 0;
+  shape[axis] = count;
+  strides[axis] *= step;
+  return record(op, detail::new_view(x, shape, strides, offset), {x},
+                [shape = x.shape(), axis, start, step](const Tensor& dy) -> Gradients {
+                  return {place(dy, shape, axis, start, step)};
+                });
+}
+
+}  // namespace
+
+Tensor slice(const Tensor& x, int64_t axis, int64_t start, int64_t stop, int64_t step) {
+  const int64_t at = wrap_axis("slice", axis, x.dim()), size = x.shape()[at];
+  if (step < 1) fail<ValueError>("slice", "step must be at least 1, got {}. Hint: flip() reverses", step);
+  const auto clamp = [size](int64_t i) { return std::clamp<int64_t>(i < 0 ? i + size : i, 0, size); };
+  const int64_t first = clamp(start), count = std::max<int64_t>(clamp(stop) - first, 0);
+  return part_of("slice", x, at, first, count > 0 ? (count - 1) / step + 1 : 0, step);
+}
+
+Tensor narrow(const Tensor& x, int64_t axis, int64_t start, int64_t length) {
+  const int64_t at = wrap_axis("narrow", axis, x.dim()), size = x.shape()[at];
+  const int64_t first = start < 0 ? start + size : start;
+  if (first < 0 || length < 0 || first > size || length > size - first)
+    fail<IndexError>("narrow", "start {} and length {} must lie within axis {} of {}", start, length, axis,
+                     x.shape());
+  return part_of("slice", x, at, first, length, 1);
+}
+
+Tensor select(const Tensor& x, int64_t axis, int64_t index) {
+  const int64_t at = wrap_axis("select", axis, x.dim()), size = x.shape()[at];
+  if (index < -size || index >= size)
+    fail<IndexError>("select", "index must be in [{}, {}] for axis {} of {}, got {}", -size, size - 1, axis,
+                     x.shape(), index);
+  const int64_t start = index < 0 ? index + size : index;
+  Shape shape = x.shape(), strides = x.strides();
+  const int64_t offset = x.numel() > 0 ? start * strides[at] : 0;
+  shape.erase(at);
+  strides.erase(at);
+  return record("select", detail::new_view(x, shape, strides, offset), {x},
+                [shape = x.shape(), at, start](const Tensor& dy) -> Gradients {
+                  return {place(dy.unsqueeze(at), shape, at, start, 1)};
+                });
+}
+
+Tensor Tensor::operator[](int64_t i) const {
+  return select(*this, 0, i);
+}
+
+Tensor place(const Tensor& part, const Shape& shape, int64_t axis, int64_t start, int64_t step) {
+  Tensor y = detail::new_tensor(shape, part.dtype());
+  const Tensor from = part.detach().contiguous();
+  const int64_t count = part.shape()[axis];
+  Shape strides = y.strides();
+  const int64_t offset = count > 0 ? start * strides[axis] : 0;
+  strides[axis] *= step;
+  detail::dispatch_all(y.dtype(), [&]<class T>(T) {
+    std::fill_n(detail::mutable_ptr<T>(y), y.numel(), T(0));
+    kernels::scatter_strided(int(part.dim()), part.shape().begin(), strides.begin(), detail::ptr<T>(from),
+                             detail::mutable_ptr<T>(y) + offset);
+  });
+  return record("place", y, {part}, [axis, start, step, count](const Tensor& dy) -> Gradients {
+    return {slice(dy, axis, start, start + count * step, step)};
+  });
+}
+
+}  // namespace tapegrad
