@@ -100,6 +100,28 @@ TEST(CrossEntropy, TakesPositionsAfterTheClasses) {
   EXPECT_EQ(cross_entropy(x, t, {.reduction = Reduce::none}).shape(), (Shape{2, 4, 5}));
 }
 
+// More rows than one chunk of work has.
+TEST(CrossEntropy, ReadsTheLabelOfEveryRow) {
+  const Tensor x = randn({20000, 3}, {.dtype = float64}).set_requires_grad();
+  const Tensor t = randint(0, 3, {20000});
+  Tape tape;
+  const Tensor loss = cross_entropy(x, t, {.reduction = Reduce::none});
+  const Tensor p = softmax(x.detach()), one = one_hot(t, 3, {.dtype = float64});
+  EXPECT_TENSOR_NEAR(loss, -log(sum(p * one, 1)), 1e-12);
+  const Tensor g = randn({20000}, {.dtype = float64});
+  EXPECT_TENSOR_NEAR(tape.gradient(sum(loss * g), {x})[0], (p - one) * g.unsqueeze(1), 1e-12);
+}
+
+// p - 1 of a float32 p that rounds to 1 would be 0.
+TEST(CrossEntropy, GradientOfACertainLabelKeepsItsDigits) {
+  if (reference_mode()) GTEST_SKIP() << "the composed form rounds p to 1";
+  const Tensor x = tensor({{20, 0}}).set_requires_grad();
+  Tape tape;
+  const std::vector<float> dx = tape.gradient(cross_entropy(x, labels({0})), {x})[0].to_vector<float>();
+  EXPECT_NEAR(dx[0] / -std::exp(-20.0), 1, 1e-5);
+  EXPECT_NEAR(dx[1] / std::exp(-20.0), 1, 1e-5);
+}
+
 TEST(CrossEntropy, OfIgnoredRowsOnlyIsZeroAndTeachesNothing) {
   const Tensor x = randn({3, 4}).set_requires_grad();
   for (double smoothing : {0.0, 0.1}) {
@@ -202,6 +224,18 @@ TEST(Loss, BceWithLogitsIsFiniteForEveryLogit) {
 
 TEST(Loss, BceOfCertaintyCostsAHundred) {
   EXPECT_EQ(bce_loss(tensor({0, 1}), tensor({1, 1}), {.reduction = Reduce::sum}).item(), 100);
+}
+
+TEST(Loss, BceOfCertaintyHasAFiniteGradient) {
+  const Tensor p = tensor({0, 1, 0, 1}).set_requires_grad(), t = tensor({0, 1, 1, 0});
+  Tape tape;
+  const Tensor loss = bce_loss(p, t, {.reduction = Reduce::none});
+  EXPECT_EQ(loss.to_vector<float>(), (std::vector<float>{0, 0, 100, 100}));
+  const std::vector<float> dp = tape.gradient(sum(loss), {p})[0].to_vector<float>();
+  EXPECT_EQ(dp[0], 0);
+  EXPECT_EQ(dp[1], 0);
+  EXPECT_FLOAT_EQ(dp[2], -1e12f);
+  EXPECT_FLOAT_EQ(dp[3], 1e12f);
 }
 
 TEST(Loss, KlDivIsZeroForEqualDistributionsAndIgnoresZeros) {

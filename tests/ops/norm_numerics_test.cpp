@@ -204,6 +204,27 @@ TEST(LayerNormNumerics, GradientsOfWeightAndBiasCountEveryRow) {
   }
 }
 
+TEST(LayerNorm, AddsABiasWithoutAWeight) {
+  for (const Dtype dtype : {float32, float64}) {
+    const Tensor x = randn({6, 9}, {.dtype = dtype}), bias = randn({9}, {.dtype = dtype});
+    EXPECT_TENSOR_NEAR(layer_norm(x, {9}, {}, bias), layer_norm(x, {9}) + bias, 1e-6);
+  }
+}
+
+TEST(RmsNorm, GradientsCountEveryRow) {
+  for (int64_t rows : {1, 33, 70001}) {
+    Tensor weight = ones({3}, {.dtype = float64, .requires_grad = true});
+    Tensor x = randn({rows, 3}, {.dtype = float64, .requires_grad = true});
+    const Tensor g = randn({rows, 3}, {.dtype = float64});
+    Tape tape;
+    const Tensor y = rms_norm(x, {3}, weight);
+    const std::vector<Tensor> d = tape.gradient(sum(y * g), {x, weight});
+    const Tensor xhat = y.detach(), rstd = xhat / x.detach();
+    EXPECT_TENSOR_NEAR(d[0], rstd * (g - xhat * mean(g * xhat, 1, {.keepdim = true})), 1e-11) << rows;
+    EXPECT_TENSOR_NEAR(d[1], sum(g * xhat, 0), 1e-10) << rows;
+  }
+}
+
 TEST(RmsNorm, OfACentredRowIsLayerNorm) {
   const Tensor x = 3 + randn({6, 9}, {.dtype = float64});
   EXPECT_TENSOR_NEAR(rms_norm(x - mean(x, 1, {.keepdim = true}), {9}), layer_norm(x, {9}), 1e-12);

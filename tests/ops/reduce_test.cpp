@@ -79,6 +79,29 @@ TEST(Mean, IsExactWhereTheSumIs) {
   EXPECT_EQ(mean(tensor({{1, 2}, {3, 4}}), 0).to_vector<float>(), (std::vector<float>{2, 3}));
 }
 
+// Its gradient has no elements, so nothing depends on dy: the second derivative is 0, as in PyTorch.
+TEST(Mean, OfNothingHasTheSecondDerivativeZero) {
+  const auto second = [](auto loss) {
+    const Tensor x = zeros({0, 3}).set_requires_grad(), scale = full({}, 2.0).set_requires_grad();
+    Tape tape;
+    const Tensor dx = tape.gradient(loss(x) * scale, {x}, {.create_graph = true})[0];
+    return tape.gradient(sum(dx), {scale})[0];
+  };
+  const auto zero = [](const Tensor& t) { return !t.defined() || t.item() == 0; };
+  EXPECT_TRUE(zero(second([](const Tensor& x) { return mean(x); })));
+  EXPECT_TRUE(zero(second([](const Tensor& x) { return mse_loss(x, x); })));
+  EXPECT_TRUE(zero(second([](const Tensor& x) { return l1_loss(x, x, {.reduction = Reduce::batchmean}); })));
+}
+
+TEST(Prod, OfNothingIsRecorded) {
+  const Tensor x = zeros({3, 0}).set_requires_grad();
+  Tape tape;
+  const Tensor y = prod(x, 1);
+  EXPECT_EQ(y.to_vector<float>(), std::vector<float>(3, 1.0f));
+  tape.backward(sum(y));
+  EXPECT_EQ(x.grad().shape(), (Shape{3, 0}));
+}
+
 TEST(Prod, HasTheGradientAtZeros) {
   const Tensor x = tensor({{2, 3, 4}, {2, 0, 4}, {0, 3, 0}}, {.requires_grad = true});
   Tape tape;
@@ -123,6 +146,19 @@ TEST(Norm, IsSafeForLargeElementsAndAtZero) {
   EXPECT_EQ(x.grad().to_vector<float>(), std::vector<float>(3, 0.0f));
 }
 
+// As in PyTorch: an L1 penalty leaves a weight of exactly 0 where it is.
+TEST(Norm, OfMagnitudesHasNoGradientAtZero) {
+  const auto gradient = [](const Tensor& values, double p) {
+    const Tensor x = values.clone().set_requires_grad();
+    Tape tape;
+    tape.backward(norm(x, {}, {.p = p}));
+    return x.grad().to_vector<float>();
+  };
+  EXPECT_EQ(gradient(tensor({0, -1, 2}), 1), (std::vector<float>{0, -1, 1}));
+  EXPECT_EQ(gradient(tensor({0, -2, 1}), kInf), (std::vector<float>{0, -1, 0}));
+  EXPECT_EQ(gradient(zeros({3}), kInf), (std::vector<float>{0, 0, 0}));
+}
+
 TEST(Max, NamesTheFirstOfEquals) {
   const Tensor x = tensor({{1, 5, 5}, {7, 2, 7}}, {.requires_grad = true});
   Tape tape;
@@ -159,6 +195,15 @@ TEST(Cumsum, RunsAlongAnyAxis) {
   EXPECT_EQ(y.to_vector<float>(), (std::vector<float>{1, 3, 6, 4, 9, 15}));
   tape.backward(sum(y));
   EXPECT_EQ(x.grad().to_vector<float>(), (std::vector<float>{3, 2, 1, 3, 2, 1}));
+}
+
+TEST(Logsumexp, OfInfinitiesIsTheLargestAndOfNanIsNan) {
+  const Tensor x = tensor({{kInf, 0, -kInf}, {-kInf, -kInf, -kInf}, {kInf, kNan, 0}, {-kInf, 1, kNan}});
+  const std::vector<float> y = logsumexp(x, 1).to_vector<float>();
+  EXPECT_EQ(y[0], kInf);
+  EXPECT_EQ(y[1], -kInf);
+  EXPECT_TRUE(std::isnan(y[2]));
+  EXPECT_TRUE(std::isnan(y[3]));
 }
 
 TEST(Softmax, IsSafeForAnyFiniteRow) {

@@ -21,7 +21,8 @@ Tensor reduced(const char* op, const Tensor& losses, Reduce reduction) {
     case Reduce::batchmean: break;
   }
   if (losses.dim() == 0) fail<ShapeError>(op, "batchmean needs a first axis, got a scalar");
-  return sum(losses) * (1.0 / double(losses.shape()[0]));
+  const int64_t rows = losses.shape()[0];
+  return rows == 0 ? mean(losses) : sum(losses) * (1.0 / double(rows));
 }
 
 namespace {

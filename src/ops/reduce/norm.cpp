@@ -1,6 +1,6 @@
 // y = (sum |x|^p)^(1/p) over some axes.
 //   p = 2   dx = dy x / y, and 0 where y is 0 (a subgradient there)
-//   p = 1   the sum of |x|, p = infinity the largest: composed
+//   p = 1   the sum of |x|, p = infinity the largest: composed, so an element of 0 gets the gradient 0
 // For p = 2 the squares are added up in float64, so elements of 1e20 do not overflow float32. x and y are
 // saved. A norm of float64 values beyond 1e154 is infinite.
 #include <algorithm>
@@ -38,17 +38,13 @@ Tensor euclidean(const Tensor& x, const Axes& axes, bool keepdim) {
   });
 }
 
-Tensor magnitude(const Tensor& x) {
-  return where(x.detach() < 0.0, -x, x);
-}
-
 }  // namespace
 
 Tensor norm(const Tensor& x, const Axes& axes, VectorNormOptions options) {
   const double p = options.p;
   if (p == 2) return euclidean(x, axes, options.keepdim);
-  if (p == 1) return sum(magnitude(x), axes, {.keepdim = options.keepdim});
-  if (std::isinf(p)) return amax(magnitude(x), axes, {.keepdim = options.keepdim});
+  if (p == 1) return sum(abs(x), axes, {.keepdim = options.keepdim});
+  if (std::isinf(p)) return amax(abs(x), axes, {.keepdim = options.keepdim});
   fail<ValueError>("norm", "p must be 1, 2 or infinity, got {}", p);
 }
 

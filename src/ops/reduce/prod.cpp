@@ -15,8 +15,8 @@ namespace tapegrad {
 namespace {
 
 Tensor prod_composed(const Tensor& x, const Reduction& over) {
-  if (over.n == 0) return ones({over.results()}, {.dtype = x.dtype()});
   Tensor y = x.permute(over.order()).reshape({over.results(), over.n});
+  if (over.n == 0) return sum(y, 1) + 1.0;  // 1, and recorded
   for (int64_t n = over.n; n > 1; n = (n + 1) / 2) {
     const Tensor product = narrow(y, 1, 0, n / 2) * narrow(y, 1, n / 2, n / 2);
     y = n % 2 ? concat({product, narrow(y, 1, n - 1, 1)}, 1) : product;
