@@ -20,13 +20,12 @@
 #include <type_traits>
 #include <utility>
 
-#include <tapegrad/detail/small_vector.h>
 #include <tapegrad/tape.h>
 
 namespace tapegrad {
 
-/// One tensor per input (or output) of an operation.
-using Gradients = detail::SmallVector<Tensor, 4>;
+/// What a backward function returns: one gradient per input.
+using Gradients = Tensors;
 
 /// What the tape asks of a backward function: the gradients of which inputs; it may skip the others.
 struct Needs {
@@ -73,14 +72,14 @@ struct Inputs {
 
 /// A backward function in the tape's memory.
 struct Vjp {
-  void (*call)(Vjp*, const Gradients& dy, Needs, Gradients& dx);
+  void (*call)(Vjp*, const Tensors& dy, Needs, Gradients& dx);
   void (*destroy)(Vjp*);
 };
 
 template <class F>
 struct VjpOf : Vjp {
   explicit VjpOf(F&& function) : f(std::move(function)) {
-    call = [](Vjp* self, const Gradients& dy, Needs needs, Gradients& dx) {
+    call = [](Vjp* self, const Tensors& dy, Needs needs, Gradients& dx) {
       F& f = static_cast<VjpOf*>(self)->f;
       if constexpr (std::is_invocable_v<F&, const Tensor&, Needs>)
         dx = f(dy[0], needs);
@@ -96,58 +95,135 @@ struct VjpOf : Vjp {
   F f;
 };
 
+/// The constants of an operation, as a list; lives as long as the call.
+struct Attributes {
+  Attributes() = default;
+  Attributes(std::initializer_list<Attribute> list) : count(list.size()) { first = list.begin(); }
+  const Attribute* first = nullptr;
+  size_t count = 0;
+};
+
 /// The tape if this operation has to be recorded (some input needs a gradient), else null. Throws
 /// AutogradError for an input that belongs to an outer tape which is still alive.
 TapeState* recording(const char* op, Inputs inputs);
 /// Memory on the tape for a backward function.
 void* vjp_memory(TapeState* tape, size_t bytes, size_t align);
-void append(TapeState* tape, const char* op, std::span<Tensor> outputs, Inputs inputs, Vjp* vjp);
+void append(TapeState* tape, const char* op, std::span<Tensor> outputs, Inputs inputs, Attributes attributes,
+            Vjp* vjp);
 /// With check_finite: throws if an output is not finite though the inputs are.
 void check_finite(const char* op, std::span<const Tensor> outputs, Inputs inputs);
 extern thread_local bool checking_finite;
+
+template <class F>
+void append(TapeState* tape, const char* op, std::span<Tensor> outputs, Inputs inputs, Attributes attributes,
+            F vjp) {
+  void* place = vjp_memory(tape, sizeof(VjpOf<F>), alignof(VjpOf<F>));
+  append(tape, op, outputs, inputs, attributes, static_cast<Vjp*>(new (place) VjpOf<F>(std::move(vjp))));
+}
+
+template <class F>
+void record_all(const char* op, std::span<Tensor> outputs, Inputs inputs, Attributes attributes, F vjp) {
+  if (checking_finite) [[unlikely]]
+    check_finite(op, outputs, inputs);
+  if (TapeState* tape = recording(op, inputs)) append(tape, op, outputs, inputs, attributes, std::move(vjp));
+}
 
 }  // namespace detail
 
 /// Returns `y`, the result of the operation `op` on `inputs`, recorded with its backward function `vjp`:
 /// (const Tensor& dy) -> Gradients, or (const Tensor& dy, Needs) -> Gradients. `op` must outlive the tape (a
-/// literal).
+/// literal). `attributes` are its constants, {{"axis", 1}, {"eps", 1e-5}}; whoever looks at the record finds
+/// them there.
 template <class F>
-Tensor record(const char* op, Tensor y, detail::Inputs inputs, F vjp) {
-  if (detail::checking_finite) [[unlikely]]
-    detail::check_finite(op, std::span(&y, 1), inputs);
-  if (detail::TapeState* tape = detail::recording(op, inputs)) {
-    auto* place = detail::vjp_memory(tape, sizeof(detail::VjpOf<F>), alignof(detail::VjpOf<F>));
-    detail::append(tape, op, std::span(&y, 1), inputs, new (place) detail::VjpOf<F>(std::move(vjp)));
-  }
+Tensor record(const char* op, Tensor y, detail::Inputs inputs, detail::Attributes attributes, F vjp) {
+  detail::record_all(op, std::span(&y, 1), inputs, attributes, std::move(vjp));
   return y;
 }
-
-/// The same for an operation with several outputs: the backward function takes (const Gradients& dy[,
-/// Needs]), where an output that the loss does not depend on has an undefined dy. Outputs that are not
-/// floating get no gradient.
 template <class F>
-Gradients record(const char* op, Gradients outputs, detail::Inputs inputs, F vjp) {
-  const std::span<Tensor> all(outputs.begin(), outputs.size());
-  if (detail::checking_finite) [[unlikely]]
-    detail::check_finite(op, all, inputs);
-  if (detail::TapeState* tape = detail::recording(op, inputs)) {
-    auto* place = detail::vjp_memory(tape, sizeof(detail::VjpOf<F>), alignof(detail::VjpOf<F>));
-    detail::append(tape, op, all, inputs, new (place) detail::VjpOf<F>(std::move(vjp)));
-  }
-  return outputs;
+Tensor record(const char* op, Tensor y, detail::Inputs inputs, F vjp) {
+  return record(op, std::move(y), inputs, {}, std::move(vjp));
 }
 
-/// Returns `y`, the result of an operation that has no gradient (comparisons, argmax, rounding): says so in
-/// the code.
-inline Tensor record_nondifferentiable(const char*, Tensor y) {
+/// The same for an operation with several outputs: the backward function takes (const Tensors& dy[, Needs]),
+/// where an output that the loss does not depend on has an undefined dy. Outputs that are not floating get
+/// no gradient.
+template <class F>
+Tensors record(const char* op, Tensors outputs, detail::Inputs inputs, detail::Attributes attributes, F vjp) {
+  detail::record_all(op, std::span(outputs.begin(), outputs.size()), inputs, attributes, std::move(vjp));
+  return outputs;
+}
+template <class F>
+Tensors record(const char* op, Tensors outputs, detail::Inputs inputs, F vjp) {
+  return record(op, std::move(outputs), inputs, {}, std::move(vjp));
+}
+
+/// Returns `y`, the result of an operation on `inputs` that has no gradient (comparisons, argmax, rounding):
+/// says so in the code.
+inline Tensor record_nondifferentiable(const char*, Tensor y, detail::Inputs, detail::Attributes = {}) {
   return y;
 }
 
 /// Gradients of a fused operation in a form that can be differentiated again: runs `composed` (the same
-/// operation made of simple ones) on `inputs` under the tape, and goes backward through it, recording. A
-/// fused backward function calls it when is_recording().
-Gradients replay(const std::function<Gradients(const Gradients&)>& composed, const Gradients& inputs,
-                 const Gradients& dy);
+/// operation made of simple ones) on `inputs` under the tape, and goes backward through it, recording.
+/// fused() calls it when the backward pass is recorded.
+Gradients replay(const std::function<Tensors(const Tensors&)>& composed, const Tensors& inputs,
+                 const Tensors& dy);
+
+namespace detail {
+
+SmallVector<Saved, 4> save(const Tensors& tensors);
+Tensors read(const SmallVector<Saved, 4>& saved);
+
+/// In place of a derivative: fused() replays the composed form.
+struct Replay {};
+
+}  // namespace detail
+
+/// An operation with a kernel of its own, for what would be slow as a composition of simple ones:
+///
+///   Tensor y = fused("layer_norm", {x, weight, bias}, {{"eps", eps}}, composed, kernel);
+///
+/// `composed`, (const Tensors& in) -> Tensor or Tensors, is the definition, made of recorded operations. It
+/// runs in place of the kernel in reference_mode(), and through replay() where the backward pass is recorded.
+/// `kernel` is an object that records nothing:
+///
+///   forward(const Tensors& in, Tensors* kept) const -> Tensor or Tensors
+///   backward(const Tensors& dy, const Tensors& in, const Tensors& kept, Needs needs) const -> Gradients
+///
+/// forward() puts into `kept` what backward() needs besides the inputs; it is null where nothing is recorded.
+/// With several outputs, one that the loss does not depend on has an undefined dy.
+///
+/// A `derivative`, (const Tensors& dy, const Tensors& kept, Needs) -> Gradients, made of operations, stands
+/// in for replay() where the gradient has a short formula. The inputs are then not saved, only what the kernel
+/// kept (of softmax: y); and a kernel without backward() leaves all of the backward pass to it.
+template <class Composed, class Kernel, class Derivative = detail::Replay>
+auto fused(const char* op, const Tensors& inputs, detail::Attributes attributes, Composed composed,
+           Kernel kernel, Derivative derivative = {}) {
+  using Result = decltype(kernel.forward(inputs, nullptr));
+  constexpr bool replays = std::is_same_v<Derivative, detail::Replay>;
+  if (reference_mode()) return Result(composed(inputs));
+  detail::SmallVector<detail::TensorPointer, 8> pointers;
+  for (const Tensor& x : inputs) pointers.push_back(x);
+  const bool recorded = detail::recording(op, pointers) != nullptr;
+  Tensors kept;
+  Result y = [&] {
+    NoGrad no_grad;
+    return kernel.forward(inputs, recorded ? &kept : nullptr);
+  }();
+  return record(
+      op, std::move(y), pointers, attributes,
+      [composed = std::move(composed), kernel = std::move(kernel), derivative = std::move(derivative),
+       in = detail::save(replays && recorded ? inputs : Tensors()),
+       kept = detail::save(kept)](const Tensors& dy, Needs needs) -> Gradients {
+        const Tensors x = detail::read(in), from = detail::read(kept);
+        if constexpr (requires { kernel.backward(dy, x, from, needs); })
+          if (!is_recording()) return kernel.backward(dy, x, from, needs);
+        if constexpr (replays)
+          return replay([&](const Tensors& in) -> Tensors { return {composed(in)}; }, x, dy);
+        else
+          return derivative(dy, from, needs);
+      });
+}
 
 /// An operation of one's own: `forward` makes the result (nothing in it is recorded), `vjp` turns dy into one
 /// gradient per input. Check it with gradcheck() or EXPECT_GRADIENTS.

@@ -17,6 +17,8 @@
 #include <initializer_list>
 #include <span>
 #include <string>
+#include <string_view>
+#include <variant>
 #include <vector>
 
 #include <tapegrad/tensor.h>
@@ -42,6 +44,13 @@ struct GradientOptions {
   Tensor gradient = {};       ///< as in BackwardOptions
   bool retain_graph = false;  ///< as in BackwardOptions
   bool create_graph = false;  ///< record the backward pass too, for second derivatives; implies retain_graph
+};
+
+/// A constant of an operation: {"eps", 1e-5}. The tape keeps the name as a pointer (pass a literal).
+struct Attribute {
+  using Value = std::variant<bool, int64_t, double, std::string_view, Shape>;
+  const char* name;
+  Value value;
 };
 
 /// One record, as it can be looked at.

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include <tapegrad/detail/ref.h>
+#include <tapegrad/detail/small_vector.h>
 #include <tapegrad/dtype.h>
 #include <tapegrad/format.h>
 #include <tapegrad/shape.h>
@@ -106,6 +107,9 @@ class Tensor {
  private:
   detail::Ref<detail::TensorImpl> impl_;
 };
+
+/// Tensors in a row: the inputs or the outputs of an operation. Up to four need no memory of their own.
+using Tensors = detail::SmallVector<Tensor, 4>;
 
 /// The values aligned in columns and abbreviated beyond 1000 elements, as NumPy prints them, with shape and
 /// dtype.

@@ -278,14 +278,14 @@ void Tensor::backward() const {
       shape());
 }
 
-Gradients replay(const std::function<Gradients(const Gradients&)>& composed, const Gradients& inputs,
-                 const Gradients& dy) {
+Gradients replay(const std::function<Tensors(const Tensors&)>& composed, const Tensors& inputs,
+                 const Tensors& dy) {
   using namespace detail;
   TapeState& tape = *current_tape;
   // Aliases stand for the inputs, so that the gradient stops at them even where one input was made from
   // another.
   const uint32_t floor = uint32_t(tape.records.size());
-  Gradients aliases;
+  Tensors aliases;
   std::vector<Edge> wanted;
   for (const Tensor& x : inputs) {
     Tensor alias = x;
@@ -294,7 +294,7 @@ Gradients replay(const std::function<Gradients(const Gradients&)>& composed, con
     aliases.push_back(alias);
     wanted.push_back(x.defined() ? edge_of(tape, alias) : Edge{Edge::kNone, 0});
   }
-  const Gradients outputs = composed(aliases);
+  const Tensors outputs = composed(aliases);
   Gradients dx;
   dx.resize(inputs.size());
   for (size_t o = 0; o < outputs.size(); ++o) {

@@ -23,9 +23,9 @@ namespace {
 
 constexpr double kVacuous = 1e-3;
 
-using Tensors = std::vector<Tensor>;
+using Values = std::vector<Tensor>;
 // The outputs on the given tape, or as plain values where there is none.
-using OnTape = std::function<Tensors(Tape* tape, const Tensors& inputs)>;
+using OnTape = std::function<Values(Tape* tape, const Values& inputs)>;
 
 bool is_checked(const Tensor& x) {
   return x.defined() && is_floating(x.dtype());
@@ -71,7 +71,7 @@ Tensor strided_copy(const Tensor& x) {
 
 class Check {
  public:
-  Check(const OnTape& f, const Tensors& inputs, const GradcheckOptions& options, bool constants)
+  Check(const OnTape& f, const Values& inputs, const GradcheckOptions& options, bool constants)
       : f_(f), options_(options), constants_(constants), before_(default_generator()) {
     bool any = false;
     for (size_t i = 0; i < inputs.size(); ++i) {
@@ -88,7 +88,7 @@ class Check {
 
   GradcheckReport run() {
     if (!choose_cotangents()) return report_;
-    const Tensors first = analytic(cotangents_);
+    const Values first = analytic(cotangents_);
     if (!report_.ok) return report_;
     compare_numeric(first);
     if (!report_.ok) return report_;
@@ -107,13 +107,13 @@ class Check {
     report_.message = fmt::format("gradcheck: {}{}{}", name_, name_.empty() ? "" : ", ", text);
   }
 
-  Tensors call(Tape* tape, const Tensors& inputs) {
+  Values call(Tape* tape, const Values& inputs) {
     default_generator() = Generator(options_.seed + 1);
     return f_(tape, inputs);
   }
 
   bool choose_cotangents() {
-    const Tensors outputs = call(nullptr, values_);
+    const Values outputs = call(nullptr, values_);
     default_generator() = Generator(options_.seed);
     name_ = options_.name;
     has_elements_ = false;
@@ -134,24 +134,24 @@ class Check {
   }
 
   // J'c for each input; sets the report if the tape refuses.
-  Tensors analytic(const Tensors& cotangents) {
-    Tensors leaves = values_;
+  Values analytic(const Values& cotangents) {
+    Values leaves = values_;
     for (Tensor& x : leaves)
       if (is_checked(x)) x = copy_of(x).set_requires_grad();
     Tape tape;
     // A function may return its input as it is, and an output must be on the tape: it gets a record of the
     // leaf.
-    Tensors inputs = leaves, wanted;
+    Values inputs = leaves, wanted;
     for (size_t i = 0; i < leaves.size(); ++i) {
       if (!is_checked(leaves[i])) continue;
       inputs[i] = on_tape(leaves[i]);
       wanted.push_back(leaves[i]);
     }
-    Tensors gradients(leaves.size());
+    Values gradients(leaves.size());
     try {
       const Tensor loss = weighted_sum(tape, call(&tape, inputs), cotangents);
       if (!report_.ok) return gradients;
-      const Tensors found = tape.gradient(loss, wanted);
+      const Values found = tape.gradient(loss, wanted);
       for (size_t i = 0, next = 0; i < leaves.size(); ++i)
         if (is_checked(leaves[i])) gradients[i] = found[next++];
     } catch (const AutogradError& error) {
@@ -160,7 +160,7 @@ class Check {
     return gradients;
   }
 
-  Tensor weighted_sum(const Tape& tape, const Tensors& outputs, const Tensors& cotangents) {
+  Tensor weighted_sum(const Tape& tape, const Values& outputs, const Values& cotangents) {
     detail::SmallVector<detail::TensorPointer, 8> pointers;
     Gradients weights;
     double total = 0;
@@ -188,7 +188,7 @@ class Check {
     const double x = detail::ptr<double>(values_[i])[k];
     const double h = std::cbrt(std::numeric_limits<double>::epsilon()) * std::max(1.0, std::abs(x));
     const double up = x + h, down = x - h;
-    const Tensors plus = call_at(i, k, up), minus = call_at(i, k, down);
+    const Values plus = call_at(i, k, up), minus = call_at(i, k, down);
     double total = 0;
     for (size_t o = 0; o < plus.size(); ++o) {
       if (!is_checked(plus[o])) continue;
@@ -199,14 +199,14 @@ class Check {
     return total / (up - down);
   }
 
-  Tensors call_at(size_t i, int64_t k, double value) {
-    Tensors changed = values_;
+  Values call_at(size_t i, int64_t k, double value) {
+    Values changed = values_;
     changed[i] = copy_of(values_[i]);
     changed[i].mutable_data<double>()[size_t(k)] = value;
     return call(nullptr, changed);
   }
 
-  void compare_numeric(const Tensors& analytic) {
+  void compare_numeric(const Values& analytic) {
     int64_t wrong = 0, elements = 0;
     double worst = 0;
     for (size_t i = 0; i < values_.size(); ++i) {
@@ -246,8 +246,8 @@ class Check {
                        wrong > 1 ? fmt::format(" {} of {} elements are wrong.", wrong, elements) : ""));
   }
 
-  void compare_again(const Tensors& first) {
-    const Tensors second = analytic(cotangents_);
+  void compare_again(const Values& first) {
+    const Values second = analytic(cotangents_);
     for (size_t i = 0; report_.ok && i < first.size(); ++i) {
       if (!first[i].defined()) continue;
       const std::vector<double> a = first[i].to_vector<double>(), b = second[i].to_vector<double>();
@@ -255,10 +255,10 @@ class Check {
         reject(fmt::format("input {}: a second run gives other bits", i));
     }
     if (!report_.ok) return;
-    Tensors strided = cotangents_;
+    Values strided = cotangents_;
     for (Tensor& c : strided)
       if (c.defined()) c = strided_copy(c);
-    const Tensors third = analytic(strided);
+    const Values third = analytic(strided);
     for (size_t i = 0; report_.ok && i < first.size(); ++i) {
       if (!first[i].defined()) continue;
       const std::vector<double> a = first[i].to_vector<double>(), b = third[i].to_vector<double>();
@@ -273,7 +273,7 @@ class Check {
   const GradcheckOptions& options_;
   bool constants_;  // outputs may be detached
   Generator before_;
-  Tensors values_, cotangents_;
+  Values values_, cotangents_;
   double largest_output_ = 0;
   bool has_elements_ = false;
   std::string name_;
@@ -284,7 +284,7 @@ class Check {
 
 GradcheckReport gradcheck(const GradcheckFunction& f, const std::vector<Tensor>& inputs,
                           const GradcheckOptions& options) {
-  const OnTape run = [&](Tape* tape, const Tensors& in) {
+  const OnTape run = [&](Tape* tape, const Values& in) {
     if (tape) return f(in);
     NoGrad no_grad;
     return f(in);
@@ -295,14 +295,14 @@ GradcheckReport gradcheck(const GradcheckFunction& f, const std::vector<Tensor>&
 GradcheckReport gradgradcheck(const GradcheckFunction& f, const std::vector<Tensor>& inputs,
                               const GradcheckOptions& options) {
   // The inputs of J'c: those of f, then a cotangent for each floating output.
-  Tensors all = inputs;
+  Values all = inputs;
   const size_t n = inputs.size();
   std::vector<size_t> outputs_checked;
   {
     NoGrad no_grad;
     const Generator before = default_generator();
     default_generator() = Generator(options.seed + 1);
-    const Tensors outputs = f(inputs);
+    const Values outputs = f(inputs);
     default_generator() = Generator(options.seed + 2);
     for (size_t o = 0; o < outputs.size(); ++o) {
       if (!is_checked(outputs[o])) continue;
@@ -311,17 +311,17 @@ GradcheckReport gradgradcheck(const GradcheckFunction& f, const std::vector<Tens
     }
     default_generator() = before;
   }
-  const OnTape run = [&](Tape* outer, const Tensors& in) {
-    const auto gradients = [&](Tape& tape, const Tensors& leaves, const GradientOptions& how) {
-      const Tensors x(leaves.begin(), leaves.begin() + ptrdiff_t(n));
-      const Tensors outputs = f(x);
-      Tensors wanted, sums;
+  const OnTape run = [&](Tape* outer, const Values& in) {
+    const auto gradients = [&](Tape& tape, const Values& leaves, const GradientOptions& how) {
+      const Values x(leaves.begin(), leaves.begin() + ptrdiff_t(n));
+      const Values outputs = f(x);
+      Values wanted, sums;
       for (const Tensor& input : x)
         if (is_checked(input)) wanted.push_back(input);
       for (size_t k = 0; k < outputs_checked.size(); ++k) {
         GradientOptions with = how;
         with.gradient = leaves[n + k];
-        const Tensors part = tape.gradient(outputs[outputs_checked[k]], wanted, with);
+        const Values part = tape.gradient(outputs[outputs_checked[k]], wanted, with);
         for (size_t i = 0; i < part.size(); ++i)
           if (k == 0)
             sums.push_back(part[i]);
@@ -332,7 +332,7 @@ GradcheckReport gradgradcheck(const GradcheckFunction& f, const std::vector<Tens
     };
     if (outer) return gradients(*outer, in, {.create_graph = true});
     Tape tape;
-    Tensors leaves = in;
+    Values leaves = in;
     for (size_t i = 0; i < n; ++i)
       if (is_checked(leaves[i])) leaves[i] = on_tape(leaves[i].detach().set_requires_grad());
     return gradients(tape, leaves, {.retain_graph = true});

@@ -185,7 +185,7 @@ TapeState* recording(const char* op, Inputs inputs) {
   return nullptr;
 }
 
-void append(TapeState* tape, const char* op, std::span<Tensor> outputs, Inputs inputs, Vjp* vjp) {
+void append(TapeState* tape, const char* op, std::span<Tensor> outputs, Inputs inputs, Attributes, Vjp* vjp) {
   auto* edges = static_cast<Edge*>(tape->arena.take(inputs.count * sizeof(Edge), alignof(Edge)));
   for (size_t i = 0; i < inputs.count; ++i) edges[i] = edge_of(*tape, *inputs.first[i].tensor);
   // An operation that had nothing to do may return its input: the record needs a handle of its own.
@@ -232,6 +232,18 @@ void check_finite(const char* op, std::span<const Tensor> outputs, Inputs inputs
 }
 
 }  // namespace detail
+
+detail::SmallVector<Saved, 4> detail::save(const Tensors& tensors) {
+  SmallVector<Saved, 4> saved;
+  for (const Tensor& x : tensors) saved.push_back(Saved(x));
+  return saved;
+}
+
+Tensors detail::read(const SmallVector<Saved, 4>& saved) {
+  Tensors tensors;
+  for (const Saved& x : saved) tensors.push_back(x);
+  return tensors;
+}
 
 Saved::Saved(const Tensor& tensor) : tensor_(tensor) {
   if (!tensor.defined()) return;

@@ -10,13 +10,9 @@
 #include <limits>
 #include <vector>
 
-#include <tapegrad/detail/small_vector.h>
 #include <tapegrad/tensor.h>
 
 namespace tapegrad {
-
-/// What split(), chunk() and unbind() return: a short list, kept without a call of malloc.
-using Tensors = detail::SmallVector<Tensor, 4>;
 
 /// Tensors passed to a function: {a, b}, a std::vector, or what split() returned. Lives as long as the call.
 class TensorList {

@@ -13,7 +13,7 @@ template <class F>
 Tensor compare(const char* op, const Tensor& a, const Tensor& b, F f) {
   Tensor y = detail::new_result(op, a, b, boolean);
   detail::dispatch_all(a.dtype(), [&]<class T>(T) { detail::map2_into<T, T, bool>(a, b, y, f); });
-  return record_nondifferentiable(op, y);
+  return record_nondifferentiable(op, y, {a, b});
 }
 
 Tensor less(const char* op, const Tensor& a, const Tensor& b) {

@@ -20,7 +20,7 @@ Tensor logic(const char* op, const Tensor& a, const Tensor& b, F f) {
   check_mask(op, b);
   Tensor y = detail::new_result(op, a, b, boolean);
   detail::map2_into<uint8_t, uint8_t, uint8_t>(a, b, y, f);
-  return record_nondifferentiable(op, y);
+  return record_nondifferentiable(op, y, {a, b});
 }
 
 template <class F>
@@ -30,7 +30,7 @@ Tensor test(const char* op, const Tensor& x, F f) {
   detail::dispatch_float(op, x.dtype(), [&]<class T>(T) {
     kernels::map(y.numel(), detail::ptr<T>(from.get()), detail::mutable_ptr<bool>(y), f);
   });
-  return record_nondifferentiable(op, y);
+  return record_nondifferentiable(op, y, {x});
 }
 
 }  // namespace
@@ -51,7 +51,7 @@ Tensor logical_not(const Tensor& x) {
   Tensor y = detail::new_tensor(x.shape(), boolean);
   kernels::map(y.numel(), detail::ptr<uint8_t>(from.get()), detail::mutable_ptr<uint8_t>(y),
                [](uint8_t x) { return uint8_t(x ^ 1); });
-  return record_nondifferentiable("logical_not", y);
+  return record_nondifferentiable("logical_not", y, {x});
 }
 
 Tensor isnan(const Tensor& x) {
@@ -67,7 +67,7 @@ Tensor any(const Tensor& x) {
   const bool* in = detail::ptr<bool>(from.get());
   Tensor y = detail::new_tensor({}, boolean);
   *detail::mutable_ptr<bool>(y) = std::any_of(in, in + x.numel(), [](bool value) { return value; });
-  return record_nondifferentiable("any", y);
+  return record_nondifferentiable("any", y, {x});
 }
 Tensor all(const Tensor& x) {
   check_mask("all", x);
@@ -75,7 +75,7 @@ Tensor all(const Tensor& x) {
   const bool* in = detail::ptr<bool>(from.get());
   Tensor y = detail::new_tensor({}, boolean);
   *detail::mutable_ptr<bool>(y) = std::all_of(in, in + x.numel(), [](bool value) { return value; });
-  return record_nondifferentiable("all", y);
+  return record_nondifferentiable("all", y, {x});
 }
 
 }  // namespace tapegrad

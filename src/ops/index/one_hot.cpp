@@ -17,7 +17,7 @@ Tensor one_hot(const Tensor& indices, int64_t num_classes, TensorOptions options
     for (int64_t i = 0; i < from.numel(); ++i)
       detail::mutable_ptr<T>(y)[i * num_classes + detail::ptr<int64_t>(from)[i]] = T(1);
   });
-  return record_nondifferentiable("one_hot", y);
+  return record_nondifferentiable("one_hot", y, {indices}, {{"num_classes", num_classes}});
 }
 
 }  // namespace tapegrad

@@ -70,7 +70,8 @@ ValuesAndIndices sort(const Tensor& x, int64_t axis, SortOptions options) {
 
 Tensor argsort(const Tensor& x, int64_t axis, SortOptions options) {
   const int64_t at = wrap_axis("argsort", axis, x.dim());
-  return record_nondifferentiable("argsort", ranked(x, at, x.shape()[at], options.descending));
+  return record_nondifferentiable("argsort", ranked(x, at, x.shape()[at], options.descending), {x},
+                                  {{"axis", at}, {"descending", options.descending}});
 }
 
 ValuesAndIndices topk(const Tensor& x, int64_t k, int64_t axis, TopkOptions options) {

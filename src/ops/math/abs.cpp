@@ -17,7 +17,7 @@ Tensor abs(const Tensor& x) {
 Tensor sign(const Tensor& x) {
   // x itself where no comparison holds: 0 and NaN.
   Tensor y = map("sign", x, [](auto x) { return where(x > 0, 1, where(x < 0, -1, x)); });
-  return record_nondifferentiable("sign", y);
+  return record_nondifferentiable("sign", y, {x});
 }
 
 }  // namespace tapegrad

@@ -41,7 +41,7 @@ Tensor shared(const char* op, Side side, const Tensor& x, const Axes& axes, Redu
   const Reduction over(op, x.shape(), axes);
   Tensor y = detail::new_tensor(over.result_shape(options.keepdim), x.dtype());
   find(op, side, over, x, y, Tensor());
-  if (!is_floating(x.dtype())) return record_nondifferentiable(op, y);
+  if (!is_floating(x.dtype())) return record_nondifferentiable(op, y, {x});
   return record(op, y, {x}, [over, x = Saved(x), y = Saved(y)](const Tensor& dy) -> Gradients {
     const Tensor best = eq(x.get().detach(), y.get().detach().reshape(over.kept_shape())).to(dy.dtype());
     const Tensor share = dy.reshape(over.kept_shape()) / sum(best, over.axes(), {.keepdim = true});
@@ -69,7 +69,7 @@ Tensor position(const char* op, Side side, const Tensor& x, const Axes& axes, Re
   const Reduction over(op, x.shape(), axes);
   Tensor y = detail::new_tensor(over.result_shape(options.keepdim), int64);
   find(op, side, over, x, Tensor(), y);
-  return record_nondifferentiable(op, y);
+  return record_nondifferentiable(op, y, {x});
 }
 
 }  // namespace

@@ -49,7 +49,7 @@ Tensor Tensor::contiguous() const {
 Tensor Tensor::to(Dtype dtype) const {
   if (dtype == this->dtype()) return *this;
   Tensor y = converted(*this, dtype);
-  if (!is_floating(dtype) || !is_floating(this->dtype())) return record_nondifferentiable("to", y);
+  if (!is_floating(dtype) || !is_floating(this->dtype())) return record_nondifferentiable("to", y, {*this});
   return record("to", y, {*this},
                 [from = this->dtype()](const Tensor& dy) -> Gradients { return {dy.to(from)}; });
 }
