@@ -42,10 +42,6 @@ namespace detail {
 
 namespace {
 
-int64_t gate_count(RecurrentCell cell) {
-  return cell == RecurrentCell::lstm ? 4 : cell == RecurrentCell::gru ? 3 : 1;
-}
-
 const char* norm_name(Norm norm) {
   switch (norm) {
     case Norm::none: return "none";

@@ -23,7 +23,7 @@ struct Matrix {
     std::normal_distribution<double> normal(mean, sd);
     for (T& value : values) value = T(normal(engine));
   }
-  Rows<T> view() { return {values.data(), n}; }
+  MatrixRows<T> view() { return {values.data(), n}; }
   Real at(int64_t row, int64_t j) const { return Real(values[size_t(row * n + j)]); }
 };
 
@@ -31,9 +31,9 @@ struct Moments {
   Real mean = 0, variance = 0;
 };
 template <class T>
-Moments moments(const Matrix<T>& x, int64_t row, bool centred) {
+Moments moments(const Matrix<T>& x, int64_t row, bool centered) {
   Moments m;
-  for (int64_t j = 0; centred && j < x.n; ++j) m.mean += x.at(row, j) / x.n;
+  for (int64_t j = 0; centered && j < x.n; ++j) m.mean += x.at(row, j) / x.n;
   for (int64_t j = 0; j < x.n; ++j) m.variance += (x.at(row, j) - m.mean) * (x.at(row, j) - m.mean) / x.n;
   return m;
 }
@@ -54,22 +54,22 @@ TYPED_TEST_SUITE(RowNorms, Types);
 
 TYPED_TEST(RowNorms, AreTheMomentsOfEachRowWhateverTheMean) {
   using T = TypeParam;
-  for (bool centred : {true, false})
+  for (bool centered : {true, false})
     for (double mean : {0.0, 1.0, 5.0, 300.0})
       for (int64_t n : {1, 3, 16, 17, 64, 255, 256, 300, 1024})
         for (int64_t rows : {1, 3, 4, 6}) {
           SCOPED_TRACE(testing::Message() << "n " << n << ", rows " << rows << ", mean " << mean
-                                          << (centred ? ", layer" : ", rms"));
+                                          << (centered ? ", layer" : ", rms"));
           Matrix<T> x(rows, n, unsigned(n + rows), mean);
           std::vector<RowNorm<T>> norms(static_cast<size_t>(rows));
           const std::vector<int64_t> list = every_row(rows);
-          measure_rows<T>({list.data(), rows}, n, x.view(), this->eps, centred, {norms.data(), 1});
+          measure_rows<T>({list.data(), rows}, n, x.view(), {centered, this->eps}, {norms.data(), 1});
           for (int64_t k = 0; k < rows; ++k) {
-            const Moments m = moments(x, k, centred);
+            const Moments m = moments(x, k, centered);
             const Real rstd = 1 / std::sqrt(m.variance + Real(this->eps));
             const RowNorm<T>& norm = norms[size_t(k)];
             // Of one element the variance is 0, whatever a mean of its size rounds to.
-            if (n > 1 || !centred) {
+            if (n > 1 || !centered) {
               EXPECT_NEAR(double(norm.rstd / rstd), 1, this->tolerance);
             }
             for (int64_t j = 0; j < n; ++j)
@@ -86,9 +86,38 @@ TEST(RowNorms, OfLargeAndSmallValuesAreRight) {
       Matrix<float> x(3, 100, 1, mean * size, size);
       std::vector<RowNorm<float>> norms(3);
       const std::vector<int64_t> list = every_row(3);
-      measure_rows<float>({list.data(), 3}, 100, x.view(), 1e-30, true, {norms.data(), 1});
+      measure_rows<float>({list.data(), 3}, 100, x.view(), {true, 1e-30}, {norms.data(), 1});
       for (int64_t k = 0; k < 3; ++k)
         EXPECT_NEAR(double(norms[size_t(k)].rstd * std::sqrt(moments(x, k, true).variance)), 1, 2e-6);
+    }
+}
+
+// Rows of one value, in the company of others: xhat is exactly 0, and the gradient is that of a variance of 0.
+TYPED_TEST(RowNorms, NormalizeAConstantRowToExactlyZero) {
+  using T = TypeParam;
+  constexpr int64_t kRows = 5;
+  for (int64_t n : {1, 7, 16, 100, 333})
+    for (double value : {0.0, 1e-42, 1e-30, 1e-20, 1e-3, 0.1, -1.0, 1000.3, -1e6, 1e15, 1e30, 3e38}) {
+      SCOPED_TRACE(testing::Message() << "value " << value << ", n " << n);
+      Matrix<T> x(kRows, n, 1), dy(kRows, n, 2), gain(1, n, 3), dgain(1, n);
+      for (int64_t k = 1; k < kRows; k += 2) std::fill_n(&x.values[size_t(k * n)], n, T(value));
+      std::vector<RowNorm<T>> norms(kRows);
+      const std::vector<int64_t> ids = every_row(kRows);
+      const RowList list{ids.data(), kRows};
+      measure_rows<T>(list, n, x.view(), {true, this->eps}, {norms.data(), 1});
+      const NormInput<T> input{x.view(), {norms.data(), 1}, gain.values.data(), dgain.values.data()};
+      norm_rows_backward<1, 1, T>(
+          list, n, {input}, {dy.view()}, {true, this->eps}, [&](int64_t k, const auto& backward) {
+            if (k % 2 == 0) return;
+            Real mean_g = 0;
+            for (int64_t j = 0; j < n; ++j) mean_g += dy.at(k, j) * gain.at(0, j) / n;
+            for (int64_t j = 0; j < n; ++j) {
+              const Real g = dy.at(k, j) * gain.at(0, j);
+              EXPECT_EQ(norms[size_t(k)](T(value)), T(0));
+              EXPECT_NEAR(double(backward[0](T(g), T(value))),
+                          double((g - mean_g) / std::sqrt(Real(this->eps))), 2000 * this->tolerance);
+            }
+          });
     }
 }
 
@@ -98,9 +127,9 @@ TYPED_TEST(RowNorms, HaveTheSameBitsInAnyCompany) {
   Matrix<T> x(kRows, kN, 1);
   std::vector<RowNorm<T>> together(kRows), alone(kRows);
   const std::vector<int64_t> list = every_row(kRows);
-  measure_rows<T>({list.data(), kRows}, kN, x.view(), this->eps, true, {together.data(), 1});
+  measure_rows<T>({list.data(), kRows}, kN, x.view(), {true, this->eps}, {together.data(), 1});
   for (int64_t k = 0; k < kRows; ++k)
-    measure_rows<T>({&list[size_t(k)], 1}, kN, x.view(), this->eps, true, {alone.data(), 1});
+    measure_rows<T>({&list[size_t(k)], 1}, kN, x.view(), {true, this->eps}, {alone.data(), 1});
   for (size_t k = 0; k < kRows; ++k) {
     EXPECT_EQ(together[k].rstd, alone[k].rstd);
     EXPECT_EQ(together[k].shift, alone[k].shift);
@@ -113,7 +142,7 @@ TYPED_TEST(RowNorms, MeasureOnlyTheRowsOfTheList) {
   for (int64_t j = 0; j < 40; ++j) x.values[size_t(2 * 40 + j)] = std::numeric_limits<T>::quiet_NaN();
   std::vector<RowNorm<T>> norms(6, RowNorm<T>{-1, -1});
   const std::vector<int64_t> list{0, 1, 3, 4, 5};
-  measure_rows<T>({list.data(), 5}, 40, x.view(), this->eps, true, {norms.data(), 1});
+  measure_rows<T>({list.data(), 5}, 40, x.view(), {true, this->eps}, {norms.data(), 1});
   EXPECT_EQ(norms[2].rstd, T(-1));
   for (int64_t k : list) EXPECT_GT(norms[size_t(k)].rstd, T(0));
 }
@@ -122,10 +151,11 @@ TYPED_TEST(RowNorms, MeasureOnlyTheRowsOfTheList) {
 // dy.
 TYPED_TEST(RowNorms, BackwardIsTheFormula) {
   using T = TypeParam;
-  for (bool centred : {true, false})
+  for (bool centered : {true, false})
     for (int64_t n : {1, 5, 16, 70, 512})
       for (int64_t rows : {1, 2, 5}) {
-        SCOPED_TRACE(testing::Message() << "n " << n << ", rows " << rows << (centred ? ", layer" : ", rms"));
+        SCOPED_TRACE(testing::Message()
+                     << "n " << n << ", rows " << rows << (centered ? ", layer" : ", rms"));
         Matrix<T> x[2] = {Matrix<T>(rows, n, 1, 0.5), Matrix<T>(rows, n, 2)}, dy(rows, n, 3);
         Matrix<T> gain[2] = {Matrix<T>(1, n, 4, 1, 0.2), Matrix<T>(1, n, 5)}, dgain[2] = {{1, n}, {1, n}};
         Matrix<T> dx[2] = {{rows, n}, {rows, n}};
@@ -134,28 +164,28 @@ TYPED_TEST(RowNorms, BackwardIsTheFormula) {
         const RowList list{ids.data(), rows};
         for (int m = 0; m < 2; ++m) {
           norms[m].resize(size_t(rows));
-          measure_rows<T>(list, n, x[m].view(), this->eps, centred, {norms[m].data(), 1});
+          measure_rows<T>(list, n, x[m].view(), {centered, this->eps}, {norms[m].data(), 1});
         }
         const auto input = [&](int m) {
           return NormInput<T>{
               x[m].view(), {norms[m].data(), 1}, gain[m].values.data(), dgain[m].values.data()};
         };
-        norm_rows_backward<2, 1, T>(
-            list, n, {input(0), input(1)}, {dy.view()}, centred, [&](int64_t row, const auto& backward) {
-              for (int m = 0; m < 2; ++m)
-                for (int64_t j = 0; j < n; ++j)
-                  dx[m].values[size_t(row * n + j)] =
-                      backward[m](T(dy.at(row, j) * gain[m].at(0, j)), T(x[m].at(row, j)));
-            });
+        norm_rows_backward<2, 1, T>(list, n, {input(0), input(1)}, {dy.view()}, {centered, this->eps},
+                                    [&](int64_t row, const auto& backward) {
+                                      for (int m = 0; m < 2; ++m)
+                                        for (int64_t j = 0; j < n; ++j)
+                                          dx[m].values[size_t(row * n + j)] = backward[m](
+                                              T(dy.at(row, j) * gain[m].at(0, j)), T(x[m].at(row, j)));
+                                    });
         for (int m = 0; m < 2; ++m) {
           std::vector<Real> want_dgain(static_cast<size_t>(n));
           for (int64_t k = 0; k < rows; ++k) {
-            const Moments moment = moments(x[m], k, centred);
+            const Moments moment = moments(x[m], k, centered);
             const Real rstd = 1 / std::sqrt(moment.variance + Real(this->eps));
             Real mean_g = 0, mean_g_xhat = 0;
             for (int64_t j = 0; j < n; ++j) {
               const Real g = dy.at(k, j) * gain[m].at(0, j), xhat = (x[m].at(k, j) - moment.mean) * rstd;
-              if (centred) mean_g += g / n;
+              if (centered) mean_g += g / n;
               mean_g_xhat += g * xhat / n;
               want_dgain[size_t(j)] += dy.at(k, j) * xhat;
             }

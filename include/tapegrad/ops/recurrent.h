@@ -3,26 +3,10 @@
 // A recurrent layer over a whole sequence as one operation. nn::RNN, nn::LSTM and nn::GRU are made of it.
 #pragma once
 #include <tapegrad/record.h>
+#include <tapegrad/recurrent_cell.h>
 #include <tapegrad/tensor.h>
 
 namespace tapegrad {
-
-enum class RecurrentCell : uint8_t { rnn_tanh, rnn_relu, lstm, gru };
-
-/// What normalizes the summed inputs of a recurrent cell.
-enum class Norm : uint8_t {
-  none,
-  layer,  ///< layer normalization, Ba et al. 2016
-  rms,    ///< RMS normalization, Zhang and Sennrich 2019
-  batch,  ///< recurrent batch normalization, Cooijmans et al. 2016: in modules only
-};
-
-/// Where the norm stands.
-enum class Placement : uint8_t {
-  separate,  ///< N(W_ih x) + N(W_hh h): the paper's appendix. Erases the magnitude of an input of few
-             ///< features
-  sum,       ///< N(W_ih x + W_hh h): the paper's equation 4
-};
 
 struct RecurrentOptions {
   RecurrentCell cell = RecurrentCell::lstm;

@@ -20,6 +20,8 @@
 
 namespace tapegrad::kernels {
 
+/// {0, 0} stands for a constant row: its xhat is exactly 0, where the product of a large x and 1 / sqrt(eps) would be
+/// rounded. What goes backward takes its rstd to be 1 / sqrt(eps).
 template <class T>
 struct RowNorm {
   T shift, rstd;
@@ -29,14 +31,19 @@ struct RowNorm {
   }
 };
 
+struct RowNormOptions {
+  bool centered;  // layer normalization; RMS is about 0
+  double eps;
+};
+
 /// Where rows of a matrix lie, each `stride` elements behind the one before.
 template <class T>
-struct Rows {
+struct MatrixRows {
   T* first;
   int64_t stride;
   T* operator[](int64_t row) const { return first + row * stride; }
-  Rows from(int64_t column) const { return {first + column, stride}; }
-  operator Rows<const T>() const requires(!std::is_const_v<T>) { return {first, stride}; }
+  MatrixRows from(int64_t column) const { return {first + column, stride}; }
+  operator MatrixRows<const T>() const requires(!std::is_const_v<T>) { return {first, stride}; }
 };
 
 /// Some of the rows of a matrix, by their numbers.
@@ -178,23 +185,29 @@ inline void in_groups(int64_t count, Group group) {
 
 }  // namespace detail
 
-/// The moments of one row by the definition; kept out of the loops, whose registers it would take.
+/// The moments of one row by the definition, about its first element: the differences of a constant row are 0,
+/// and so is its xhat. Kept out of the loops, whose registers it would take.
 template <class T>
-[[gnu::noinline, gnu::cold]] RowNorm<T> measure_exactly(int64_t n, const T* x, double eps, bool centred) {
+[[gnu::noinline, gnu::cold]] RowNorm<T> measure_exactly(int64_t n, const T* x, RowNormOptions options) {
+  const double first = options.centered ? double(x[0]) : 0;
   double sum = 0, sum_of_squares = 0;
-  for (int64_t j = 0; j < n; ++j) sum += double(x[j]);
-  const double mean = centred ? sum / double(n) : 0.0;
-  for (int64_t j = 0; j < n; ++j) sum_of_squares += (double(x[j]) - mean) * (double(x[j]) - mean);
-  const double rstd = 1 / std::sqrt(sum_of_squares / double(n) + eps);
-  return {T(mean * rstd), T(rstd)};
+  for (int64_t j = 0; j < n; ++j) sum += double(x[j]) - first;
+  const double mean = options.centered ? sum / double(n) : 0;
+  for (int64_t j = 0; j < n; ++j) {
+    const double difference = double(x[j]) - first - mean;
+    sum_of_squares += difference * difference;
+  }
+  if (sum_of_squares == 0) return {0, 0};
+  const double rstd = 1 / std::sqrt(sum_of_squares / double(n) + options.eps);
+  return {T((first + mean) * rstd), T(rstd)};
 }
 
-/// norms = the moments of n values of each row; centred for layer normalization, about 0 for RMS.
+/// norms = the moments of n values of each row.
 template <class T>
-inline void measure_rows(const RowList& list, int64_t n, Rows<const T> values, double eps, bool centred,
-                         Rows<RowNorm<T>> norms) {
+inline void measure_rows(const RowList& list, int64_t n, MatrixRows<const T> values, RowNormOptions options,
+                         MatrixRows<RowNorm<T>> norms) {
   using Four = detail::Four<T>;
-  const T scale = T(1) / T(n), scale_of_mean = centred ? scale : T(0), epsilon = T(eps);
+  const T scale = T(1) / T(n), scale_of_mean = options.centered ? scale : T(0), epsilon = T(options.eps);
   detail::in_groups<4>(list.count, [&](auto group, int64_t first) {
     constexpr int R = group;
     const T* x[R];
@@ -212,9 +225,13 @@ inline void measure_rows(const RowList& list, int64_t n, Rows<const T> values, d
     const Four shift = mean * rstd;
     RowNorm<T> found[4];
     store(found, __builtin_shufflevector(shift, rstd, 0, 4, 1, 5, 2, 6, 3, 7));
+    // Where it is not above 0, the mean is far, or the squares overflow (infinite, NaN) or underflow. A row of zeros is
+    // right as it is.
     const Four left = 16 * variance - mean * mean;
-    if (!detail::all(left >= left * T(0))) [[unlikely]]  // below 0, infinite or NaN
-      for (int k = 0; k < R; ++k) found[k] = measure_exactly(n, x[k], eps, centred);
+    const auto right = (left > left * T(0)) | ((sums.a == T(0)) & (sums.b == T(0)));
+    if (!detail::all(right)) [[unlikely]]
+      for (int k = 0; k < R; ++k)
+        if (!right[k]) found[k] = measure_exactly(n, x[k], options);
     for (int k = 0; k < R; ++k) *norms[list.rows[first + k]] = found[k];
   });
 }
@@ -223,10 +240,8 @@ inline void measure_rows(const RowList& list, int64_t n, Rows<const T> values, d
 template <class T>
 struct RowNormBackward {
   RowNormBackward() = default;
-  RowNormBackward(const RowNorm<T>& norm, T mean_g, T mean_g_xhat)
-      : rstd(norm.rstd),
-        slope(-norm.rstd * norm.rstd * mean_g_xhat),
-        offset(norm.rstd * (norm.shift * mean_g_xhat - mean_g)) {}
+  RowNormBackward(const RowNorm<T>& norm, T rstd, T mean_g, T mean_g_xhat)
+      : rstd(rstd), slope(-rstd * rstd * mean_g_xhat), offset(rstd * (norm.shift * mean_g_xhat - mean_g)) {}
   T operator()(T g, T x) const { return g * rstd + (x * slope + offset); }
 
   T rstd, slope, offset;
@@ -235,8 +250,8 @@ struct RowNormBackward {
 /// One N(x) gain: its rows, their moments, and the gradient of its gain.
 template <class T>
 struct NormInput {
-  Rows<const T> x;
-  Rows<RowNorm<T>> norms;
+  MatrixRows<const T> x;
+  MatrixRows<RowNorm<T>> norms;
   const T* gain;
   T* dgain;
 };
@@ -246,8 +261,9 @@ struct NormInput {
 /// few rows are measured, then used while in cache.
 template <int M, int D, class T, class Use>
 inline void norm_rows_backward(const RowList& list, int64_t n, const NormInput<T> (&inputs)[M],
-                               const Rows<const T> (&grads)[D], bool centred, Use use) {
-  const T scale = T(1) / T(n), scale_of_mean = centred ? scale : T(0);
+                               const MatrixRows<const T> (&grads)[D], RowNormOptions options, Use use) {
+  const T scale = T(1) / T(n), scale_of_mean = options.centered ? scale : T(0);
+  const T rstd_of_constant = T(1) / std::sqrt(T(options.eps));
   detail::in_groups<4 / M>(list.count, [&](auto group, int64_t first) {
     constexpr int R = group, K = M * R;
     const T *gain[M], *x[K], *dy[D * R];
@@ -283,7 +299,8 @@ inline void norm_rows_backward(const RowList& list, int64_t n, const NormInput<T
       RowNormBackward<T> backward[M];
       for (int m = 0; m < M; ++m) {
         const int i = m * R + k;
-        backward[m] = {norm[i], sums.a[i] * scale_of_mean, sums.b[i] * scale};
+        const T rstd = norm[i].rstd == 0 ? rstd_of_constant : norm[i].rstd;
+        backward[m] = {norm[i], rstd, sums.a[i] * scale_of_mean, sums.b[i] * scale};
       }
       use(list.rows[first + k], backward);
     }
@@ -292,7 +309,7 @@ inline void norm_rows_backward(const RowList& list, int64_t n, const NormInput<T
 
 /// sums[j] += the sum of row[j] over the rows of the list.
 template <class T>
-inline void add_rows(const RowList& list, int64_t n, Rows<const T> values, T* sums) {
+inline void add_rows(const RowList& list, int64_t n, MatrixRows<const T> values, T* sums) {
   detail::in_groups<4>(list.count, [&](auto group, int64_t first) {
     constexpr int R = group;
     const T* x[R];

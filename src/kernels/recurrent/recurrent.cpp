@@ -9,11 +9,11 @@ namespace tapegrad::kernels {
 
 namespace {
 
-/// Hands out parts of the room that the caller gave a block of rows.
+/// Hands out parts of the workspace that the caller gave a block of rows.
 template <class T>
-class Room {
+class Workspace {
  public:
-  explicit Room(T* memory) : next_(memory) {}
+  explicit Workspace(T* memory) : next_(memory) {}
   T* take(int64_t n) {
     T* part = next_;
     next_ += (n + 15) / 16 * 16;
@@ -51,7 +51,7 @@ rows::Step<T> step_at(const Sequence<T>& s, int64_t t, int64_t next, int64_t blo
   return {.p = {s.p + i * n, n},
           .h_before = {s.states + before, h},
           .c_before = {offset(s.cells, before), h},
-          .r = {s.r ? s.r + i * n : scratch, n},
+          .q = {s.q ? s.q + i * n : scratch, n},
           .gates = {offset(s.gates, i * n), n},
           .h = {s.states + after, h},
           .c = {offset(s.cells, after), h},
@@ -80,13 +80,13 @@ template <class T>
 void step_forward(const Sequence<T>& s, int64_t t, int64_t begin, int64_t end, T* scratch) {
   const int64_t h = s.hidden;
   const rows::Step<T> at = step_at(s, t, s.reverse ? t - 1 : t + 1, begin, scratch);
-  const Rows<T> output{offset(s.output, (t * s.batch + begin) * h), h};
+  const MatrixRows<T> output{offset(s.output, (t * s.batch + begin) * h), h};
   in_lists(s, t, begin, end, [&](const RowList& running, const RowList& ended) {
     switch (s.cell) {
-      case Cell::rnn_tanh:
-      case Cell::rnn_relu: rows::rnn_forward(s, running, at); break;
-      case Cell::lstm: rows::lstm_forward(s, running, at); break;
-      case Cell::gru: rows::gru_forward(s, running, at); break;
+      case RecurrentCell::rnn_tanh:
+      case RecurrentCell::rnn_relu: rows::rnn_forward(s, running, at); break;
+      case RecurrentCell::lstm: rows::lstm_forward(s, running, at); break;
+      case RecurrentCell::gru: rows::gru_forward(s, running, at); break;
     }
     if (!s.output) return;
     for (int64_t row : running) std::copy_n(at.h[row], h, output[row]);
@@ -100,14 +100,14 @@ void step_forward(const Sequence<T>& s, int64_t t, int64_t begin, int64_t end, T
 
 template <class T>
 void step_backward(const Sequence<T>& s, const SequenceGradients<T>& g, int64_t t, int64_t begin, int64_t end,
-                   T* dr_of_step, rows::RowSums<T> sums) {
+                   T* dq_of_step, rows::RowSums<T> sums) {
   const int64_t h = s.hidden, n = gate_count(s.cell) * h, i = t * s.batch + begin;
   const rows::Step<T> at = step_at<T>(s, t, s.reverse ? t + 1 : t - 1, begin, nullptr);
   const rows::StepGradients<T> to{.dp = {g.dp + i * n, n},
-                                  .dr = {dr_of_step, n},
+                                  .dq = {dq_of_step, n},
                                   .dh = {g.dstate + begin * h, h},
                                   .dc = {offset(g.dcell, begin * h), h}};
-  const Rows<const T> doutput{offset(g.doutput, i * h), h};
+  const MatrixRows<const T> doutput{offset(g.doutput, i * h), h};
   in_lists(s, t, begin, end, [&](const RowList& running, const RowList& ended) {
     for (int64_t row : running) {
       if (!g.doutput) break;
@@ -117,19 +117,19 @@ void step_backward(const Sequence<T>& s, const SequenceGradients<T>& g, int64_t 
       for (int64_t j = 0; j < h; ++j) dh[j] += dy[j];
     }
     switch (s.cell) {
-      case Cell::rnn_tanh:
-      case Cell::rnn_relu: rows::rnn_backward(s, running, at, to, sums); break;
-      case Cell::lstm: rows::lstm_backward(s, running, at, to, sums); break;
-      case Cell::gru: rows::gru_backward(s, running, at, to, sums); break;
+      case RecurrentCell::rnn_tanh:
+      case RecurrentCell::rnn_relu: rows::rnn_backward(s, running, at, to, sums); break;
+      case RecurrentCell::lstm: rows::lstm_backward(s, running, at, to, sums); break;
+      case RecurrentCell::gru: rows::gru_backward(s, running, at, to, sums); break;
     }
     for (int64_t row : ended) {  // the state passed through: dh and dc stay
       std::fill_n(to.dp[row], n, T(0));
-      std::fill_n(to.dr[row], n, T(0));
+      std::fill_n(to.dq[row], n, T(0));
     }
   });
 }
 
-/// Rows of dr that are kept for one product of the weights' gradient.
+/// Rows of dq that are kept for one product of the weights' gradient.
 constexpr int64_t kWeightRows = 128;
 
 /// Adds the sums of some steps, which are set back to 0, to those of the block.
@@ -152,7 +152,7 @@ int64_t recurrent_block(const Sequence<T>& s) {
 }
 
 template <class T>
-int64_t recurrent_room(const Sequence<T>& s) {
+int64_t recurrent_workspace(const Sequence<T>& s) {
   const int64_t n = gate_count(s.cell) * s.hidden, rows = std::max(recurrent_block(s), kWeightRows);
   return rows * (n + s.hidden) + 4 * n + 2 * s.hidden + 3 * 16;
 }
@@ -161,12 +161,12 @@ template <class T>
 void recurrent_forward(const Sequence<T>& s, int64_t begin, int64_t end) {
   const TimeAxis<T> at{s};
   const int64_t h = s.hidden, n = gate_count(s.cell) * h;
-  Room<T> room(s.room + begin / recurrent_block(s) * recurrent_room(s));
-  T* scratch = room.take((end - begin) * n);
+  Workspace<T> workspace(s.workspace + begin / recurrent_block(s) * recurrent_workspace(s));
+  T* scratch = workspace.take((end - begin) * n);
   for (int64_t k = 0; k < s.steps; ++k) {
     const int64_t t = at.time(k);
-    T* r = s.r ? s.r + (t * s.batch + begin) * n : scratch;
-    gemm_packed(end - begin, s.states + (at.before(t) * s.batch + begin) * h, h, s.weight, 0, r, n);
+    T* q = s.q ? s.q + (t * s.batch + begin) * n : scratch;
+    gemm_packed(end - begin, s.states + (at.before(t) * s.batch + begin) * h, h, s.weight, 0, q, n);
     simd([=, &s] { step_forward(s, t, begin, end, scratch); });
   }
 }
@@ -175,32 +175,31 @@ template <class T>
 void recurrent_backward(const Sequence<T>& s, const SequenceGradients<T>& g, int64_t begin, int64_t end) {
   const TimeAxis<T> at{s};
   const int64_t h = s.hidden, n = gate_count(s.cell) * h, rows = end - begin;
-  // dW = sum of dr^T h' over the steps. One product over the whole sequence would fetch dr from memory again;
-  // one a step is too small. So dr and h' of some steps are kept side by side, where they are still in cache.
+  // dW = sum of dq^T h' over the steps. One product over the whole sequence would fetch dq from memory again;
+  // one a step is too small. So dq and h' of some steps are kept side by side, where they are still in cache.
   const int64_t kept_steps = std::max<int64_t>(1, kWeightRows / rows);
-  Room<T> room(s.room + begin / recurrent_block(s) * recurrent_room(s));
-  T *dr = room.take(kept_steps * rows * n), *states = room.take(kept_steps * rows * h);
-  T* m = room.take(4 * n + 2 * h);
+  Workspace<T> workspace(s.workspace + begin / recurrent_block(s) * recurrent_workspace(s));
+  T *dq = workspace.take(kept_steps * rows * n), *states = workspace.take(kept_steps * rows * h);
+  T* m = workspace.take(4 * n + 2 * h);
   std::fill_n(m, 4 * n + 2 * h, T(0));
   const rows::RowSums<T> sums{m, m + n, m + 2 * n, m + 3 * n, m + 4 * n, m + 4 * n + h};
-  const bool normed = s.norm != CellNorm::none, separate = s.norm == CellNorm::separate;
-  const bool is_gru = s.cell == Cell::gru, is_lstm = s.cell == Cell::lstm;
+  const bool is_gru = s.cell == RecurrentCell::gru, is_lstm = s.cell == RecurrentCell::lstm;
   int64_t kept = 0;
   bool first = true;
   for (int64_t k = s.steps - 1; k >= 0; --k) {
     const int64_t t = at.time(k);
-    T* dr_of_step = dr + kept * rows * n;
-    simd([=, &s, &g] { step_backward(s, g, t, begin, end, dr_of_step, sums); });
-    gemm_packed(rows, dr_of_step, n, g.weight, 1, g.dstate + begin * h, h);
+    T* dq_of_step = dq + kept * rows * n;
+    simd([=, &s, &g] { step_backward(s, g, t, begin, end, dq_of_step, sums); });
+    gemm_packed(rows, dq_of_step, n, g.weight, 1, g.dstate + begin * h, h);
     std::copy_n(s.states + (at.before(t) * s.batch + begin) * h, rows * h, states + kept * rows * h);
     if (++kept < kept_steps && k > 0) continue;
-    if (g.dweight) gemm<T>(true, false, n, h, kept * rows, 1, dr, n, states, h, first ? 0 : 1, g.dweight, h);
+    if (g.dweight) gemm<T>(true, false, n, h, kept * rows, 1, dq, n, states, h, first ? 0 : 1, g.dweight, h);
     simd([=, &g] {
       add_up(n, sums.bias, g.dbias);
-      if (is_gru) add_up(n, sums.bias_r, g.dbias_r);
-      if (normed) add_up(n, sums.gain_r, g.dgain_r);
-      if (separate) add_up(n, sums.gain_p, g.dgain_p);
-      if (normed && is_lstm) {
+      if (is_gru) add_up(n, sums.bias_hh, g.dbias_hh);
+      if (s.normed()) add_up(n, sums.gain_hh, g.dgain_hh);
+      if (s.separate()) add_up(n, sums.gain_ih, g.dgain_ih);
+      if (s.normed() && is_lstm) {
         add_up(h, sums.gain_c, g.dgain_c);
         add_up(h, sums.bias_c, g.dbias_c);
       }
@@ -212,8 +211,8 @@ void recurrent_backward(const Sequence<T>& s, const SequenceGradients<T>& g, int
 
 template int64_t recurrent_block(const Sequence<float>&);
 template int64_t recurrent_block(const Sequence<double>&);
-template int64_t recurrent_room(const Sequence<float>&);
-template int64_t recurrent_room(const Sequence<double>&);
+template int64_t recurrent_workspace(const Sequence<float>&);
+template int64_t recurrent_workspace(const Sequence<double>&);
 template void recurrent_forward(const Sequence<float>&, int64_t, int64_t);
 template void recurrent_forward(const Sequence<double>&, int64_t, int64_t);
 template void recurrent_backward(const Sequence<float>&, const SequenceGradients<float>&, int64_t, int64_t);

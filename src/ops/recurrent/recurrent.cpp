@@ -33,21 +33,9 @@ namespace {
 using detail::mutable_ptr;
 using detail::mutable_ptr_or_null;
 using detail::plain;
-using kernels::Cell;
-using kernels::CellNorm;
 
 const char* op_name(RecurrentCell cell) {
   return cell == RecurrentCell::lstm ? "lstm" : cell == RecurrentCell::gru ? "gru" : "rnn";
-}
-
-Cell kernel_cell(RecurrentCell cell) {
-  switch (cell) {
-    case RecurrentCell::rnn_tanh: return Cell::rnn_tanh;
-    case RecurrentCell::rnn_relu: return Cell::rnn_relu;
-    case RecurrentCell::lstm: return Cell::lstm;
-    case RecurrentCell::gru: break;
-  }
-  return Cell::gru;
 }
 
 void check_shape(const char* op, const char* what, const Tensor& x, const Shape& shape, Dtype dtype) {
@@ -59,7 +47,7 @@ void check_shape(const char* op, const char* what, const Tensor& x, const Shape&
 void check(const Tensor& p, const Tensor& h0, const Tensor& c0, const RecurrentParameters& w,
            const RecurrentOptions& o) {
   const char* op = op_name(o.cell);
-  const int64_t gates = kernels::gate_count(kernel_cell(o.cell));
+  const int64_t gates = gate_count(o.cell);
   if (p.dim() != 3 || w.weight_hh.dim() != 2)
     fail<ShapeError>(op, "projected must be [T, B, GH] and weight_hh [GH, H], got {} and {}", p.shape(),
                      w.weight_hh.shape());
@@ -90,7 +78,7 @@ struct Run {
   RecurrentOptions options;
   int64_t steps, batch, hidden, width;
   Tensor p, weight, bias, bias_hh, gain_ih, gain_hh, gain_c, bias_c;  // inputs, contiguous
-  Tensor states, cells, output, gates, r, norms;                      // of forward
+  Tensor states, cells, output, gates, q, norms;                      // of forward
 
   bool normed() const { return options.norm != Norm::none; }
   bool is_lstm() const { return options.cell == RecurrentCell::lstm; }
@@ -128,9 +116,8 @@ Run start(const Tensor& p, const Tensor& h0, const Tensor& c0, const RecurrentPa
   if (run.is_lstm()) run.cells = detail::new_tensor(run.states.shape(), dtype);
   if (o.lengths.defined()) run.output = detail::new_tensor({run.steps, run.batch, run.hidden}, dtype);
   if (run.is_lstm() || run.is_gru()) run.gates = detail::new_tensor(p.shape(), dtype);
-  if (run.normed() || run.is_gru()) run.r = detail::new_tensor(p.shape(), dtype);
-  run.norms =
-      detail::new_tensor({run.normed() ? rows * kernels::norms_per_row(kernel_cell(o.cell)) : 0, 2}, dtype);
+  if (run.normed() || run.is_gru()) run.q = detail::new_tensor(p.shape(), dtype);
+  run.norms = detail::new_tensor({run.normed() ? rows * kernels::norms_per_row(o.cell) : 0, 2}, dtype);
   detail::dispatch_float(op_name(o.cell), dtype, [&]<class T>(T) {
     const int64_t first = o.reverse ? run.steps * state : 0;
     const auto put = [&](const Tensor& from, const Tensor& to) {
@@ -149,33 +136,30 @@ Run start(const Tensor& p, const Tensor& h0, const Tensor& c0, const RecurrentPa
 template <class T>
 kernels::Sequence<T> sequence(const Run& run) {
   const RecurrentOptions& o = run.options;
-  const CellNorm norm = !run.normed()                        ? CellNorm::none
-                        : o.placement == Placement::separate ? CellNorm::separate
-                                                             : CellNorm::sum;
-  return {.cell = kernel_cell(o.cell),
-          .norm = norm,
-          .centred = o.norm == Norm::layer,
+  return {.cell = o.cell,
+          .norm = o.norm,
+          .placement = o.placement,
+          .eps = o.eps,
           .reverse = o.reverse,
           .steps = run.steps,
           .batch = run.batch,
           .hidden = run.hidden,
-          .eps = o.eps,
           .lengths = mutable_ptr_or_null<int64_t>(o.lengths),
           .p = mutable_ptr<T>(run.p),
           .weight = {},
-          .gain_p = mutable_ptr_or_null<T>(run.gain_ih),
-          .gain_r = mutable_ptr_or_null<T>(run.gain_hh),
+          .gain_ih = mutable_ptr_or_null<T>(run.gain_ih),
+          .gain_hh = mutable_ptr_or_null<T>(run.gain_hh),
           .bias = mutable_ptr<T>(run.bias),
-          .bias_r = mutable_ptr_or_null<T>(run.bias_hh),
+          .bias_hh = mutable_ptr_or_null<T>(run.bias_hh),
           .gain_c = mutable_ptr_or_null<T>(run.gain_c),
           .bias_c = mutable_ptr_or_null<T>(run.bias_c),
           .states = mutable_ptr<T>(run.states),
           .cells = mutable_ptr_or_null<T>(run.cells),
           .output = mutable_ptr_or_null<T>(run.output),
           .gates = mutable_ptr_or_null<T>(run.gates),
-          .r = mutable_ptr_or_null<T>(run.r),
+          .q = mutable_ptr_or_null<T>(run.q),
           .norms = reinterpret_cast<kernels::RowNorm<T>*>(mutable_ptr<T>(run.norms)),
-          .room = nullptr};
+          .workspace = nullptr};
 }
 
 template <class T>
@@ -184,21 +168,21 @@ int64_t block_count(const kernels::Sequence<T>& s) {
   return (s.batch + block - 1) / block;
 }
 
-// Room for every block: the worker threads then ask the pool for nothing, whoever takes which block.
+// Workspace for every block: the worker threads then ask the pool for nothing, whoever takes which block.
 template <class T>
-Tensor room_of(const kernels::Sequence<T>& s, Dtype dtype) {
-  return detail::new_tensor({block_count(s), kernels::recurrent_room(s)}, dtype);
+Tensor workspace_of(const kernels::Sequence<T>& s, Dtype dtype) {
+  return detail::new_tensor({block_count(s), kernels::recurrent_workspace(s)}, dtype);
 }
 
 template <class T>
 void forward(const Run& run) {
   kernels::Sequence<T> s = sequence<T>(run);
-  const Tensor room = detail::new_tensor({kernels::packed_size<T>(run.hidden, run.width)}, run.p.dtype());
+  const Tensor packed = detail::new_tensor({kernels::packed_size<T>(run.hidden, run.width)}, run.p.dtype());
   s.weight = kernels::pack_b(true, run.hidden, run.width, mutable_ptr<T>(run.weight), run.hidden,
-                             mutable_ptr<T>(room));
+                             mutable_ptr<T>(packed));
   const int64_t block = kernels::recurrent_block(s);
-  const Tensor scratch = room_of(s, run.p.dtype());
-  s.room = mutable_ptr<T>(scratch);
+  const Tensor scratch = workspace_of(s, run.p.dtype());
+  s.workspace = mutable_ptr<T>(scratch);
   parallel_rows(run.batch, block,
                 [&](int64_t begin, int64_t end) { kernels::recurrent_forward(s, begin, end); });
 }
@@ -227,8 +211,8 @@ Gradients backward(const Run& run, const Gradients& dy, Needs needs) {
   kernels::Sequence<T> s = sequence<T>(run);
   kernels::SequenceGradients<T> g{};
   const int64_t n = run.width, h = run.hidden;
-  const Tensor room = detail::new_tensor({kernels::packed_size<T>(n, h)}, dtype);
-  g.weight = kernels::pack_b(false, n, h, mutable_ptr<T>(run.weight), h, mutable_ptr<T>(room));
+  const Tensor packed = detail::new_tensor({kernels::packed_size<T>(n, h)}, dtype);
+  g.weight = kernels::pack_b(false, n, h, mutable_ptr<T>(run.weight), h, mutable_ptr<T>(packed));
   const Tensor doutput = plain(dy[0]);
   g.doutput = mutable_ptr_or_null<T>(doutput);
   const auto copied = [&](const Tensor& x) {
@@ -240,11 +224,11 @@ Gradients backward(const Run& run, const Gradients& dy, Needs needs) {
   g.dcell = mutable_ptr_or_null<T>(dcell);
   g.dp = mutable_ptr<T>(dp);
 
-  // One row of sums a block: gain_p, gain_r, bias, bias_r, gain_c, bias_c.
+  // One row of sums a block: gain_ih, gain_hh, bias, bias_hh, gain_c, bias_c.
   const int64_t width = 4 * n + 2 * h;
   const int64_t block = kernels::recurrent_block(s), blocks = block_count(s);
-  const Tensor scratch = room_of(s, dtype);
-  s.room = mutable_ptr<T>(scratch);
+  const Tensor scratch = workspace_of(s, dtype);
+  s.workspace = mutable_ptr<T>(scratch);
   const Tensor partial = zeros({blocks, width}, {.dtype = float64});
   double* const sums = mutable_ptr<double>(partial);
   const Tensor dweights = run.steps > 0 && needs[3] ? detail::new_tensor({blocks, n, h}, dtype)
@@ -253,10 +237,10 @@ Gradients backward(const Run& run, const Gradients& dy, Needs needs) {
     kernels::SequenceGradients<T> mine = g;
     double* const row = sums + begin / block * width;
     if (needs[3]) mine.dweight = mutable_ptr<T>(dweights) + begin / block * n * h;
-    mine.dgain_p = row;
-    mine.dgain_r = row + n;
+    mine.dgain_ih = row;
+    mine.dgain_hh = row + n;
     mine.dbias = row + 2 * n;
-    mine.dbias_r = row + 3 * n;
+    mine.dbias_hh = row + 3 * n;
     mine.dgain_c = row + 4 * n;
     mine.dbias_c = row + 4 * n + h;
     kernels::recurrent_backward(s, mine, begin, end);
@@ -311,7 +295,7 @@ Gradients recurrent(const Tensor& p, const Tensor& h0, const Tensor& c0, const R
     saved.push_back(Saved(x));
   }
   const size_t n_inputs = saved.size();
-  for (const Tensor* x : {&run.states, &run.cells, &run.gates, &run.r, &run.norms})
+  for (const Tensor* x : {&run.states, &run.cells, &run.gates, &run.q, &run.norms})
     saved.push_back(Saved(*x));
   return record(op_name(options.cell), out, pointers,
                 [run, saved, n_inputs](const Gradients& dy, Needs needs) -> Gradients {
