@@ -15,6 +15,7 @@
 // it can be recorded and differentiated itself; where that would be slow it calls a kernel, and replay() for
 // second derivatives.
 #pragma once
+#include <cstddef>
 #include <functional>
 #include <new>
 #include <type_traits>
@@ -104,28 +105,30 @@ struct Attributes {
 };
 
 /// The tape if this operation has to be recorded (some input needs a gradient), else null. Throws
-/// AutogradError for an input that belongs to an outer tape which is still alive.
+/// AutogradError for an input that belongs to an outer tape which is still alive, and for a leaf that a tape
+/// on another thread holds.
 TapeState* recording(const char* op, Inputs inputs);
-/// Memory on the tape for a backward function.
-void* vjp_memory(TapeState* tape, size_t bytes, size_t align);
+/// Memory on the tape for a record: `bytes` for its backward function, then its edges and outputs.
+std::byte* record_memory(TapeState* tape, size_t bytes, size_t n_inputs, size_t n_outputs);
+/// `vjp` lies at the beginning of that memory, and `rest` points behind it. It is null for an operation that needs
+/// no gradient, which may have none at all.
 void append(TapeState* tape, const char* op, std::span<Tensor> outputs, Inputs inputs, Attributes attributes,
-            Vjp* vjp);
-/// With check_finite: throws if an output is not finite though the inputs are.
-void check_finite(const char* op, std::span<const Tensor> outputs, Inputs inputs);
-extern thread_local bool checking_finite;
-
-template <class F>
-void append(TapeState* tape, const char* op, std::span<Tensor> outputs, Inputs inputs, Attributes attributes,
-            F vjp) {
-  void* place = vjp_memory(tape, sizeof(VjpOf<F>), alignof(VjpOf<F>));
-  append(tape, op, outputs, inputs, attributes, static_cast<Vjp*>(new (place) VjpOf<F>(std::move(vjp))));
-}
+            Vjp* vjp, std::byte* rest, bool has_gradient = true);
+/// The innermost tape of this thread if it traces or has observers.
+extern constinit thread_local TapeState* watched_tape;
+/// Tells watched_tape of an operation that needs no record.
+void note(const char* op, std::span<Tensor> outputs, Inputs inputs, Attributes attributes, bool has_gradient);
 
 template <class F>
 void record_all(const char* op, std::span<Tensor> outputs, Inputs inputs, Attributes attributes, F vjp) {
-  if (checking_finite) [[unlikely]]
-    check_finite(op, outputs, inputs);
-  if (TapeState* tape = recording(op, inputs)) append(tape, op, outputs, inputs, attributes, std::move(vjp));
+  constexpr size_t align = alignof(std::max_align_t), bytes = (sizeof(VjpOf<F>) + align - 1) / align * align;
+  static_assert(alignof(VjpOf<F>) <= align);
+  if (TapeState* tape = recording(op, inputs)) {
+    std::byte* place = record_memory(tape, bytes, inputs.count, outputs.size());
+    append(tape, op, outputs, inputs, attributes, new (place) VjpOf<F>(std::move(vjp)), place + bytes);
+  } else if (watched_tape) [[unlikely]] {
+    note(op, outputs, inputs, attributes, true);
+  }
 }
 
 }  // namespace detail
@@ -159,7 +162,10 @@ Tensors record(const char* op, Tensors outputs, detail::Inputs inputs, F vjp) {
 
 /// Returns `y`, the result of an operation on `inputs` that has no gradient (comparisons, argmax, rounding):
 /// says so in the code.
-inline Tensor record_nondifferentiable(const char*, Tensor y, detail::Inputs, detail::Attributes = {}) {
+inline Tensor record_nondifferentiable(const char* op, Tensor y, detail::Inputs inputs,
+                                       detail::Attributes attributes = {}) {
+  if (detail::watched_tape) [[unlikely]]
+    detail::note(op, std::span(&y, 1), inputs, attributes, false);
   return y;
 }
 

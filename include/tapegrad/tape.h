@@ -29,10 +29,17 @@ namespace detail {
 struct TapeState;
 }
 
+class TapeObserver;
+
 struct TapeOptions {
-  bool check_finite =
-      false;             ///< look for the first NaN or infinity made from finite values, forward and backward
-  bool profile = false;  ///< take times: see Tape::profile()
+  /// Look for the first NaN or infinity made from finite values, forward and backward.
+  bool check_finite = false;
+  /// Take times: see Tape::profile().
+  bool profile = false;
+  /// Keep a record of every operation, also of what needs no gradient: constants, comparisons, indices.
+  bool trace = false;
+  /// Told of every operation, in this order: see observer.h. They must outlive the tape.
+  std::vector<TapeObserver*> observers = {};
 };
 
 struct BackwardOptions {
@@ -46,7 +53,8 @@ struct GradientOptions {
   bool create_graph = false;  ///< record the backward pass too, for second derivatives; implies retain_graph
 };
 
-/// A constant of an operation: {"eps", 1e-5}. The tape keeps the name as a pointer (pass a literal).
+/// A constant of an operation: {"eps", 1e-5}. The tape keeps the name as a pointer (pass a literal). A text is
+/// kept for the life of the program, so it is one of few: {"reduction", "mean"}.
 struct Attribute {
   using Value = std::variant<bool, int64_t, double, std::string_view, Shape>;
   const char* name;
@@ -55,13 +63,14 @@ struct Attribute {
 
 /// One record, as it can be looked at.
 struct RecordInfo {
-  std::string op;                  ///< "matmul"; "leaf" for a tensor with requires_grad
-  std::string module;              ///< path of the module that ran it, "encoder.norm1"
-  std::vector<int64_t> inputs;     ///< records of the inputs; -1 for one that needs no gradient
-  std::vector<Shape> shapes;       ///< of the outputs
-  Dtype dtype;                     ///< of the first output
-  size_t saved_bytes;              ///< kept for the backward pass
-  double forward_ms, backward_ms;  ///< with {.profile = true}, else 0
+  std::string op;                     ///< "matmul"; "leaf" for a tensor with requires_grad
+  std::string module;                 ///< path of the module that ran it, "encoder.norm1"
+  std::vector<int64_t> inputs;        ///< records of the inputs; -1 for one that has no record
+  std::vector<Shape> shapes;          ///< of the outputs
+  Dtype dtype;                        ///< of the first output
+  size_t saved_bytes;                 ///< kept for the backward pass
+  double forward_ms, backward_ms;     ///< with {.profile = true}, else 0
+  std::vector<Attribute> attributes;  ///< constants of the operation, on a tape that traces or is observed
 };
 
 /// Time of all records of one operation, from Tape::profile().
@@ -98,8 +107,8 @@ class Tape {
   size_t saved_bytes() const;
   /// The graph in Graphviz's language: tape.dot() > graph.dot, then `dot -Tsvg graph.dot`.
   std::string dot() const;
-  /// Times by operation, the longest first, of a tape with {.profile = true}. The forward time of a record
-  /// runs from the record before it, so it includes what the program did between them.
+  /// Times by operation, the longest first, of a tape with {.profile = true}. The time of a record runs from
+  /// the record before it, forward and backward, so it includes what the program did between them.
   std::vector<ProfileRow> profile() const;
 
  private:

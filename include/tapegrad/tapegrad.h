@@ -8,6 +8,7 @@
 #include <tapegrad/io.h>
 #include <tapegrad/memory.h>
 #include <tapegrad/nn.h>
+#include <tapegrad/observer.h>
 #include <tapegrad/ops.h>
 #include <tapegrad/optim.h>
 #include <tapegrad/parallel.h>

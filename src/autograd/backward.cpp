@@ -37,15 +37,28 @@ class Slots {
   size_t count_, base_;
 };
 
-/// While it lives, operations are recorded on `tape`, or not at all if it is null.
+/// While it lives, operations are recorded on `tape`; or not at all if it is null, and then no observer is told
+/// of them: it is told of the backward functions as a whole.
 class RecordOn {
  public:
-  explicit RecordOn(TapeState* tape) : before_(std::exchange(current_tape, tape)) {}
-  ~RecordOn() { current_tape = before_; }
+  explicit RecordOn(TapeState* tape) : thread_(this_thread), watched_(watched_tape) {
+    this_thread.current = tape;
+    if (!tape) watched_tape = nullptr;
+  }
+  ~RecordOn() {
+    this_thread = thread_;
+    watched_tape = watched_;
+  }
 
  private:
-  TapeState* before_;
+  Thread thread_;
+  TapeState* watched_;
 };
+
+Tensor share(TensorImpl* impl) {
+  impl->refs.add();
+  return Tensor(Ref<TensorImpl>::adopt(impl));
+}
 
 void add_to_leaf(const Tensor& leaf, Tensor gradient) {
   Tensor sum = leaf.grad();
@@ -75,47 +88,71 @@ class Backward {
     slot(from) = seed;
     RecordOn scope(create_graph ? &tape_ : nullptr);
     FlushDenormals flush;
-    for (uint32_t index = from.record + 1; index-- > floor_;) visit(index);
-    running_op = nullptr;
+    const size_t size_before = tape_.records.size();
+    try {
+      for (uint32_t index = from.record + 1; index-- > floor_;) visit(index);
+    } catch (...) {
+      if (observed_) truncate(tape_, size_before);
+      throw;
+    }
+    if (observed_)
+      for (uint32_t index = from.record + 1; index-- > floor_;) finish(index);
   }
 
  private:
   void visit(uint32_t index) {
-    const Record record = tape_.records[index];  // a copy: recording the backward pass may move the array
-    Gradients dy;
+    Record* record = &tape_.records[index];  // until something is recorded: that may move the array
+    Tensors dy;
     bool reached = false;
-    for (uint32_t i = 0; i < record.n_outputs; ++i) {
-      Tensor& slot = slots_[record.first_slot + i];
+    for (uint32_t i = 0; i < record->n_outputs; ++i) {
+      Tensor& slot = slots_[record->first_slot + i];
       reached = reached || slot.defined();
       dy.push_back(is_wanted(index, i) ? slot : std::move(slot));
     }
+    record->reached = reached;
     if (!reached) return;
-    if (record.state == RecordState::leaf) {
-      if (to_leaves) add_to_leaf(Tensor(share(record.leaf)), std::move(dy[0]));
-      return;
-    }
-    if (record.state == RecordState::freed)
+    if (record->state == RecordState::leaf) return visit_leaf(*record, std::move(dy[0]));
+    if (record->state == RecordState::freed)
       fail<AutogradError>("backward",
                           "record {} ({}) was used by an earlier backward and freed. Hint: run the forward "
                           "pass again, or pass {{.retain_graph = true}} to the first",
-                          index, record.op);
-    const double begin = tape_.options.profile ? now_ms() : 0;
-    running_op = record.op;
+                          index, record->op);
+    this_thread.running_op = record->op;
     Gradients dx;
-    record.vjp->call(record.vjp, dy, needs_of(record), dx);
-    if (dx.size() != record.n_inputs)
-      fail<AutogradError>(record.op, "the backward function must return one gradient per input ({}), got {}",
-                          record.n_inputs, dx.size());
-    if (tape_.options.check_finite) check(record, dy, dx);
-    for (uint32_t i = 0; i < record.n_inputs; ++i)
-      if (record.inputs[i].record != Edge::kNone && record.inputs[i].record >= floor_ && dx[i].defined())
-        accumulate(record, i, std::move(dx[i]));
-    if (free_records) {
-      record.vjp->destroy(record.vjp);
-      tape_.records[index].state = RecordState::freed;
-    }
-    if (tape_.options.profile) tape_.records[index].backward_ms += now_ms() - begin;
+    record->vjp->call(record->vjp, dy, needs_of(*record), dx);
+    record = &tape_.records[index];
+    if (dx.size() != record->n_inputs)
+      fail<AutogradError>(record->op, "the backward function must return one gradient per input ({}), got {}",
+                          record->n_inputs, dx.size());
+    if (observed_) tell_backward(tape_, index, dy, dx);
+    for (uint32_t i = 0; i < dx.size(); ++i)
+      if (dx[i].defined() && needs(tape_.records[index].inputs[i]))
+        accumulate(tape_.records[index], i, std::move(dx[i]));
+    if (free_records && !observed_) release(tape_.records[index]);
   }
+
+  void visit_leaf(const Record& record, Tensor gradient) {
+    if (!to_leaves) return;
+    const Tensor leaf = share(record.leaf);
+    if (!observed_) return add_to_leaf(leaf, std::move(gradient));
+    tell_leaf(tape_, leaf, slots_[record.first_slot] = std::move(gradient));
+  }
+
+  // What waits, on an observed tape, until no observer can throw any more.
+  void finish(uint32_t index) {
+    Record& record = tape_.records[index];
+    if (!record.reached) return;
+    if (record.state == RecordState::leaf && to_leaves)
+      add_to_leaf(share(record.leaf), std::move(slots_[record.first_slot]));
+    if (record.state == RecordState::alive && free_records) release(record);
+  }
+
+  static void release(Record& record) {
+    record.vjp->destroy(record.vjp);
+    record.state = RecordState::freed;
+  }
+
+  bool needs(Edge edge) const { return edge.needs_gradient() && edge.record >= floor_; }
 
   bool is_wanted(uint32_t record, uint32_t output) const {
     for (const Edge& edge : wanted)
@@ -124,16 +161,10 @@ class Backward {
   }
 
   Needs needs_of(const Record& record) const {
-    Needs needs{.bits = 0, .again = !free_records};
+    Needs needed{.bits = 0, .again = !free_records || observed_};
     for (uint32_t i = 0; i < record.n_inputs && i < 64; ++i)
-      if (record.inputs[i].record != Edge::kNone && record.inputs[i].record >= floor_)
-        needs.bits |= uint64_t(1) << i;
-    return needs;
-  }
-
-  static Ref<TensorImpl> share(TensorImpl* impl) {
-    impl->refs.add();
-    return Ref<TensorImpl>::adopt(impl);
+      if (needs(record.inputs[i])) needed.bits |= uint64_t(1) << i;
+    return needed;
   }
 
   void accumulate(const Record& from, uint32_t input, Tensor gradient) {
@@ -166,22 +197,9 @@ class Backward {
     return sum_to_shape(gradient, shape);
   }
 
-  static void check(const Record& record, const Gradients& dy, const Gradients& dx) {
-    for (const Tensor& x : dy)
-      if (x.defined() && !all_finite(x)) return;
-    for (size_t i = 0; i < dx.size(); ++i) {
-      if (!dx[i].defined() || all_finite(dx[i])) continue;
-      const std::string module = path_text(record.path);
-      const std::string step = record.step < 0 ? "" : fmt::format(" at time step {}", record.step);
-      fail<AutogradError>("backward",
-                          "{}{}{} made a gradient of input {} that is not finite from a finite one in {}",
-                          record.op, module.empty() ? "" : " in " + module, step, i,
-                          dy[0].defined() ? range_text(dy[0]) : "[]");
-    }
-  }
-
   TapeState& tape_;
   uint32_t floor_;
+  const bool observed_ = !tape_.options.observers.empty();
   Slots slots_;
 };
 
@@ -201,7 +219,7 @@ Tensor seed_of(const char* op, const Tensor& y, const Tensor& gradient) {
 Edge recorded_edge(const char* op, const TapeState& tape, const Tensor& y) {
   const TensorImpl* impl = y.impl();
   if (!impl) fail<AutogradError>(op, "the loss is an empty handle");
-  if (impl->tape != tape.serial)
+  if (!is_on_tape(*impl, tape.serial))
     fail<AutogradError>(
         op,
         "this tape did not record the tensor {}. Hint: make the Tape before the forward pass, use a "
@@ -213,8 +231,7 @@ Edge recorded_edge(const char* op, const TapeState& tape, const Tensor& y) {
 void backward_to_leaves(TapeState& tape, const Tensor& loss, const BackwardOptions& options) {
   const Edge from = recorded_edge("backward", tape, loss);
   const Tensor seed = seed_of("backward", loss, options.gradient);
-  if (tape.options.check_finite && !all_finite(loss))
-    fail<AutogradError>("backward", "the loss is not finite: it has values in {}", range_text(loss));
+  tell_loss(tape, loss);
   Backward loop(tape, 0);
   loop.free_records = !options.retain_graph;
   loop.to_leaves = true;
@@ -234,12 +251,13 @@ std::vector<Tensor> Tape::gradient(const Tensor& y, const std::vector<Tensor>& i
   using namespace detail;
   const Edge from = recorded_edge("gradient", *state_, y);
   const Tensor seed = seed_of("gradient", y, options.gradient);
+  tell_loss(*state_, y);
   std::vector<Edge> wanted;
   std::vector<size_t> owner;  // wanted[k] belongs to inputs[owner[k]]
   for (size_t i = 0; i < inputs.size(); ++i) {
     const TensorImpl* impl = inputs[i].impl();
     const size_t before = wanted.size();
-    if (impl && impl->tape == state_->serial && !impl->requires_grad)
+    if (impl && !impl->requires_grad && is_on_tape(*impl, state_->serial))
       wanted.push_back({impl->record, impl->output});
     // A leaf that an inner tape used in between was entered a second time: all of its records count.
     for (uint32_t r = 0; impl && impl->requires_grad && r < state_->records.size(); ++r)
@@ -269,8 +287,8 @@ std::vector<Tensor> Tape::gradient(const Tensor& y, const std::vector<Tensor>& i
 
 void Tensor::backward() const {
   if (!impl_) fail<AutogradError>("backward", "the loss is an empty handle");
-  for (detail::TapeState* tape = detail::innermost_tape; tape; tape = tape->outer)
-    if (impl_->tape == tape->serial) return detail::backward_to_leaves(*tape, *this, {});
+  for (detail::TapeState* tape = detail::this_thread.innermost; tape; tape = tape->outer)
+    if (detail::is_on_tape(*impl_, tape->serial)) return detail::backward_to_leaves(*tape, *this, {});
   fail<AutogradError>(
       "backward",
       "no live tape recorded the tensor {}. Hint: make the Tape before the forward pass, use a "
@@ -281,7 +299,7 @@ void Tensor::backward() const {
 Gradients replay(const std::function<Tensors(const Tensors&)>& composed, const Tensors& inputs,
                  const Tensors& dy) {
   using namespace detail;
-  TapeState& tape = *current_tape;
+  TapeState& tape = *this_thread.current;
   // Aliases stand for the inputs, so that the gradient stops at them even where one input was made from
   // another.
   const uint32_t floor = uint32_t(tape.records.size());
@@ -289,7 +307,7 @@ Gradients replay(const std::function<Tensors(const Tensors&)>& composed, const T
   std::vector<Edge> wanted;
   for (const Tensor& x : inputs) {
     Tensor alias = x;
-    if (x.defined() && edge_of(tape, x).record != Edge::kNone)
+    if (x.defined() && edge_of(tape, x).needs_gradient())
       alias = record("alias", x.detach(), {x}, [](const Tensor& dy) -> Gradients { return {dy}; });
     aliases.push_back(alias);
     wanted.push_back(x.defined() ? edge_of(tape, alias) : Edge{Edge::kNone, 0});
@@ -298,13 +316,13 @@ Gradients replay(const std::function<Tensors(const Tensors&)>& composed, const T
   Gradients dx;
   dx.resize(inputs.size());
   for (size_t o = 0; o < outputs.size(); ++o) {
-    if (!dy[o].defined() || outputs[o].impl()->tape != tape.serial) continue;
+    if (!dy[o].defined() || !is_on_tape(*outputs[o].impl(), tape.serial)) continue;
     Backward loop(tape, floor);
     loop.create_graph = true;
     loop.wanted = wanted;
     loop.run({outputs[o].impl()->record, outputs[o].impl()->output}, dy[o]);
     for (size_t i = 0; i < inputs.size(); ++i) {
-      if (wanted[i].record == Edge::kNone || wanted[i].record < floor) continue;
+      if (!wanted[i].needs_gradient() || wanted[i].record < floor) continue;
       const Tensor& part = loop.slot(wanted[i]);
       if (part.defined()) dx[i] = dx[i].defined() ? sum_of(dx[i], part) : part;
     }

@@ -1,21 +1,17 @@
-#include <tapegrad/record.h>
-
 #include <mutex>
 #include <set>
 
+#include "autograd/state.h"
 #include "core/fail.h"
 
 namespace tapegrad {
 
-namespace {
-// Records keep the name as a pointer for as long as their tape lives.
-const char* lasting(const std::string& name) {
+const char* detail::lasting(std::string_view text) {
   static std::mutex mutex;
-  static std::set<std::string>& names = *new std::set<std::string>;
+  static std::set<std::string>& texts = *new std::set<std::string>;
   std::lock_guard lock(mutex);
-  return names.insert(name).first->c_str();
+  return texts.emplace(text).first->c_str();
 }
-}  // namespace
 
 Tensor custom_op(const std::string& name, const std::vector<Tensor>& inputs,
                  const std::function<Tensor()>& forward, std::function<Gradients(const Tensor& dy)> vjp) {
@@ -26,7 +22,8 @@ Tensor custom_op(const std::string& name, const std::vector<Tensor>& inputs,
   if (!y.defined()) fail<ValueError>(name, "the forward function returned an empty tensor");
   detail::SmallVector<detail::TensorPointer, 8> pointers;
   for (const Tensor& x : inputs) pointers.push_back(x);
-  return record(lasting(name), y, pointers, [vjp = std::move(vjp)](const Tensor& dy) { return vjp(dy); });
+  return record(detail::lasting(name), y, pointers,
+                [vjp = std::move(vjp)](const Tensor& dy) { return vjp(dy); });
 }
 
 }  // namespace tapegrad

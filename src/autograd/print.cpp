@@ -1,4 +1,4 @@
-// The tape as a table and as a graph, and its times by operation.
+// The tape as a table and as a graph.
 #include <algorithm>
 #include <map>
 
@@ -20,11 +20,13 @@ RecordInfo Tape::operator[](size_t index) const {
                   .shapes = {},
                   .dtype = record.outputs[0].dtype,
                   .saved_bytes = record.saved_bytes,
-                  .forward_ms = record.forward_ms,
-                  .backward_ms = record.backward_ms};
-  for (int i = 0; i < record.n_inputs; ++i)
-    info.inputs.push_back(record.inputs[i].record == detail::Edge::kNone ? -1
-                                                                         : int64_t(record.inputs[i].record));
+                  .forward_ms = state_->profile.forward_ms(index),
+                  .backward_ms = state_->profile.backward_ms(index),
+                  .attributes = {record.attributes, record.attributes + record.n_attributes}};
+  for (int i = 0; i < record.n_inputs; ++i) {
+    const uint32_t made_by = record.inputs[i].record;
+    info.inputs.push_back(made_by == detail::Edge::kNone ? -1 : int64_t(made_by & ~detail::kConstantRecord));
+  }
   for (int i = 0; i < record.n_outputs; ++i) info.shapes.push_back(record.outputs[i].shape());
   return info;
 }
@@ -116,26 +118,6 @@ std::string Tape::dot() const {
       out += fmt::format("  subgraph cluster{} {{\n  label=\"{}\";\n{}  }}\n", cluster++, module, nodes);
   }
   return out + edges + "}\n";
-}
-
-std::vector<ProfileRow> Tape::profile() const {
-  if (!state_->options.profile)
-    fail<ValueError>("profile",
-                     "this tape takes no times. Hint: make it with Tape tape({{.profile = true}})");
-  std::map<std::string, ProfileRow> by_op;
-  for (size_t i = 0; i < size(); ++i) {
-    const detail::Record& record = state_->records[i];
-    ProfileRow& row = by_op.try_emplace(record.op, ProfileRow{record.op, 0, 0, 0}).first->second;
-    ++row.calls;
-    row.forward_ms += record.forward_ms;
-    row.backward_ms += record.backward_ms;
-  }
-  std::vector<ProfileRow> rows;
-  for (auto& [op, row] : by_op) rows.push_back(row);
-  std::sort(rows.begin(), rows.end(), [](const ProfileRow& a, const ProfileRow& b) {
-    return a.forward_ms + a.backward_ms > b.forward_ms + b.backward_ms;
-  });
-  return rows;
 }
 
 }  // namespace tapegrad

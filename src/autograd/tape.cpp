@@ -1,8 +1,6 @@
 // The tape's life and its records: begin, append, end. The loop backward is in backward.cpp.
 #include <tapegrad/tape.h>
 
-#include <algorithm>
-#include <chrono>
 #include <cstdlib>
 #include <mutex>
 #include <string_view>
@@ -14,25 +12,46 @@ namespace tapegrad {
 
 namespace detail {
 
-thread_local TapeState* current_tape = nullptr;
-thread_local TapeState* innermost_tape = nullptr;
-thread_local const char* running_op = nullptr;
-thread_local bool checking_finite = false;
+constinit thread_local Thread this_thread;
+constinit thread_local TapeState* watched_tape = nullptr;
 
 namespace {
 
-// Bytes that Saved objects have taken since the last record; the next record is theirs.
-thread_local size_t saved_bytes = 0;
-
-// Serials of the tapes alive on all threads. Few, so a scan finds one.
+// The tapes alive on all threads. Few, so a scan finds one.
 struct Alive {
   std::mutex mutex;
-  std::vector<uint64_t> serials;
+  struct Entry {
+    uint64_t serial;
+    const Thread* thread;
+  };
+  std::vector<Entry> tapes;
   uint64_t last = 0;
+
+  uint64_t enter() {
+    std::lock_guard lock(mutex);
+    tapes.push_back({++last, &this_thread});
+    return last;
+  }
+  void leave(uint64_t serial) {
+    std::lock_guard lock(mutex);
+    std::erase_if(tapes, [=](const Entry& tape) { return tape.serial == serial; });
+  }
+  /// The thread of a tape that is alive, else null. Under the mutex.
+  const Thread* thread_of(uint64_t serial) const {
+    for (const Entry& tape : tapes)
+      if (tape.serial == serial) return tape.thread;
+    return nullptr;
+  }
 };
 Alive& alive() {
   static Alive& all = *new Alive;
   return all;
+}
+
+bool is_alive(uint64_t serial) {
+  Alive& all = alive();
+  std::lock_guard lock(all.mutex);
+  return all.thread_of(serial) != nullptr;
 }
 
 // Ended tapes of this thread: their memory serves the next.
@@ -45,17 +64,6 @@ struct Unused {
 thread_local Unused unused;
 
 }  // namespace
-
-double now_ms() {
-  using namespace std::chrono;
-  return duration<double, std::milli>(steady_clock::now().time_since_epoch()).count();
-}
-
-bool is_alive(uint64_t serial) {
-  Alive& all = alive();
-  std::lock_guard lock(all.mutex);
-  return std::find(all.serials.begin(), all.serials.end(), serial) != all.serials.end();
-}
 
 void* Arena::take(size_t bytes, size_t align) {
   if (current_) {
@@ -92,21 +100,10 @@ Arena::~Arena() {
   }
 }
 
-template <class T>
-void FlatArray<T>::grow() {
-  static_assert(std::is_trivially_copyable_v<T>);
-  const size_t capacity = capacity_ ? 2 * capacity_ : 64;
-  T* items = static_cast<T*>(allocate(capacity * sizeof(T)));
-  if (items_) {
-    std::copy(items_, items_ + size_, items);
-    deallocate(items_, capacity_ * sizeof(T));
-  }
-  items_ = items;
-  capacity_ = capacity;
-}
-
-void* vjp_memory(TapeState* tape, size_t bytes, size_t align) {
-  return tape->arena.take(bytes, align);
+std::byte* record_memory(TapeState* tape, size_t bytes, size_t n_inputs, size_t n_outputs) {
+  static_assert(alignof(Edge) <= alignof(OutputInfo) && sizeof(Edge) % alignof(OutputInfo) == 0);
+  const size_t lists = n_inputs * sizeof(Edge) + n_outputs * sizeof(OutputInfo);
+  return static_cast<std::byte*>(tape->arena.take(bytes + lists, alignof(std::max_align_t)));
 }
 
 namespace {
@@ -118,117 +115,162 @@ void describe(OutputInfo& info, const Tensor& x) {
   for (int64_t i = 0; i < shape.size(); ++i) info.sizes[i] = shape[i];
 }
 
-OutputInfo* describe_all(TapeState& tape, std::span<const Tensor> outputs) {
-  auto* infos =
-      static_cast<OutputInfo*>(tape.arena.take(outputs.size() * sizeof(OutputInfo), alignof(OutputInfo)));
-  for (size_t i = 0; i < outputs.size(); ++i) describe(infos[i], outputs[i]);
-  return infos;
-}
-
-Record& new_record(TapeState& tape, const char* op, size_t n_outputs) {
+Record& new_record(TapeState& tape, const char* op, RecordState state, size_t n_inputs, size_t n_outputs) {
   Record& record = tape.records.push();
   record.op = op;
   record.path = current_path();
   record.step = int32_t(current_step());
   record.first_slot = tape.n_slots;
+  record.n_inputs = uint16_t(n_inputs);
   record.n_outputs = uint16_t(n_outputs);
-  record.forward_ms = record.backward_ms = 0;
+  record.state = state;
+  record.n_attributes = 0;
+  record.attributes = nullptr;
+  record.vjp = nullptr;
+  record.leaf = nullptr;
+  record.saved_bytes = 0;
   tape.n_slots += uint32_t(n_outputs);
   return record;
+}
+
+// Gives a leaf to this tape; it has no record of it yet. A leaf belongs to one thread at a time: the tapes of
+// two would write to the same gradient.
+void claim(const char* op, TapeState& tape, TensorImpl& leaf) {
+  Alive& all = alive();
+  std::lock_guard lock(all.mutex);
+  const uint64_t holder = tape_of(leaf);
+  const Thread* thread = all.thread_of(holder);
+  if (thread && thread != &this_thread)
+    fail<AutogradError>(
+        op,
+        "a tape on another thread holds the leaf {}. Hint: train a clone() of the model on each "
+        "thread, and add up their gradients",
+        leaf.shape);
+  if (thread) {
+    leaf.refs.add();
+    tape.borrowed.push() = {&leaf, holder, leaf.record};
+  }
+  leaf.record = Edge::kNone;
+  __atomic_store_n(&leaf.tape, tape.serial, __ATOMIC_RELAXED);
+}
+
+Edge leaf_edge(TapeState& tape, const Tensor& x) {
+  TensorImpl& leaf = *x.impl();
+  if (tape_of(leaf) != tape.serial) claim("tape", tape, leaf);
+  if (leaf.record < kConstantRecord) return {leaf.record, 0};
+  leaf.record = uint32_t(tape.records.size());
+  Record& record = new_record(tape, "leaf", RecordState::leaf, 0, 1);
+  record.inputs = nullptr;
+  record.outputs = reinterpret_cast<OutputInfo*>(record_memory(&tape, 0, 0, 1));
+  describe(record.outputs[0], x);
+  record.leaf = &leaf;
+  leaf.refs.add();
+  return {leaf.record, 0};
 }
 
 }  // namespace
 
 Edge edge_of(TapeState& tape, const Tensor& x) {
-  TensorImpl* impl = x.impl();
+  const TensorImpl* impl = x.impl();
   if (!impl) return {Edge::kNone, 0};
-  if (impl->tape == tape.serial) return {impl->record, impl->output};
-  if (!impl->requires_grad) return {Edge::kNone, 0};
-  OutputInfo* info = describe_all(tape, std::span(&x, 1));
-  const uint32_t index = uint32_t(tape.records.size());
-  Record& record = new_record(tape, "leaf", 1);
-  record.n_inputs = 0;
-  record.state = RecordState::leaf;
-  record.inputs = nullptr;
-  record.outputs = info;
-  record.vjp = nullptr;
-  record.leaf = impl;
-  record.saved_bytes = 0;
-  impl->refs.add();
-  impl->tape = tape.serial;
-  impl->record = index;
-  impl->output = 0;
-  return {index, 0};
+  if (impl->requires_grad) return leaf_edge(tape, x);
+  if (tape_of(*impl) == tape.serial) return {impl->record, impl->output};
+  return {Edge::kNone, 0};
 }
 
 TapeState* recording(const char* op, Inputs inputs) {
-  TapeState* tape = current_tape;
-  if (!tape) {
-    saved_bytes = 0;
-    return nullptr;
-  }
+  Thread& thread = this_thread;
+  TapeState* tape = thread.current;
   bool needed = false;
-  for (size_t i = 0; i < inputs.count; ++i) {
-    const TensorImpl* impl = inputs.first[i].tensor->impl();
+  for (size_t i = 0; tape && i < inputs.count; ++i) {
+    TensorImpl* impl = inputs.first[i].tensor->impl();
     if (!impl) continue;
-    if (impl->tape == tape->serial || impl->requires_grad)
+    const uint64_t serial = tape_of(*impl);
+    if (impl->requires_grad) {
       needed = true;
-    else if (impl->tape != 0 && is_alive(impl->tape))
-      fail<AutogradError>(
-          op,
-          "input {} belongs to an outer tape that is still alive, its gradient would be lost here. "
-          "Hint: use detach() if it is meant as a value, or record both on one tape",
-          i);
+      if (serial != tape->serial) claim(op, *tape, *impl);
+    } else if (serial != 0 && impl->record < kConstantRecord) {
+      if (serial == tape->serial)
+        needed = true;
+      else if (is_alive(serial))
+        fail<AutogradError>(
+            op,
+            "input {} belongs to an outer tape that is still alive, its gradient would be lost here. "
+            "Hint: use detach() if it is meant as a value, or record both on one tape",
+            i);
+    }
   }
   if (needed) return tape;
-  saved_bytes = 0;
+  thread.saved_bytes = 0;
   return nullptr;
 }
 
-void append(TapeState* tape, const char* op, std::span<Tensor> outputs, Inputs inputs, Attributes, Vjp* vjp) {
-  auto* edges = static_cast<Edge*>(tape->arena.take(inputs.count * sizeof(Edge), alignof(Edge)));
+void append(TapeState* tape, const char* op, std::span<Tensor> outputs, Inputs inputs, Attributes attributes,
+            Vjp* vjp, std::byte* rest, bool has_gradient) {
+  const size_t size_before = tape->records.size();
+  Edge* edges = reinterpret_cast<Edge*>(rest);
   for (size_t i = 0; i < inputs.count; ++i) edges[i] = edge_of(*tape, *inputs.first[i].tensor);
-  // An operation that had nothing to do may return its input: the record needs a handle of its own.
-  for (Tensor& y : outputs)
-    if (y.impl()->tape == tape->serial || y.impl()->requires_grad) y = y.detach();
-  OutputInfo* infos = describe_all(*tape, outputs);
+  auto* infos = reinterpret_cast<OutputInfo*>(edges + inputs.count);
   const uint32_t index = uint32_t(tape->records.size());
-  Record& record = new_record(*tape, op, outputs.size());
-  record.n_inputs = uint16_t(inputs.count);
-  record.state = RecordState::alive;
+  Record& record =
+      new_record(*tape, op, vjp ? RecordState::alive : RecordState::constant, inputs.count, outputs.size());
   record.inputs = edges;
   record.outputs = infos;
   record.vjp = vjp;
-  record.leaf = nullptr;
-  record.saved_bytes = std::exchange(saved_bytes, 0);
+  record.has_gradient = has_gradient;
+  record.saved_bytes = std::exchange(this_thread.saved_bytes, 0);
   for (size_t i = 0; i < outputs.size(); ++i) {
-    TensorImpl* impl = outputs[i].impl();
-    if (!is_floating(impl->dtype)) continue;
-    impl->tape = tape->serial;
-    impl->record = index;
+    Tensor& y = outputs[i];
+    // An operation that had nothing to do may return its input: the record needs a handle of its own.
+    if (tape_of(*y.impl()) == tape->serial || y.impl()->requires_grad) y = y.detach();
+    TensorImpl* impl = y.impl();
+    describe(infos[i], y);
+    const bool takes_gradient = vjp && is_floating(impl->dtype);
+    if (!takes_gradient && !tape->options.trace) continue;
+    impl->record = takes_gradient ? index : index | kConstantRecord;
     impl->output = uint16_t(i);
+    __atomic_store_n(&impl->tape, tape->serial, __ATOMIC_RELAXED);
   }
-  if (tape->options.profile) {
-    const double now = now_ms();
-    record.forward_ms = now - tape->last_time;
-    tape->last_time = now;
+  if (tape->is_watched) [[unlikely]] {
+    keep_attributes(*tape, record, attributes);
+    try {
+      tell_forward(*tape, view_of(*tape, index), inputs, outputs);
+    } catch (...) {
+      for (const Tensor& y : outputs) __atomic_store_n(&y.impl()->tape, 0, __ATOMIC_RELAXED);
+      truncate(*tape, size_before);
+      throw;
+    }
   }
 }
 
-void check_finite(const char* op, std::span<const Tensor> outputs, Inputs inputs) {
-  bool finite = true;
-  for (const Tensor& y : outputs) finite = finite && all_finite(y);
-  if (finite) return;
-  std::string ranges;
-  for (size_t i = 0; i < inputs.count; ++i) {
-    const Tensor& x = *inputs.first[i].tensor;
-    if (!x.defined()) continue;
-    if (!all_finite(x)) return;  // made elsewhere: whoever made it is named, not who passes it on
-    if (!ranges.empty()) ranges += ", ";
-    ranges += fmt::format("input {} {} in {}", i, x.shape(), range_text(x));
+void note(const char* op, std::span<Tensor> outputs, Inputs inputs, Attributes attributes,
+          bool has_gradient) {
+  TapeState& tape = *watched_tape;
+  if (tape.options.trace && this_thread.current == &tape) {
+    std::byte* place = record_memory(&tape, 0, inputs.count, outputs.size());
+    append(&tape, op, outputs, inputs, attributes, nullptr, place, has_gradient);
+    return;
   }
-  const std::string step = current_step() < 0 ? "" : fmt::format(" at time step {}", current_step());
-  fail<AutogradError>(op, "made a value that is not finite{} from finite inputs: {}", step, ranges);
+  const OperationView view{.name = op,
+                           .record = -1,
+                           .attributes = {attributes.first, attributes.count},
+                           .has_gradient = has_gradient,
+                           .step = current_step(),
+                           .path = current_path()};
+  tell_forward(tape, view, inputs, outputs);
+}
+
+void truncate(TapeState& tape, size_t size) {
+  while (tape.records.size() > size) {
+    Record& record = tape.records.back();
+    if (record.state == RecordState::alive) record.vjp->destroy(record.vjp);
+    if (record.leaf) {
+      if (tape_of(*record.leaf) == tape.serial) record.leaf->record = Edge::kNone;
+      Ref<TensorImpl>::adopt(record.leaf);
+    }
+    tape.n_slots = record.first_slot;
+    tape.records.pop();
+  }
 }
 
 }  // namespace detail
@@ -248,12 +290,12 @@ Tensors detail::read(const SmallVector<Saved, 4>& saved) {
 Saved::Saved(const Tensor& tensor) : tensor_(tensor) {
   if (!tensor.defined()) return;
   version_ = tensor.version();
-  detail::saved_bytes += size_t(tensor.numel()) * item_size(tensor.dtype());
+  detail::this_thread.saved_bytes += size_t(tensor.numel()) * item_size(tensor.dtype());
 }
 
 void Saved::changed() const {
   fail<AutogradError>(
-      detail::running_op ? detail::running_op : "backward",
+      detail::this_thread.running_op ? detail::this_thread.running_op : "backward",
       "the tensor {} that the forward pass saved was changed in place since (version {}, saved at {}). "
       "Hint: go backward first, or change a clone()",
       tensor_.shape(), tensor_.version(), version_);
@@ -265,56 +307,48 @@ Tape::Tape(TapeOptions options) {
     state_ = std::exchange(unused.first, unused.first->next_unused);
   else
     state_ = new TapeState;
-  Alive& all = alive();
-  {
-    std::lock_guard lock(all.mutex);
-    state_->serial = ++all.last;
-    all.serials.push_back(state_->serial);
-  }
-  state_->options = options;
-  state_->outer = innermost_tape;
-  state_->was_current = current_tape;
-  state_->n_slots = 0;
-  state_->last_time = options.profile ? now_ms() : 0;
-  innermost_tape = current_tape = state_;
-  checking_finite = options.check_finite;
+  state_->serial = alive().enter();
+  state_->options = std::move(options);
+  state_->outer = this_thread.innermost;
+  state_->was_current = this_thread.current;
+  attach_observers(*state_);
+  this_thread.innermost = this_thread.current = state_;
+  watched_tape = state_->is_watched ? state_ : nullptr;
 }
 
 Tape::~Tape() {
   using namespace detail;
-  for (size_t i = state_->records.size(); i-- > 0;) {
-    Record& record = state_->records[i];
-    if (record.state == RecordState::alive) record.vjp->destroy(record.vjp);
-    if (record.leaf) Ref<TensorImpl>::adopt(record.leaf);
+  truncate(*state_, 0);
+  for (; state_->borrowed.size() > 0; state_->borrowed.pop()) {
+    const Borrowed& back = state_->borrowed.back();
+    if (tape_of(*back.leaf) == state_->serial) {
+      back.leaf->record = back.record;
+      __atomic_store_n(&back.leaf->tape, back.tape, __ATOMIC_RELAXED);
+    }
+    Ref<TensorImpl>::adopt(back.leaf);
   }
-  state_->records.clear();
   state_->arena.rewind();
-  Alive& all = alive();
-  {
-    std::lock_guard lock(all.mutex);
-    std::erase(all.serials, state_->serial);
-  }
-  innermost_tape = state_->outer;
-  current_tape = state_->was_current;
-  checking_finite = current_tape && current_tape->options.check_finite;
+  alive().leave(state_->serial);
+  this_thread.innermost = state_->outer;
+  this_thread.current = state_->was_current;
+  watched_tape = state_->outer && state_->outer->is_watched ? state_->outer : nullptr;
   state_->next_unused = unused.first;
   unused.first = state_;
 }
 
-NoGrad::NoGrad() : before_(std::exchange(detail::current_tape, nullptr)) {}
+NoGrad::NoGrad() : before_(std::exchange(detail::this_thread.current, nullptr)) {}
 NoGrad::~NoGrad() {
-  detail::current_tape = before_;
+  detail::this_thread.current = before_;
 }
 
 bool is_recording() {
-  return detail::current_tape != nullptr;
+  return detail::this_thread.current != nullptr;
 }
 
 bool Tensor::is_recorded() const {
-  const uint64_t serial = impl_ ? impl_->tape : 0;
-  if (serial == 0 || impl_->requires_grad) return false;
-  for (detail::TapeState* tape = detail::innermost_tape; tape; tape = tape->outer)
-    if (tape->serial == serial) return true;
+  if (!impl_ || impl_->requires_grad) return false;
+  for (detail::TapeState* tape = detail::this_thread.innermost; tape; tape = tape->outer)
+    if (detail::is_on_tape(*impl_, tape->serial)) return true;
   return false;
 }
 

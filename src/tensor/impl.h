@@ -27,13 +27,26 @@ struct TensorImpl : Counted {
   bool contiguous = true;
   uint16_t output = 0;  // which output of its record
   uint32_t record = 0;  // index of the record that made it, on the tape with serial `tape`
-  uint64_t tape = 0;    // 0: none. Serials are never used twice, so an ended tape's tensors are plain values
+  uint64_t tape = 0;    // 0: none. Serials are never used twice, so an ended tape's tensors are plain values;
+                        // of a leaf, the tape that holds it, which may be on another thread: see tape_of()
   int64_t numel;
   std::byte* data;
   Ref<Storage> storage;
   Ref<TensorImpl> grad;
   Shape shape, strides;
 };
+
+/// In `record`: made by a record without a gradient, which a tape that traces has too.
+inline constexpr uint32_t kConstantRecord = 1u << 31;
+
+/// Serial of the tape that made x, or that holds x if x is a leaf.
+inline uint64_t tape_of(const TensorImpl& x) {
+  return __atomic_load_n(&x.tape, __ATOMIC_RELAXED);
+}
+/// Whether the tape made x and leads a gradient to it.
+inline bool is_on_tape(const TensorImpl& x, uint64_t serial) {
+  return tape_of(x) == serial && x.record < kConstantRecord;
+}
 
 /// A new contiguous tensor, not written to.
 Tensor new_tensor(const Shape& shape, Dtype dtype);
