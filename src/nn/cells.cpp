@@ -148,7 +148,7 @@ RecurrentParameters CellBase<Derived>::cell_parameters(const CellConfig& config,
     at += 2;
     w.gain_ih = ln_ih.weight;
     w.gain_hh = ln_hh.weight;
-    w.bias = plus(w.bias, is_gru ? ln_ih.bias : plus(ln_ih.bias, ln_hh.bias));
+    w.bias = plus(w.bias, is_gru ? Tensor(ln_ih.bias) : plus(ln_ih.bias, ln_hh.bias));
     if (is_gru) w.bias_hh = ln_hh.bias;
   } else {
     const CellNorm& ln = norms[at++];

@@ -1,37 +1,15 @@
-// The registry behind modules: names, walks over the tree, state, and deep copies.
+// The registry behind modules: names, walks over the tree, and state.
 #include <tapegrad/nn/module.h>
 
 #include <algorithm>
 #include <set>
 
 #include "core/fail.h"
+#include "nn/module_state.h"
 
 namespace tapegrad::nn {
 
 namespace detail {
-
-struct Entry {
-  std::string name;
-  Tensor tensor;
-  ptrdiff_t offset;  // of the member that holds it, from the ModuleBase of its object; see CloneContext
-};
-
-struct ModuleState;
-
-struct Child {
-  std::string name;
-  std::shared_ptr<ModuleState> state;
-  bool flat;  // its names are this module's, with `name` behind
-};
-
-struct ModuleState {
-  tapegrad::detail::ScopeName scope;
-  std::string description;
-  size_t size;  // of the object of the derived class
-  bool training = true;
-  std::vector<Entry> parameters, buffers;
-  std::vector<Child> children;
-};
 
 namespace {
 
@@ -46,127 +24,49 @@ void check_name(const ModuleState& state, const std::string& name) {
 }
 
 // Calls f(state, prefix, suffix) for the module and then its children, each state once. A name of the module
-// is prefix + name + suffix.
+// is prefix + name + suffix; only flat children have a suffix.
 template <class F>
-void walk(ModuleState& state, const std::string& prefix, const std::string& suffix,
+void walk(const std::shared_ptr<ModuleState>& state, const std::string& prefix, const std::string& suffix,
           std::set<const ModuleState*>& seen, F&& f) {
-  if (!seen.insert(&state).second) return;
+  if (!seen.insert(state.get()).second) return;
   f(state, prefix, suffix);
-  for (Child& child : state.children)
+  for (const Child& child : state->children)
     if (child.flat)
-      walk(*child.state, prefix, suffix + child.name, seen, f);
+      walk(child.state, prefix, suffix + child.name, seen, f);
     else
-      walk(*child.state, prefix + child.name + suffix + ".", "", seen, f);
+      walk(child.state, prefix + child.name + suffix + ".", "", seen, f);
+}
+template <class F>
+void walk(const std::shared_ptr<ModuleState>& root, F&& f) {
+  std::set<const ModuleState*> seen;
+  walk(root, "", "", seen, f);
 }
 
-std::vector<std::pair<std::string, Tensor>> named(ModuleState& root, std::vector<Entry> ModuleState::*list) {
+std::vector<std::pair<std::string, Tensor>> named(const std::shared_ptr<ModuleState>& root,
+                                                  std::vector<Entry> ModuleState::*list) {
   std::vector<std::pair<std::string, Tensor>> out;
-  std::set<const void*> seen_tensors;
-  std::set<const ModuleState*> seen;
-  walk(root, "", "", seen, [&](ModuleState& state, const std::string& prefix, const std::string& suffix) {
-    for (const Entry& entry : state.*list)
-      if (seen_tensors.insert(entry.tensor.impl()).second)
+  std::set<const void*> seen;
+  walk(root, [&](const auto& state, const std::string& prefix, const std::string& suffix) {
+    for (const Entry& entry : (*state).*list)
+      if (seen.insert(entry.tensor.impl()).second)
         out.emplace_back(prefix + entry.name + suffix, entry.tensor);
   });
   return out;
 }
 
-std::vector<Tensor> without_names(const std::vector<std::pair<std::string, Tensor>>& named) {
-  std::vector<Tensor> out;
-  for (const auto& [name, tensor] : named) out.push_back(tensor);
+template <class T>
+std::vector<T> without_names(const std::vector<std::pair<std::string, T>>& named) {
+  std::vector<T> out;
+  for (const auto& [name, value] : named) out.push_back(value);
   return out;
 }
 
-thread_local CloneContext* cloning = nullptr;
-
 }  // namespace
-
-// How clone() finds the members. add_parameter() returns the tensor straight into the member that it
-// initializes, so the address of the returned object is the member's, and its distance from the ModuleBase is
-// the same in every object of the class. A copy made under a CloneContext notes where it is; rebind() then
-// visits those members. What was not a member (add_parameter into a local variable) is found out and is an
-// error, never silently shared.
-
-CloneContext::CloneContext() {
-  cloning = this;
-}
-CloneContext::~CloneContext() {
-  cloning = nullptr;
-}
-CloneContext* CloneContext::current() {
-  return cloning;
-}
-
-std::shared_ptr<ModuleState> CloneContext::clone_of(const std::shared_ptr<ModuleState>& from) {
-  std::shared_ptr<ModuleState>& to = clones_[from.get()];
-  if (to) return to;
-  to = std::make_shared<ModuleState>(*from);
-  NoGrad no_grad;
-  for (auto* list : {&to->parameters, &to->buffers})
-    for (Entry& entry : *list) {
-      const bool requires_grad = entry.tensor.requires_grad();
-      entry.tensor = entry.tensor.clone();
-      entry.tensor.set_requires_grad(requires_grad);
-    }
-  const std::shared_ptr<ModuleState> result = to;  // the map may move its entries from here on
-  for (Child& child : result->children) child.state = clone_of(child.state);
-  return result;
-}
-
-void CloneContext::copied(ModuleBase* copy, const ModuleBase& from) {
-  copies_[copy] = from.state_;
-  copy->state_ = clone_of(from.state_);
-}
-
-void CloneContext::moved(ModuleBase* to, const ModuleBase* from) {
-  auto at = copies_.find(const_cast<ModuleBase*>(from));
-  if (at == copies_.end()) return;
-  copies_[to] = at->second;
-  copies_.erase(at);
-}
-
-void CloneContext::destroyed(const ModuleBase* copy) {
-  copies_.erase(const_cast<ModuleBase*>(copy));
-}
-
-void CloneContext::rebind() {
-  for (auto& [copy, from] : copies_) {
-    ModuleState& state = *copy->state_;
-    for (auto list : {&ModuleState::parameters, &ModuleState::buffers})
-      for (size_t i = 0; i < (state.*list).size(); ++i) {
-        const Entry& entry = (state.*list)[i];
-        auto* member = reinterpret_cast<Tensor*>(reinterpret_cast<std::byte*>(copy) + entry.offset);
-        const bool inside = entry.offset >= 0 && size_t(entry.offset) + sizeof(Tensor) <= state.size;
-        if (!inside || member->impl() != ((*from).*list)[i].tensor.impl())
-          fail<ValueError>(
-              "clone",
-              "'{}' of {} is not held by the member that add_parameter() or add_buffer() initialized. "
-              "Hint: write Tensor {} = add_parameter(...) as a member",
-              entry.name, state.scope.type, entry.name);
-        *member = entry.tensor;
-      }
-  }
-  copies_.clear();
-}
 
 }  // namespace detail
 
-using detail::CloneContext;
-
-ModuleBase::ModuleBase(std::string_view type, size_t size) : state_(std::make_shared<detail::ModuleState>()) {
+ModuleBase::ModuleBase(std::string_view type) : state_(std::make_shared<detail::ModuleState>()) {
   state_->scope.type = type;
-  state_->size = size;
-}
-ModuleBase::ModuleBase(const ModuleBase& other) : state_(other.state_) {
-  if (CloneContext* context = CloneContext::current()) context->copied(this, other);
-}
-ModuleBase::ModuleBase(ModuleBase&& other) noexcept : state_(other.state_) {
-  if (CloneContext* context = CloneContext::current()) context->moved(this, &other);
-}
-ModuleBase& ModuleBase::operator=(const ModuleBase& other) = default;
-ModuleBase& ModuleBase::operator=(ModuleBase&& other) noexcept = default;
-ModuleBase::~ModuleBase() {
-  if (CloneContext* context = CloneContext::current()) context->destroyed(this);
 }
 
 tapegrad::detail::ScopeName& ModuleBase::scope_name() const {
@@ -176,23 +76,20 @@ tapegrad::detail::ScopeName& ModuleBase::scope_name() const {
 void ModuleBase::add_child(const std::string& name, const ModuleBase& child, bool flat) {
   detail::check_name(*state_, name);
   child.state_->scope.name = name;
+  child.state_->parent = state_;
   state_->children.push_back({name, child.state_, flat});
 }
 
-Tensor ModuleBase::add_parameter(const std::string& name, Tensor value) {
+Parameter ModuleBase::add_parameter(const std::string& name, Tensor value) {
   detail::check_name(*state_, name);
-  Tensor member = value.defined() ? value.set_requires_grad() : value;
-  const ptrdiff_t offset = reinterpret_cast<std::byte*>(&member) - reinterpret_cast<std::byte*>(this);
-  if (value.defined()) state_->parameters.push_back({name, value, offset});
-  return member;
+  if (value.defined()) state_->parameters.push_back({name, value.set_requires_grad()});
+  return {value, state_};
 }
 
-Tensor ModuleBase::add_buffer(const std::string& name, Tensor value) {
+Buffer ModuleBase::add_buffer(const std::string& name, const Tensor& value) {
   detail::check_name(*state_, name);
-  Tensor member = value;
-  const ptrdiff_t offset = reinterpret_cast<std::byte*>(&member) - reinterpret_cast<std::byte*>(this);
-  if (value.defined()) state_->buffers.push_back({name, value, offset});
-  return member;
+  if (value.defined()) state_->buffers.push_back({name, value});
+  return {value, state_};
 }
 
 void ModuleBase::describe(std::string text) {
@@ -200,16 +97,30 @@ void ModuleBase::describe(std::string text) {
 }
 
 std::vector<std::pair<std::string, Tensor>> ModuleBase::named_parameters() const {
-  return detail::named(*state_, &detail::ModuleState::parameters);
+  return detail::named(state_, &detail::ModuleState::parameters);
 }
 std::vector<std::pair<std::string, Tensor>> ModuleBase::named_buffers() const {
-  return detail::named(*state_, &detail::ModuleState::buffers);
+  return detail::named(state_, &detail::ModuleState::buffers);
 }
 std::vector<Tensor> ModuleBase::parameters() const {
   return detail::without_names(named_parameters());
 }
 std::vector<Tensor> ModuleBase::buffers() const {
   return detail::without_names(named_buffers());
+}
+
+std::vector<std::pair<std::string, ModuleBase>> ModuleBase::named_modules() const {
+  std::vector<std::pair<std::string, ModuleBase>> out;
+  detail::walk(state_, [&](const auto& state, const std::string& prefix, const std::string& suffix) {
+    if (suffix.empty()) out.emplace_back(prefix.substr(0, prefix.rfind('.')), ModuleBase(state));
+  });
+  return out;
+}
+std::vector<ModuleBase> ModuleBase::modules() const {
+  return detail::without_names(named_modules());
+}
+const std::string& ModuleBase::type() const {
+  return state_->scope.type;
 }
 
 int64_t ModuleBase::parameter_count() const {
@@ -249,10 +160,7 @@ void ModuleBase::load_state_dict(const std::map<std::string, Tensor>& state, Loa
 }
 
 void ModuleBase::train(bool on) {
-  std::set<const detail::ModuleState*> seen;
-  detail::walk(
-      *state_, "", "", seen,
-      [on](detail::ModuleState& state, const std::string&, const std::string&) { state.training = on; });
+  detail::walk(state_, [on](const auto& state, const auto&, const auto&) { state->training = on; });
 }
 
 bool ModuleBase::is_training() const {

@@ -287,7 +287,7 @@ TEST(Tape, CanBeDrawn) {
 }
 
 struct Inner : nn::Module<Inner> {
-  Tensor weight = add_parameter("weight", ones({3}));
+  nn::Parameter weight = add_parameter("weight", ones({3}));
   Tensor forward(const Tensor& x) { return x * weight; }
 };
 struct Outer : nn::Module<Outer> {

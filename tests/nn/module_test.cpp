@@ -10,8 +10,8 @@ namespace {
 struct Scale : nn::Module<Scale> {
   explicit Scale(int64_t size) : weight(add_parameter("weight", ones({size}))) {}
   Tensor forward(const Tensor& x) { return x * weight; }
-  Tensor weight;
-  Tensor seen = add_buffer("seen", zeros({1}));
+  nn::Parameter weight;
+  nn::Buffer seen = add_buffer("seen", zeros({1}));
 };
 
 struct Pair : nn::Module<Pair> {

@@ -12,7 +12,7 @@ namespace {
 struct RMSNorm : nn::Module<RMSNorm> {
   explicit RMSNorm(int64_t size) : weight(add_parameter("weight", ones({size}))) {}
   Tensor forward(const Tensor& x) { return weight * x * rsqrt(mean(x * x, -1, {.keepdim = true}) + 1e-5); }
-  Tensor weight;
+  nn::Parameter weight;
 };
 
 template <class Norm>

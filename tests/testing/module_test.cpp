@@ -10,12 +10,12 @@ namespace {
 struct RmsNorm : nn::Module<RmsNorm> {
   explicit RmsNorm(int64_t size) : weight(add_parameter("weight", ones({size}))) {}
   Tensor forward(const Tensor& x) { return weight * x * rsqrt(mean(x * x, -1, {.keepdim = true}) + 1e-5); }
-  Tensor weight;
+  nn::Parameter weight;
 };
 TAPEGRAD_TEST_MODULE(RmsNormModule, RmsNorm(6), Shape{4, 6});
 
 struct TwoInputs : nn::Module<TwoInputs> {
-  Tensor weight = add_parameter("weight", randn({3}));
+  nn::Parameter weight = add_parameter("weight", randn({3}));
   std::pair<Tensor, Tensor> forward(const Tensor& a, const Tensor& b) {
     return {a * weight + b, tanh(b) * weight};
   }
@@ -24,16 +24,16 @@ TAPEGRAD_TEST_MODULE(TwoInputsModule, TwoInputs(), Shape{2, 3}, Shape{3});
 
 struct Forgotten : nn::Module<Forgotten> {
   Tensor weight = ones({3}, {.requires_grad = true});  // not registered
-  Tensor bias = add_parameter("bias", zeros({3}));
+  nn::Parameter bias = add_parameter("bias", zeros({3}));
   Tensor forward(const Tensor& x) { return x * weight + bias; }
 };
 struct Unused : nn::Module<Unused> {
-  Tensor weight = add_parameter("weight", ones({3}));
-  Tensor bias = add_parameter("bias", zeros({3}));
+  nn::Parameter weight = add_parameter("weight", ones({3}));
+  nn::Parameter bias = add_parameter("bias", zeros({3}));
   Tensor forward(const Tensor& x) { return x * weight; }
 };
 struct WrongGradient : nn::Module<WrongGradient> {
-  Tensor weight = add_parameter("weight", ones({3}));
+  nn::Parameter weight = add_parameter("weight", ones({3}));
   Tensor forward(const Tensor& x) {
     const Tensor w = weight;
     return record("wrong", x.detach() * w.detach(), {x, w}, [x, w](const Tensor& dy) -> Gradients {
@@ -42,7 +42,7 @@ struct WrongGradient : nn::Module<WrongGradient> {
   }
 };
 struct Remembers : nn::Module<Remembers> {
-  Tensor weight = add_parameter("weight", randn({3}));
+  nn::Parameter weight = add_parameter("weight", randn({3}));
   Tensor scale = ones({});  // state that is not saved
   Tensor forward(const Tensor& x) {
     scale = scale + 1.0;

@@ -23,9 +23,9 @@ struct CellNorm : Module<CellNorm> {
   /// its last step.
   Tensor batch_norm(const Tensor& x, int64_t time, double eps) const;
 
-  Tensor weight, bias;
-  Tensor running_mean, running_var;  ///< [max_steps, size]
-  Tensor steps_seen;                 ///< int64 [1]: the longest sequence of training, at most max_steps
+  Parameter weight, bias;
+  Buffer running_mean, running_var;  ///< [max_steps, size]
+  Buffer steps_seen;                 ///< int64 [1]: the longest sequence of training, at most max_steps
 };
 
 struct RNNCellOptions {
@@ -84,12 +84,12 @@ template <class Derived>
 class CellBase : public Module<Derived> {
  public:
   CellConfig config;
-  Tensor weight_ih = this->add_parameter("weight_ih", config.initial("weight_ih"));
-  Tensor weight_hh = this->add_parameter("weight_hh", config.initial("weight_hh"));
-  Tensor bias_ih = this->add_parameter("bias_ih", config.initial("bias_ih"));
-  Tensor bias_hh = this->add_parameter("bias_hh", config.initial("bias_hh"));
-  Tensor bias = this->add_parameter("bias", config.initial("bias"));
-  Tensor weight_hr = this->add_parameter("weight_hr", config.initial("weight_hr"));
+  Parameter weight_ih = this->add_parameter("weight_ih", config.initial("weight_ih"));
+  Parameter weight_hh = this->add_parameter("weight_hh", config.initial("weight_hh"));
+  Parameter bias_ih = this->add_parameter("bias_ih", config.initial("bias_ih"));
+  Parameter bias_hh = this->add_parameter("bias_hh", config.initial("bias_hh"));
+  Parameter bias = this->add_parameter("bias", config.initial("bias"));
+  Parameter weight_hr = this->add_parameter("weight_hr", config.initial("weight_hr"));
   std::vector<CellNorm> norms = make_norms();  ///< ln_ih and ln_hh, or ln; for lstm then ln_c
 
   /// What the operation recurrent() takes, its biases added up.

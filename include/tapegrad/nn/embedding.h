@@ -19,7 +19,7 @@ struct Embedding : Module<Embedding> {
   Embedding(int64_t num_embeddings, int64_t embedding_dim, EmbeddingOptions options = {});
   Tensor forward(const Tensor& index);
 
-  Tensor weight;
+  Parameter weight;
 
  private:
   std::optional<int64_t> padding_idx_;

@@ -2,7 +2,7 @@
 //
 // Initial values of parameters. Each function writes to the tensor in place and returns it:
 //
-//   Tensor weight = add_parameter("weight", init::xavier_uniform(empty({out, in})));
+//   nn::Parameter weight = add_parameter("weight", init::xavier_uniform(empty({out, in})));
 //
 // Random numbers come from default_generator(). **Throws** (all of them) AutogradError on a leaf while a tape
 // records, which would miss the change; ShapeError where the fans are needed and the tensor has less than two

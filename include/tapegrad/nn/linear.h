@@ -19,7 +19,7 @@ struct Linear : Module<Linear> {
   Linear(int64_t in_features, int64_t out_features, LinearOptions options = {});
   Tensor forward(const Tensor& x);
 
-  Tensor weight, bias;
+  Parameter weight, bias;
 };
 
 }  // namespace tapegrad::nn

@@ -22,8 +22,8 @@
 #include <vector>
 
 #include <tapegrad/detail/scope.h>
+#include <tapegrad/nn/parameter.h>
 #include <tapegrad/tape.h>
-#include <tapegrad/tensor.h>
 
 namespace tapegrad::nn {
 
@@ -31,18 +31,13 @@ struct LoadOptions {
   bool strict = true;  ///< every name must be on both sides; else only the common ones are loaded
 };
 
-namespace detail {
-struct ModuleState;
-class CloneContext;
-}  // namespace detail
-
 /// What all modules can do; Module<Derived> adds the call.
 class ModuleBase {
  public:
   ModuleBase(const ModuleBase& other);
   ModuleBase(ModuleBase&& other) noexcept;
+  /// The handle changes over to `other`. Where this module is a child, its parent has the new one from then on.
   ModuleBase& operator=(const ModuleBase& other);
-  ModuleBase& operator=(ModuleBase&& other) noexcept;
   ~ModuleBase();
 
   /// All parameters, of this module and then of its children, in the order in which they were registered; one
@@ -54,6 +49,19 @@ class ModuleBase {
   std::vector<std::pair<std::string, Tensor>> named_buffers() const;
   /// The number of elements of all parameters.
   int64_t parameter_count() const;
+
+  /// This module and all below it, each once, parents before children: handles that share their parameters.
+  std::vector<ModuleBase> modules() const;
+  /// The same with their paths: "" for this module, then "encoder", "encoder.norm1". A layer made of cells
+  /// (LSTM) counts as one module.
+  std::vector<std::pair<std::string, ModuleBase>> named_modules() const;
+  /// Calls f(path, type, module) for each of named_modules(): f("encoder.norm1", "LayerNorm", module).
+  template <class F>
+  void visit(F&& f) const {
+    for (const auto& [path, module] : named_modules()) f(path, module.type(), module);
+  }
+  /// The name of the module's class: "LayerNorm".
+  const std::string& type() const;
 
   /// Parameters and buffers by name; the tensors share memory with the module.
   std::map<std::string, Tensor> state_dict() const;
@@ -75,7 +83,7 @@ class ModuleBase {
   friend std::string to_string(const ModuleBase& module);
 
  protected:
-  ModuleBase(std::string_view type, size_t size);
+  explicit ModuleBase(std::string_view type);
 
   /// Registers a child under `name` and returns it. Throws ValueError if the name is taken, empty or has a
   /// dot.
@@ -92,16 +100,17 @@ class ModuleBase {
     return child;
   }
   /// Registers a parameter, sets requires_grad, and returns it. An undefined tensor (a bias that was not
-  /// wanted) is returned as it is and not registered.
-  Tensor add_parameter(const std::string& name, Tensor value);
-  Tensor add_buffer(const std::string& name, Tensor value);
+  /// wanted) is returned as it is and not registered. Throws as add().
+  Parameter add_parameter(const std::string& name, Tensor value);
+  /// The same for a buffer, which keeps its requires_grad.
+  Buffer add_buffer(const std::string& name, const Tensor& value);
   /// The text between the parentheses when the module is printed: "in_features=64, out_features=128".
   void describe(std::string text);
 
   tapegrad::detail::ScopeName& scope_name() const;
 
  private:
-  friend class detail::CloneContext;
+  explicit ModuleBase(std::shared_ptr<detail::ModuleState> state) : state_(std::move(state)) {}
   void add_child(const std::string& name, const ModuleBase& child, bool flat = false);
   std::shared_ptr<detail::ModuleState> state_;
 };
@@ -111,38 +120,34 @@ std::string to_string(const ModuleBase& module);
 
 namespace detail {
 
-/// While one lives on this thread, copies of modules get parameters of their own.
+/// While one lives on this thread, copies of modules and of their parameters are new ones.
 class CloneContext {
  public:
   CloneContext();
   ~CloneContext();
-  /// Puts the new parameters into the members of the copies. Throws if a parameter is not a member of its
-  /// module.
-  void rebind();
+  /// Ends it. Throws ValueError if no Parameter among the copies asked for one of the tensors.
+  void finish();
 
   static CloneContext* current();
-  void copied(ModuleBase* copy, const ModuleBase& from);
-  void moved(ModuleBase* to, const ModuleBase* from);
-  void destroyed(const ModuleBase* copy);
+  std::shared_ptr<ModuleState> clone_of(const std::shared_ptr<ModuleState>& from);
+  void copied(Parameter& copy);
 
  private:
-  std::shared_ptr<ModuleState> clone_of(const std::shared_ptr<ModuleState>& from);
-  std::map<const ModuleState*, std::shared_ptr<ModuleState>> clones_;
-  std::map<ModuleBase*, std::shared_ptr<ModuleState>> copies_;  // a copy, and the state it was copied from
+  struct Clone {
+    Tensor tensor;
+    bool asked_for = false;
+  };
+  CloneContext* outer_;
+  std::map<const ModuleState*, std::shared_ptr<ModuleState>> states_;  // by their originals
+  std::map<const void*, Clone> tensors_;
 };
 
 /// "LayerNorm" for tapegrad::nn::LayerNorm.
 template <class T>
 constexpr std::string_view type_name() {
-#if defined(_MSC_VER)
-  std::string_view text = __FUNCSIG__;
-  text = text.substr(text.find("type_name<") + 10);
-  text = text.substr(0, text.rfind(">("));
-#else
   std::string_view text = __PRETTY_FUNCTION__;
   text = text.substr(text.find("T = ") + 4);
   text = text.substr(0, text.find_first_of(";]"));
-#endif
   const size_t template_begin = text.find('<');
   const std::string_view head = text.substr(0, template_begin);
   const size_t colon = head.rfind(':');
@@ -162,16 +167,17 @@ class Module : public ModuleBase {
     return const_cast<Derived&>(static_cast<const Derived&>(*this)).forward(std::forward<Args>(args)...);
   }
 
-  /// A copy with parameters and buffers of its own.
+  /// A copy with parameters and buffers of its own; those that two modules share are shared in it too.
+  /// Throws ValueError if one is held by a member that is no Parameter.
   Derived clone() const {
     detail::CloneContext context;
     Derived copy(static_cast<const Derived&>(*this));
-    context.rebind();
+    context.finish();
     return copy;
   }
 
  protected:
-  Module() : ModuleBase(detail::type_name<Derived>(), sizeof(Derived)) {}
+  Module() : ModuleBase(detail::type_name<Derived>()) {}
 };
 
 /// The leaves that the tape recorded and `module` does not hold: parameters that no optimizer of

@@ -25,7 +25,7 @@ struct LayerNorm : Module<LayerNorm> {
   explicit LayerNorm(const Shape& normalized_shape, LayerNormOptions options = {});
   Tensor forward(const Tensor& x);
 
-  Tensor weight, bias;
+  Parameter weight, bias;
 
  private:
   Shape normalized_shape_;
@@ -43,7 +43,7 @@ struct RMSNorm : Module<RMSNorm> {
   explicit RMSNorm(const Shape& normalized_shape, RMSNormOptions options = {});
   Tensor forward(const Tensor& x);
 
-  Tensor weight;
+  Parameter weight;
 
  private:
   Shape normalized_shape_;
@@ -73,8 +73,8 @@ struct BatchNorm1d : Module<BatchNorm1d> {
   explicit BatchNorm1d(int64_t num_features, BatchNorm1dOptions options = {});
   Tensor forward(const Tensor& x);
 
-  Tensor weight, bias;
-  Tensor running_mean, running_var, num_batches_tracked;
+  Parameter weight, bias;
+  Buffer running_mean, running_var, num_batches_tracked;
 
  private:
   int64_t num_features_;
