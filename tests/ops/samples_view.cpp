@@ -70,6 +70,20 @@ Samples reshape_samples() {
           one("squeeze", {2, 1, 4}, [](const Tensor& x) { return x.squeeze(1).unsqueeze(0); })};
 }
 
+Samples view_samples() {
+  return {one("rows", {3, 4},
+              [](const Tensor& x) {
+                return x.view({2, 2, 3});
+              }),
+          one("transposed", {3, 4},
+              [](const Tensor& x) {
+                return x.transpose(0, 1).view({2, 2, 3});
+              }),
+          one("empty", {0, 3}, [](const Tensor& x) {
+            return x.view({3, 0});
+          })};
+}
+
 Samples permute_samples() {
   return {one("three axes", {2, 3, 4},
               [](const Tensor& x) {
