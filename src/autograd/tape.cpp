@@ -5,6 +5,7 @@
 #include <mutex>
 #include <string_view>
 
+#include "autograd/exclusive.h"
 #include "autograd/state.h"
 #include "core/fail.h"
 
@@ -36,11 +37,24 @@ struct Alive {
     std::lock_guard lock(mutex);
     std::erase_if(tapes, [=](const Entry& tape) { return tape.serial == serial; });
   }
-  /// The thread of a tape that is alive, else null. Under the mutex.
+  // Under the mutex:
+  /// The thread of a tape that is alive, else null.
   const Thread* thread_of(uint64_t serial) const {
     for (const Entry& tape : tapes)
       if (tape.serial == serial) return tape.thread;
     return nullptr;
+  }
+  /// Whether a tape of this thread holds the leaf. Throws AutogradError if one of another thread does: they would
+  /// write to the same gradient.
+  bool is_held_here(std::string_view op, const TensorImpl& leaf) const {
+    const Thread* thread = thread_of(tape_of(leaf));
+    if (thread && thread != &this_thread)
+      fail<AutogradError>(
+          op,
+          "the leaf {} is in use on another thread. Hint: train a clone() of the model on each "
+          "thread, and add up their gradients",
+          leaf.shape);
+    return thread != nullptr;
   }
 };
 Alive& alive() {
@@ -133,25 +147,16 @@ Record& new_record(TapeState& tape, const char* op, RecordState state, size_t n_
   return record;
 }
 
-// Gives a leaf to this tape; it has no record of it yet. A leaf belongs to one thread at a time: the tapes of
-// two would write to the same gradient.
+// Gives a leaf to this tape, which has no record of it yet.
 void claim(const char* op, TapeState& tape, TensorImpl& leaf) {
   Alive& all = alive();
   std::lock_guard lock(all.mutex);
-  const uint64_t holder = tape_of(leaf);
-  const Thread* thread = all.thread_of(holder);
-  if (thread && thread != &this_thread)
-    fail<AutogradError>(
-        op,
-        "a tape on another thread holds the leaf {}. Hint: train a clone() of the model on each "
-        "thread, and add up their gradients",
-        leaf.shape);
-  if (thread) {
+  if (all.is_held_here(op, leaf)) {
     leaf.refs.add();
-    tape.borrowed.push() = {&leaf, holder, leaf.record};
+    tape.borrowed.push() = {&leaf, tape_of(leaf), leaf.record};
   }
   leaf.record = Edge::kNone;
-  __atomic_store_n(&leaf.tape, tape.serial, __ATOMIC_RELAXED);
+  set_tape(leaf, tape.serial);
 }
 
 Edge leaf_edge(TapeState& tape, const Tensor& x) {
@@ -229,14 +234,14 @@ void append(TapeState* tape, const char* op, std::span<Tensor> outputs, Inputs i
     if (!takes_gradient && !tape->options.trace) continue;
     impl->record = takes_gradient ? index : index | kConstantRecord;
     impl->output = uint16_t(i);
-    __atomic_store_n(&impl->tape, tape->serial, __ATOMIC_RELAXED);
+    set_tape(*impl, tape->serial);
   }
   if (tape->is_watched) [[unlikely]] {
     keep_attributes(*tape, record, attributes);
     try {
       tell_forward(*tape, view_of(*tape, index), inputs, outputs);
     } catch (...) {
-      for (const Tensor& y : outputs) __atomic_store_n(&y.impl()->tape, 0, __ATOMIC_RELAXED);
+      for (const Tensor& y : outputs) set_tape(*y.impl(), 0);
       truncate(*tape, size_before);
       throw;
     }
@@ -258,6 +263,22 @@ void note(const char* op, std::span<Tensor> outputs, Inputs inputs, Attributes a
                            .step = current_step(),
                            .path = current_path()};
   tell_forward(tape, view, inputs, outputs);
+}
+
+void Exclusive::take(const Tensor& leaf) {
+  TensorImpl& impl = *leaf.impl();
+  const TapeState* mine = this_thread.innermost;
+  if (mine && tape_of(impl) == mine->serial) return;
+  Alive& all = alive();
+  if (serial_ == 0) serial_ = all.enter();
+  std::lock_guard lock(all.mutex);
+  if (all.is_held_here(op_, impl)) return;
+  impl.record = Edge::kNone;
+  set_tape(impl, serial_);
+}
+
+Exclusive::~Exclusive() {
+  if (serial_ != 0) alive().leave(serial_);
 }
 
 void truncate(TapeState& tape, size_t size) {
@@ -323,7 +344,7 @@ Tape::~Tape() {
     const Borrowed& back = state_->borrowed.back();
     if (tape_of(*back.leaf) == state_->serial) {
       back.leaf->record = back.record;
-      __atomic_store_n(&back.leaf->tape, back.tape, __ATOMIC_RELAXED);
+      set_tape(*back.leaf, back.tape);
     }
     Ref<TensorImpl>::adopt(back.leaf);
   }

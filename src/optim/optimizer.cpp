@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "autograd/exclusive.h"
 #include "core/fail.h"
 #include "optim/state.h"
 #include "optim/update.h"
@@ -87,10 +88,14 @@ void Optimizer::set_group_lr(size_t group, double lr) {
 }
 
 void Optimizer::zero_grad() {
+  detail::Exclusive exclusive(name_);
+  for (const Slot& slot : slots_) exclusive.take(slot.parameter);
   for (Slot& slot : slots_) slot.parameter.zero_grad();
 }
 
 bool Optimizer::step() {
+  detail::Exclusive exclusive(name_);
+  for (const Slot& slot : slots_) exclusive.take(slot.parameter);
   const FlushDenormals flush;  // moments decay into numbers that no step feels
   ready_.clear();
   for (Slot& slot : slots_) {
