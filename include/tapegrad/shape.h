@@ -3,6 +3,7 @@
 // Shape: the sizes of a tensor, at most eight of them, kept in place (no allocation).
 // Axes: which of them a reduction goes over.
 #pragma once
+#include <concepts>
 #include <cstdint>
 #include <initializer_list>
 #include <span>
@@ -16,6 +17,7 @@ class Shape {
   static constexpr int64_t max_dims = 8;
 
   Shape() = default;
+  /// Throws ShapeError if there are more than eight.
   Shape(std::initializer_list<int64_t> sizes) : Shape(std::span(sizes.begin(), sizes.size())) {}
   /// Throws ShapeError if there are more than eight.
   explicit Shape(std::span<const int64_t> sizes);
@@ -26,8 +28,10 @@ class Shape {
     return *this;
   }
 
+  /// How many sizes there are: the number of axes, not of elements.
   int64_t size() const { return rank_; }
   bool empty() const { return rank_ == 0; }
+  /// Size number i, which is in [0, size() - 1] and not checked.
   int64_t operator[](int64_t i) const { return sizes_[i]; }
   int64_t& operator[](int64_t i) { return sizes_[i]; }
   int64_t front() const { return sizes_[0]; }
@@ -37,9 +41,11 @@ class Shape {
   int64_t* begin() { return sizes_; }
   int64_t* end() { return sizes_ + rank_; }
 
-  /// Throws ShapeError beyond eight.
+  /// A size more, at the end. Throws ShapeError beyond eight.
   void push_back(int64_t size);
+  /// A size more, in front of number `at`, which is in [0, size()]. Throws ShapeError beyond eight.
   void insert(int64_t at, int64_t size);
+  /// A size less: without number `at`, which is in [0, size() - 1].
   void erase(int64_t at);
 
   /// The product of the sizes (1 for none). Throws ShapeError if it overflows or a size is negative.
@@ -65,11 +71,15 @@ std::string to_string(const Shape& shape);
 class Axes {
  public:
   Axes() = default;
-  Axes(int axis) : list_{axis} {}
-  Axes(int64_t axis) : list_{axis} {}
-  Axes(std::initializer_list<int64_t> axes) : list_(axes) {}
-  explicit Axes(const Shape& axes) : list_(axes) {}
+  // Templates, because GCC reads {.correction = 0} as a list of one number where a constructor takes a list.
+  /// Throws ShapeError if there are more than eight.
+  template <std::integral... T>
+  requires(!std::same_as<T, bool> && ...) Axes(T... axes) : list_{int64_t(axes)...} {}
+  template <std::same_as<Shape> T>
+  explicit Axes(const T& axes) : list_(axes) {}
+  /// As they were given; none for all.
   const Shape& list() const { return list_; }
+  /// Whether none was given.
   bool all() const { return list_.empty(); }
 
  private:
@@ -77,13 +87,14 @@ class Axes {
 };
 
 /// The shape that `a` and `b` broadcast to, as in NumPy: sizes are compared from the last; they must be
-/// equal, or one of them 1 or missing. `op` names the operation in the ShapeError.
+/// equal, or one of them 1 or missing. **Throws** ShapeError, in which `op` names the operation.
 Shape broadcast_shape(const char* op, const Shape& a, const Shape& b);
 
-/// `axis` counted from the front, for a tensor of `rank` axes. Throws IndexError outside [-rank, rank - 1].
+/// `axis` counted from the front, for a tensor of `rank` axes. **Throws** IndexError outside [-rank, rank -
+/// 1], in which `op` names the operation.
 int64_t wrap_axis(const char* op, int64_t axis, int64_t rank);
 
-/// Row-major strides of a contiguous tensor.
+/// The strides of a contiguous tensor of this shape: [12, 4, 1] for [2, 3, 4].
 Shape contiguous_strides(const Shape& shape);
 
 }  // namespace tapegrad

@@ -1,7 +1,7 @@
 // File: ops/reduce.h
 //
-// Reductions over all elements, one axis or several: sum(x), sum(x, -1), sum(x, {0, 2}, {.keepdim = true});
-// and what runs along one axis: softmax, cumsum.
+// Reductions over all elements, one axis or several: sum(x), sum(x, -1), sum(x, {0, 2}, {.keepdim = true}),
+// sum(x, {.keepdim = true}); and what runs along one axis: softmax, cumsum.
 //
 // **Shape**: the reduced axes vanish, or stay with size 1 under keepdim. **Throws** (all of them) IndexError
 // for an axis that the tensor does not have, or that is named twice; DtypeError unless the input is floating
@@ -90,5 +90,44 @@ Tensor log_softmax(const Tensor& x, int64_t axis = -1);
 
 /// Running sums along an axis: y_i = x_0 + ... + x_i. **Gradient**: running sums of dy from the other end.
 Tensor cumsum(const Tensor& x, int64_t axis);
+
+// Options without axes, over all of them: var(x, {.correction = 0}). Templates, because {} and {1} could be
+// either, and then what is no template goes first: axes.
+template <int = 0>
+Tensor sum(const Tensor& x, ReduceOptions options) {
+  return sum(x, {}, options);
+}
+template <int = 0>
+Tensor mean(const Tensor& x, ReduceOptions options) {
+  return mean(x, {}, options);
+}
+template <int = 0>
+Tensor prod(const Tensor& x, ReduceOptions options) {
+  return prod(x, {}, options);
+}
+template <int = 0>
+Tensor var(const Tensor& x, VarOptions options) {
+  return var(x, {}, options);
+}
+template <int = 0>
+Tensor std(const Tensor& x, VarOptions options) {
+  return std(x, {}, options);
+}
+template <int = 0>
+Tensor norm(const Tensor& x, VectorNormOptions options) {
+  return norm(x, {}, options);
+}
+template <int = 0>
+Tensor amax(const Tensor& x, ReduceOptions options) {
+  return amax(x, {}, options);
+}
+template <int = 0>
+Tensor amin(const Tensor& x, ReduceOptions options) {
+  return amin(x, {}, options);
+}
+template <int = 0>
+Tensor logsumexp(const Tensor& x, ReduceOptions options) {
+  return logsumexp(x, {}, options);
+}
 
 }  // namespace tapegrad
