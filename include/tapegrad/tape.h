@@ -80,7 +80,7 @@ struct ProfileRow {
   double forward_ms, backward_ms;
 };
 
-class Tape {
+class [[nodiscard]] Tape {
  public:
   explicit Tape(TapeOptions options = {});
   ~Tape();
@@ -122,7 +122,7 @@ inline constexpr bool is_printable<Tape> = true;
 
 /// Nothing is recorded from here to the end of the scope, though a tape is alive: to evaluate in the middle
 /// of a step.
-class NoGrad {
+class [[nodiscard]] NoGrad {
  public:
   NoGrad();
   ~NoGrad();

@@ -7,6 +7,7 @@
 //   x.transpose(0, 1);    // a view: the same numbers, other strides
 //   relu(x) + 1.0         // arithmetic is free functions, see ops.h
 #pragma once
+#include <concepts>
 #include <cstdint>
 #include <initializer_list>
 #include <span>
@@ -28,17 +29,20 @@ void destroy(TensorImpl* impl) noexcept;
 
 class Tensor {
  public:
-  /// A handle to nothing: defined() is false, and every use but assignment is an error.
+  /// A handle to nothing: defined() is false, and every use but assignment is a ValueError.
   Tensor() = default;
+  /// Whether the handle refers to an array.
   bool defined() const { return bool(impl_); }
 
+  /// The sizes; [] for a number.
   const Shape& shape() const;
-  /// Size of one axis; negative axes count from the end.
+  /// Size of one axis; negative axes count from the end. Throws IndexError for an axis that is not there.
   int64_t size(int64_t axis) const;
   /// Number of axes.
   int64_t dim() const;
   /// Number of elements.
   int64_t numel() const;
+  /// The type of the elements.
   Dtype dtype() const;
   /// Elements between neighbours along each axis; 0 along an expanded one.
   const Shape& strides() const;
@@ -47,14 +51,16 @@ class Tensor {
 
   /// The value of a tensor of one element, as a double. Throws ShapeError if there are more or none.
   double item() const;
-  /// The elements, in row-major order. T must be the tensor's type, and the tensor contiguous (else:
+  /// The elements, in row-major order, for as long as a handle to them lives: keep the tensor, not only the
+  /// span. Throws DtypeError unless T is the tensor's type, ShapeError unless it is contiguous (else:
   /// contiguous()).
   template <class T>
   std::span<const T> data() const;
-  /// The same to write to: counts as a change, so a tape that saved the old values will refuse to use them.
+  /// The same to write to: the call counts as a change, so a tape that saved the old values will refuse to
+  /// use them. Call it anew after a forward pass: what is written through an older span no tape notices.
   template <class T>
   std::span<T> mutable_data();
-  /// The elements in row-major order, copied; any strides, no conversion of type.
+  /// The elements in row-major order, copied; any strides. Throws DtypeError unless T is the tensor's type.
   template <class T>
   std::vector<T> to_vector() const;
   /// How often the memory behind this tensor was written to; views share it.
@@ -66,7 +72,10 @@ class Tensor {
   Tensor& set_requires_grad(bool requires_grad = true);
   /// The accumulated gradient; undefined before the first backward and after zero_grad().
   Tensor grad() const;
+  /// Makes `grad` (or nothing, if undefined) the gradient; the handle is shared, not copied. Throws
+  /// ShapeError or DtypeError if it is not like this tensor.
   void set_grad(Tensor grad);
+  /// Drops the gradient: grad() is undefined until the next backward.
   void zero_grad();
   /// Whether a live tape of this thread recorded how this tensor was made.
   bool is_recorded() const;
@@ -79,14 +88,21 @@ class Tensor {
   Tensor clone() const;
   /// This tensor if it is contiguous, else a contiguous copy; the gradient flows through.
   Tensor contiguous() const;
-  /// The same values in another type; between floating types the gradient flows through.
+  /// The same values in another type; between floating types the gradient flows through. To int64 the
+  /// fraction is cut off, to boolean what is not 0 (NaN too) is true, as in NumPy. Throws ValueError for a
+  /// NaN or a number that no int64 holds.
   Tensor to(Dtype dtype) const;
-  /// Copies the values of `source` (broadcast) into this tensor, outside any tape.
+  /// Copies the values of `source`, which broadcasts to this shape, into this tensor; nothing is recorded.
+  /// Throws DtypeError unless both have one dtype, ShapeError if the source does not broadcast or this is a
+  /// strided view, AutogradError where a tape would miss the change: see operator+=.
   Tensor& copy_(const Tensor& source);
   /// Gives this tensor, in all handles to it, the memory, shape and dtype of `source`, and drops its
   /// gradient: how a module changes the dtype of its parameters.
   void set_data(const Tensor& source);
+  /// Writes `value` to every element; nothing is recorded. Throws DtypeError for a value that the dtype
+  /// does not hold (see full()), else as copy_().
   Tensor& fill_(double value);
+  /// fill_(0).
   Tensor& zero_() { return fill_(0); }
 
   // Views, recorded with their gradients: see ops/shape.h for each.
@@ -98,7 +114,7 @@ class Tensor {
   Tensor expand(const Shape& shape) const;
   Tensor squeeze(int64_t axis) const;
   Tensor unsqueeze(int64_t axis) const;
-  /// Entry i of the first axis.
+  /// Entry i of the first axis, a view; negative ones count from the end. Throws IndexError outside.
   Tensor operator[](int64_t i) const;
 
   explicit Tensor(detail::Ref<detail::TensorImpl> impl) : impl_(std::move(impl)) {}
@@ -119,36 +135,68 @@ inline constexpr bool is_printable<Tensor> = true;
 
 /// What a factory may be told.
 struct TensorOptions {
-  Dtype dtype = float32;
-  bool requires_grad = false;
+  Dtype dtype = float32;       ///< of the elements
+  bool requires_grad = false;  ///< accumulate a gradient for it: it is a leaf of the tapes that use it
 };
 
-// Factories. `shape` must have no negative size. Random ones read default_generator().
+namespace detail {
+Tensor tensor_of(std::initializer_list<double> values, const TensorOptions& options);
+Tensor integer_range(int64_t start, int64_t end, int64_t step, TensorOptions options);
+}  // namespace detail
+
+// Factories. Random ones read default_generator(). **Throws** (all of them) ShapeError for a negative size
+// or more than eight, DtypeError for requires_grad on what is not floating. No value is lost in silence: an
+// int64 tensor takes whole numbers up to 2^53 in magnitude (the doubles in which they are given hold no
+// more), any other is a DtypeError; a boolean one takes any number, true unless it is 0, as in NumPy;
+// floating ones round.
 
 /// Memory that was not written to (signalling NaN in debug builds).
 Tensor empty(const Shape& shape, TensorOptions options = {});
+/// 0 everywhere.
 Tensor zeros(const Shape& shape, TensorOptions options = {});
+/// 1 everywhere.
 Tensor ones(const Shape& shape, TensorOptions options = {});
+/// `value` everywhere.
 Tensor full(const Shape& shape, double value, TensorOptions options = {});
-/// start, start + step, ... up to but without end.
-Tensor arange(double start, double end, double step = 1, TensorOptions options = {.dtype = int64});
-/// 0, 1, ..., end - 1.
-Tensor arange(int64_t end, TensorOptions options = {.dtype = int64});
-/// `steps` values from start to end, both included.
+/// start, start + step, ... up to but without end, of shape [ceil((end - start) / step)] or [0]. As in
+/// PyTorch the type follows the arguments: int64 if all are integers (or `options` says so), float32 if one
+/// is floating. **Throws** ValueError if step is 0 or a number is not finite, DtypeError for a boolean
+/// range.
+///
+///     arange(4);              // [0, 1, 2, 3] int64
+///     arange(0, 1, 0.25);     // [0, 0.25, 0.5, 0.75] float32
+Tensor arange(double start, double end, double step = 1, TensorOptions options = {});
+template <std::integral A, std::integral B, std::integral C = int64_t>
+Tensor arange(A start, B end, C step = 1, TensorOptions options = {.dtype = int64}) {
+  return detail::integer_range(int64_t(start), int64_t(end), int64_t(step), options);
+}
+template <std::floating_point T>
+Tensor arange(T end, TensorOptions options = {}) {
+  return arange(0.0, end, 1, options);
+}
+template <std::integral T>
+Tensor arange(T end, TensorOptions options = {.dtype = int64}) {
+  return arange(0, end, 1, options);
+}
+/// `steps` values from start to end, both included, at equal distances. **Throws** ValueError for negative
+/// steps.
 Tensor linspace(double start, double end, int64_t steps, TensorOptions options = {});
 /// Ones on the diagonal of an n x n matrix.
 Tensor eye(int64_t n, TensorOptions options = {});
-/// Uniform in [0, 1).
+/// Uniform in [0, 1): 24 random bits in float32, 53 in float64. **Throws** DtypeError unless floating.
 Tensor rand(const Shape& shape, TensorOptions options = {});
-/// Normal with mean 0 and variance 1 (Box and Muller).
+/// Normal with mean 0 and variance 1. **Throws** DtypeError unless floating. **Source**: Box and Muller
+/// 1958, A Note on the Generation of Random Normal Deviates.
 Tensor randn(const Shape& shape, TensorOptions options = {});
-/// Integers in [low, high).
+/// Integers, uniform in [low, high). **Throws** ValueError unless low < high, DtypeError for integers that
+/// the dtype does not hold: beyond 2^24 in float32, 2^53 in float64, 0 and 1 in boolean.
 Tensor randint(int64_t low, int64_t high, const Shape& shape, TensorOptions options = {.dtype = int64});
-/// 1 with probability p, else 0.
+/// 1 with probability p, else 0. **Throws** ValueError unless p is in [0, 1].
 Tensor bernoulli(const Shape& shape, double p, TensorOptions options = {});
-/// 0 ... n - 1 in random order.
+/// 0 ... n - 1 in random order. **Throws** ValueError if n is negative, DtypeError as randint(0, n).
 Tensor randperm(int64_t n, TensorOptions options = {.dtype = int64});
 
+// The same with the shape and the dtype of x; no gradient.
 Tensor empty_like(const Tensor& x);
 Tensor zeros_like(const Tensor& x);
 Tensor ones_like(const Tensor& x);
@@ -156,18 +204,17 @@ Tensor full_like(const Tensor& x, double value);
 Tensor rand_like(const Tensor& x);
 Tensor randn_like(const Tensor& x);
 
-/// A number, a row or rows of numbers: tensor(2.5), tensor({1, 2}), tensor({{1, 2}, {3, 4}}).
+/// A number, a row or rows of numbers: tensor(2.5), tensor({1, 2}), tensor({{1, 2}, {3, 4}}). **Throws**
+/// ShapeError for rows of different length.
 Tensor tensor(double value, TensorOptions options = {});
 Tensor tensor(std::initializer_list<std::initializer_list<double>> rows, TensorOptions options = {});
-namespace detail {
-Tensor tensor_of(std::initializer_list<double> values, const TensorOptions& options);
-}
 // A template, because {{0}, {1}} could be either, and then what is no template goes first: rows.
 template <int = 0>
 Tensor tensor(std::initializer_list<double> values, TensorOptions options = {}) {
   return detail::tensor_of(values, options);
 }
-/// Values in row-major order for `shape`; T one of float, double, int64_t, bool gives the dtype.
+/// Values in row-major order for `shape`; T one of float, double, int64_t, bool gives the dtype. **Throws**
+/// ShapeError unless there are as many values as the shape has elements.
 template <class T>
 Tensor from_vector(const std::vector<T>& values, const Shape& shape);
 

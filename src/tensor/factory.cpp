@@ -21,13 +21,26 @@ Tensor make(const Shape& shape, TensorOptions options) {
   return x;
 }
 
-// Fills element i with f(i), in the tensor's type.
+void check_held(const char* op, Dtype dtype, double value) {
+  if (dtype == int64 && !(std::fabs(value) <= 0x1p53 && std::trunc(value) == value))
+    fail<DtypeError>(
+        op,
+        "int64 tensors take whole numbers up to 2^53 in magnitude, got {}. Hint: {{.dtype = float32}} for "
+        "fractions, from_vector() for larger integers",
+        value);
+}
+
+// Element i is f(i), in the tensor's type. Doubles are checked here; integers by the caller.
 template <class F>
-Tensor filled(const Shape& shape, TensorOptions options, F f) {
+Tensor filled(const char* op, const Shape& shape, TensorOptions options, F f) {
   Tensor x = make(shape, options);
   detail::dispatch_all(options.dtype, [&]<class T>(T) {
     T* out = detail::mutable_ptr<T>(x);
-    for (int64_t i = 0; i < x.numel(); ++i) out[i] = T(f(i));
+    for (int64_t i = 0; i < x.numel(); ++i) {
+      const auto value = f(i);
+      if constexpr (std::is_same_v<decltype(value), const double>) check_held(op, options.dtype, value);
+      out[i] = T(value);
+    }
   });
   return x;
 }
@@ -40,25 +53,46 @@ Tensor random_filled(const Shape& shape, TensorOptions options, F f) {
   Generator& generator = default_generator();
   const uint64_t first = generator.take(uint64_t((n + 1) / 2));
   std::array<uint32_t, 4> words{};
-  return filled(shape, options, [&](int64_t i) {
+  return filled("random", shape, options, [&](int64_t i) {
     if (i % 2 == 0) words = philox(generator.seed, first + uint64_t(i / 2));
     return f(words[size_t(i % 2 * 2)], words[size_t(i % 2 * 2 + 1)]);
   });
 }
 
-// Uniform in [0, 1): 24 bits, exact in float32, so that 1 never comes out by rounding.
-double unit(uint32_t word) {
-  return double(word >> 8) * 0x1p-24;
+void check_fractions(const char* op, Dtype dtype) {
+  if (!is_floating(dtype))
+    fail<DtypeError>(op, "makes float32 or float64, got {}. Hint: randint() and bernoulli() make the others",
+                     dtype);
+}
+
+// Throws unless the dtype tells all integers from low to high apart.
+void check_integers(const char* op, int64_t low, int64_t high, Dtype dtype) {
+  const int64_t most = dtype == boolean ? 1 : int64_t(1) << (dtype == float32 ? 24 : 53);
+  if (dtype != int64 && (low < (dtype == boolean ? 0 : -most) || high > most))
+    fail<DtypeError>(op, "{} does not hold all integers in [{}, {}]. Hint: {{.dtype = int64}}", dtype, low,
+                     high);
+}
+
+void check_range(Dtype dtype) {
+  if (dtype == boolean)
+    fail<DtypeError>("arange", "boolean tensors have no range. Hint: compare an int64 one, arange(8) < 3");
 }
 
 }  // namespace
+
+void detail::fill(const char* op, const Tensor& x, double value) {
+  check_held(op, x.dtype(), value);
+  dispatch_all(x.dtype(), [&]<class T>(T) { std::fill_n(mutable_ptr<T>(x), x.numel(), T(value)); });
+}
 
 Tensor empty(const Shape& shape, TensorOptions options) {
   return make(shape, options);
 }
 
 Tensor full(const Shape& shape, double value, TensorOptions options) {
-  return filled(shape, options, [=](int64_t) { return value; });
+  Tensor x = make(shape, options);
+  detail::fill("full", x, value);
+  return x;
 }
 
 Tensor zeros(const Shape& shape, TensorOptions options) {
@@ -72,36 +106,47 @@ Tensor arange(double start, double end, double step, TensorOptions options) {
   if (step == 0 || !std::isfinite(start) || !std::isfinite(end) || !std::isfinite(step))
     fail<ValueError>("arange", "start, end and step must be finite and step not 0, got {}, {}, {}", start,
                      end, step);
-  const int64_t n = std::max<int64_t>(0, int64_t(std::ceil((end - start) / step)));
-  return filled({n}, options, [=](int64_t i) { return start + double(i) * step; });
+  check_range(options.dtype);
+  const double n = std::max(0.0, std::ceil((end - start) / step));
+  if (n >= 0x1p63) fail<ShapeError>("arange", "at most 2^63 - 1 elements, got {}", n);
+  return filled("arange", {int64_t(n)}, options, [=](int64_t i) { return start + double(i) * step; });
 }
 
-Tensor arange(int64_t end, TensorOptions options) {
-  return arange(0, double(end), 1, options);
+Tensor detail::integer_range(int64_t start, int64_t end, int64_t step, TensorOptions options) {
+  if (step == 0) fail<ValueError>("arange", "step must not be 0");
+  check_range(options.dtype);
+  const auto wide = static_cast<__int128>(end) - start;
+  const auto n = wide / step + (wide % step != 0 && (wide > 0) == (step > 0));
+  if (n > std::numeric_limits<int64_t>::max()) fail<ShapeError>("arange", "at most 2^63 - 1 elements");
+  return filled("arange", {std::max<int64_t>(0, int64_t(n))}, options,
+                [=](int64_t i) { return start + i * step; });
 }
 
 Tensor linspace(double start, double end, int64_t steps, TensorOptions options) {
   if (steps < 0) fail<ValueError>("linspace", "steps must not be negative, got {}", steps);
   // From both ends, so that the last value is exactly `end`.
-  return filled({steps}, options, [=](int64_t i) {
+  return filled("linspace", {steps}, options, [=](int64_t i) {
     const double step = steps > 1 ? (end - start) / double(steps - 1) : 0;
     return 2 * i < steps ? start + double(i) * step : end - double(steps - 1 - i) * step;
   });
 }
 
 Tensor eye(int64_t n, TensorOptions options) {
-  return filled({n, n}, options, [=](int64_t i) { return i % (n + 1) == 0 ? 1.0 : 0.0; });
+  return filled("eye", {n, n}, options, [=](int64_t i) { return i % (n + 1) == 0; });
 }
 
 Tensor rand(const Shape& shape, TensorOptions options) {
-  if (options.dtype == float64)
-    return random_filled(shape, options, [](uint32_t a, uint32_t b) {
-      return double(((uint64_t(a) << 32) | b) >> 11) * 0x1p-53;
-    });
-  return random_filled(shape, options, [](uint32_t a, uint32_t) { return unit(a); });
+  check_fractions("rand", options.dtype);
+  // As many bits as the dtype holds exactly, so that 1 never comes out by rounding.
+  const int unused = options.dtype == float64 ? 11 : 40;
+  const double unit = options.dtype == float64 ? 0x1p-53 : 0x1p-24;
+  return random_filled(shape, options, [=](uint32_t a, uint32_t b) {
+    return double(((uint64_t(a) << 32) | b) >> unused) * unit;
+  });
 }
 
 Tensor randn(const Shape& shape, TensorOptions options) {
+  check_fractions("randn", options.dtype);
   // Box and Muller 1958: two uniform numbers make a radius and an angle. 1 - u is in (0, 1], so the log is
   // finite.
   return random_filled(shape, options, [](uint32_t a, uint32_t b) {
@@ -112,6 +157,7 @@ Tensor randn(const Shape& shape, TensorOptions options) {
 
 Tensor randint(int64_t low, int64_t high, const Shape& shape, TensorOptions options) {
   if (low >= high) fail<ValueError>("randint", "low must be less than high, got {} and {}", low, high);
+  check_integers("randint", low, high - 1, options.dtype);
   const uint64_t range = uint64_t(high) - uint64_t(low);
   // The high half of a 64 x 64 bit product: no division; the bias is below range / 2^64.
   return random_filled(shape, options, [=](uint32_t a, uint32_t b) {
@@ -122,19 +168,19 @@ Tensor randint(int64_t low, int64_t high, const Shape& shape, TensorOptions opti
 
 Tensor bernoulli(const Shape& shape, double p, TensorOptions options) {
   if (!(p >= 0 && p <= 1)) fail<ValueError>("bernoulli", "p must be in [0, 1], got {}", p);
-  return random_filled(shape, options, [=](uint32_t a, uint32_t b) {
-    return double((uint64_t(a) << 32) | b) * 0x1p-64 < p ? 1.0 : 0.0;
-  });
+  return random_filled(shape, options,
+                       [=](uint32_t a, uint32_t b) { return double((uint64_t(a) << 32) | b) * 0x1p-64 < p; });
 }
 
 Tensor randperm(int64_t n, TensorOptions options) {
   if (n < 0) fail<ValueError>("randperm", "n must not be negative, got {}", n);
+  check_integers("randperm", 0, n - 1, options.dtype);
   std::vector<int64_t> order(static_cast<size_t>(n));
   for (int64_t i = 0; i < n; ++i) order[size_t(i)] = i;
   // Fisher and Yates: each place gets one of those not placed yet.
   for (int64_t i = n - 1; i > 0; --i)
     std::swap(order[size_t(i)], order[size_t(default_generator().below(i + 1))]);
-  return filled({n}, options, [&](int64_t i) { return order[size_t(i)]; });
+  return filled("randperm", {n}, options, [&](int64_t i) { return order[size_t(i)]; });
 }
 
 Tensor empty_like(const Tensor& x) {
@@ -157,11 +203,13 @@ Tensor randn_like(const Tensor& x) {
 }
 
 Tensor tensor(double value, TensorOptions options) {
-  return full({}, value, options);
+  Tensor x = make({}, options);
+  detail::fill("tensor", x, value);
+  return x;
 }
 
 Tensor detail::tensor_of(std::initializer_list<double> values, const TensorOptions& options) {
-  return filled({int64_t(values.size())}, options, [&](int64_t i) { return values.begin()[i]; });
+  return filled("tensor", {int64_t(values.size())}, options, [&](int64_t i) { return values.begin()[i]; });
 }
 
 Tensor tensor(std::initializer_list<std::initializer_list<double>> rows, TensorOptions options) {
@@ -170,7 +218,7 @@ Tensor tensor(std::initializer_list<std::initializer_list<double>> rows, TensorO
   for (const auto& row : rows)
     if (int64_t(row.size()) != width)
       fail<ShapeError>("tensor", "all rows must have the same length, got {} and {}", width, row.size());
-  return filled({int64_t(rows.size()), width}, options,
+  return filled("tensor", {int64_t(rows.size()), width}, options,
                 [&](int64_t i) { return rows.begin()[i / width].begin()[i % width]; });
 }
 

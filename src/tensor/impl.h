@@ -87,6 +87,9 @@ inline Tensor plain(const Tensor& x) {
   return x.defined() ? x.detach().contiguous() : x;
 }
 
+/// Writes `value` to every element of the contiguous x. Throws DtypeError where an int64 does not hold it.
+void fill(const char* op, const Tensor& x, double value);
+
 /// Throws AutogradError, saying what to write instead, if a live tape made x or would miss the change of this
 /// leaf.
 void check_writable(const char* op, const Tensor& x);

@@ -255,11 +255,4 @@ Tensor Tensor::detach() const {
   return detail::new_view(*this, impl.shape, impl.strides, 0);
 }
 
-Tensor& Tensor::fill_(double value) {
-  detail::dispatch_all(dtype(), [&]<class T>(T) {
-    for (T& item : mutable_data<T>()) item = T(value);
-  });
-  return *this;
-}
-
 }  // namespace tapegrad

@@ -28,7 +28,13 @@ Tensor converted(const Tensor& x, Dtype dtype) {
   detail::dispatch_all(x.dtype(), [&]<class From>(From) {
     detail::dispatch_all(dtype, [&]<class To>(To) {
       std::transform(detail::ptr<From>(from), detail::ptr<From>(from) + from.numel(),
-                     detail::mutable_ptr<To>(y), [](From value) { return To(value); });
+                     detail::mutable_ptr<To>(y), [](From value) {
+                       if constexpr (std::is_floating_point_v<From> && std::is_same_v<To, int64_t>)
+                         if (!(std::fabs(value) < From(0x1p63)))
+                           fail<ValueError>("to", "int64 holds numbers below 2^63 in magnitude, got {}",
+                                            value);
+                       return To(value);
+                     });
     });
   });
   return y;
@@ -52,6 +58,13 @@ Tensor Tensor::to(Dtype dtype) const {
   if (!is_floating(dtype) || !is_floating(this->dtype())) return record_nondifferentiable("to", y, {*this});
   return record("to", y, {*this},
                 [from = this->dtype()](const Tensor& dy) -> Gradients { return {dy.to(from)}; });
+}
+
+Tensor& Tensor::fill_(double value) {
+  detail::check_writable("fill_", *this);
+  detail::fill("fill_", *this, value);
+  ++impl()->storage->version;
+  return *this;
 }
 
 Tensor& Tensor::copy_(const Tensor& source) {
