@@ -3,7 +3,8 @@
 //
 // What the next step depends on: the parameters and buffers of the model; the moments and step counts of the
 // optimizer; where the schedule of the learning rate is; which batch comes next; and where the random numbers
-// are (dropout reads them). All of it goes into one safetensors file, which other programs can read too.
+// are (dropout reads them). Each of these parts has a state_dict(); a StateGroup is all of them as one, and goes
+// into one safetensors file, which other programs can read too.
 //
 // Without arguments the program trains 200 steps in one go, then 120 steps, saves, starts itself anew with
 // --resume FILE for the rest, and compares.
@@ -16,7 +17,6 @@
 #include "arguments.h"
 
 using namespace tapegrad;
-using StateDict = std::map<std::string, Tensor>;
 
 struct Mlp : nn::Module<Mlp> {
   nn::Linear fc1 = add("fc1", nn::Linear(64, 64));
@@ -34,6 +34,12 @@ struct Run {
   optim::AdamW optimizer{model.named_parameters(), {.lr = 2e-3}};
   optim::CosineAnnealingLR schedule{optimizer, {.T_max = 200}};
 
+  StateGroup all{{"model", model},
+                 {"optimizer", optimizer},
+                 {"schedule", schedule},
+                 {"loader", loader},
+                 {"random", default_generator()}};
+
   void train_until(int64_t steps) {
     loader.seek(loader.epoch(), loader.position());  // the next loop is the rest of the epoch
     while (schedule.steps() < steps) {
@@ -47,34 +53,6 @@ struct Run {
         if (schedule.steps() == steps) return;
       }
     }
-  }
-
-  void save(const std::string& path) const {
-    StateDict all;
-    for (const auto& [name, value] : model.state_dict()) all["model." + name] = value;
-    for (const auto& [name, value] : optimizer.state_dict()) all["optimizer." + name] = value;
-    for (const auto& [name, value] : schedule.state_dict()) all["schedule." + name] = value;
-    const Generator& random = default_generator();
-    all["random"] = from_vector<int64_t>({int64_t(random.seed), int64_t(random.position)}, {2});
-    all["loader"] = from_vector<int64_t>({loader.epoch(), loader.position()}, {2});
-    tapegrad::save(path, all);
-  }
-
-  void load(const std::string& path) {
-    const StateDict all = tapegrad::load(path);
-    const auto part = [&](const std::string& prefix) {
-      StateDict out;
-      for (const auto& [name, value] : all)
-        if (name.starts_with(prefix)) out[name.substr(prefix.size())] = value;
-      return out;
-    };
-    model.load_state_dict(part("model."));
-    optimizer.load_state_dict(part("optimizer."));
-    schedule.load_state_dict(part("schedule."));
-    const auto random = all.at("random").data<int64_t>(), position = all.at("loader").data<int64_t>();
-    default_generator() = Generator(uint64_t(random[0]));
-    default_generator().position = uint64_t(random[1]);
-    loader.seek(position[0], position[1]);
   }
 };
 
@@ -101,10 +79,10 @@ int main(int argc, char** argv) {
 
     if (!resume.empty()) {
       Run rest;
-      rest.load(resume);
+      rest.all.load_state_dict(load(resume));
       fmt::print("a new process goes on at step {}\n", rest.schedule.steps());
       rest.train_until(200);
-      rest.save(resume);
+      save(resume, rest.all.state_dict());
       return 0;
     }
 
@@ -115,16 +93,16 @@ int main(int argc, char** argv) {
     manual_seed(1);
     Run uninterrupted;
     uninterrupted.train_until(200);
-    uninterrupted.save(whole);
+    save(whole, uninterrupted.all.state_dict());
 
     manual_seed(1);
     Run stopped;
     stopped.train_until(120);
-    stopped.save(parts);
+    save(parts, stopped.all.state_dict());
     std::fflush(stdout);
     if (std::system(fmt::format("\"{}\" --resume \"{}\"", program, parts).c_str()) != 0) return 1;
 
-    const StateDict expected = tapegrad::load(whole), resumed = tapegrad::load(parts);
+    const StateDict expected = load(whole), resumed = load(parts);
     std::filesystem::remove(whole);
     std::filesystem::remove(parts);
     const std::vector<std::string> names = differences(expected, resumed);

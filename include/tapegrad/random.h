@@ -1,45 +1,70 @@
 // File: random.h
 //
-// Random numbers from a counter-based generator: number i of a stream is a pure function of (seed, i), so a
-// tensor gets the same values on every platform and for any number of threads, and a generator is saved as
-// two integers.
+// Random numbers from a counter-based generator: number i of a stream is a pure function of (seed, stream, i),
+// so a tensor gets the same values on every platform and for any number of threads, and a generator is saved
+// as three integers.
+//
+//   std::thread worker([&] {
+//     manual_seed(7, 1);                 // seed 7, stream 1: other numbers than the main thread's, every run the same
+//     train(model);
+//   });
 //
 // Source: Salmon, Moraes, Dror, Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3", Philox-4x32-10.
 #pragma once
 #include <array>
 #include <cstdint>
 
+#include <tapegrad/state.h>
+
 namespace tapegrad {
 
-/// Ten rounds of Philox: four 32-bit numbers from a 64-bit key and a 64-bit counter.
-std::array<uint32_t, 4> philox(uint64_t key, uint64_t counter);
+/// Ten rounds of Philox: four 32-bit numbers from a 64-bit key and a counter of 128 bits, whose upper half is
+/// `high`.
+std::array<uint32_t, 4> philox(uint64_t key, uint64_t counter, uint64_t high = 0);
 
-/// A stream of random numbers: `seed` chooses it and `position` says how far it was read.
-class Generator {
+/// A stream of random numbers: `seed` and `stream` choose it and `position` says how far it was read. Streams
+/// of one seed have nothing to do with each other: a thread, a worker, a rank has its own.
+class Generator final : public Stateful {
  public:
-  explicit Generator(uint64_t seed = 0) : seed(seed) {}
+  explicit Generator(uint64_t seed = 0, uint64_t stream = 0) : seed(seed), stream(stream) {}
 
+  /// The key of philox() for this stream: the seed itself for stream 0.
+  uint64_t key() const;
   /// Reserves `blocks` counters (four numbers each) and returns the first.
   uint64_t take(uint64_t blocks) {
     const uint64_t first = position;
     position += blocks;
     return first;
   }
-  uint32_t next_u32() { return philox(seed, take(1))[0]; }
+  uint32_t next_u32() { return philox(key(), take(1))[0]; }
   /// Uniform in [0, 1), 53 bits.
   double uniform();
   /// Uniform in [0, n), without bias; n must be positive.
   int64_t below(int64_t n);
 
+  /// "seed", "stream" and "position".
+  StateDict state_dict() const override;
+  /// Throws ValueError if an entry is missing or does not fit; then nothing is changed.
+  void load_state_dict(const StateDict& state) override;
+
   uint64_t seed;
+  uint64_t stream;
   uint64_t position = 0;
 };
 
-/// The generator that factories, initializers, dropout and shuffling use unless given another. One a thread,
-/// so that two threads that train do not disturb each other; every thread's starts with seed 0.
+/// The generator that factories, initializers, dropout and shuffling use unless given another. Each thread has
+/// its own, so that two threads that train do not disturb each other.
+///
+/// It begins with the seed of the last manual_seed(), else 0, and with a stream of the thread's own: 0 for the
+/// main thread, and 1, 2, ... for others in the order in which they first use it. That order is the same in
+/// every run only where they do so one after the other; threads that start together say which stream is
+/// theirs, manual_seed(seed, stream).
 Generator& default_generator();
 
-/// Starts the default generator of this thread anew.
+/// Starts the default generator of this thread anew, in the stream that it has.
 void manual_seed(uint64_t seed);
+/// The same in a stream of one's choice, for instance the number of the worker: the numbers then depend on
+/// nothing else.
+void manual_seed(uint64_t seed, uint64_t stream);
 
 }  // namespace tapegrad

@@ -14,6 +14,7 @@
 #include <tapegrad/parallel.h>
 #include <tapegrad/random.h>
 #include <tapegrad/record.h>
+#include <tapegrad/state.h>
 #include <tapegrad/tape.h>
 #include <tapegrad/tensor.h>
 #include <tapegrad/train.h>

@@ -5,6 +5,7 @@
 
 #include "core/fail.h"
 #include "data/order.h"
+#include "tensor/state_reader.h"
 
 namespace tapegrad::data {
 
@@ -15,7 +16,7 @@ DataLoader::DataLoader(TensorDataset dataset, DataLoaderOptions options)
   // A loader that does not shuffle leaves the generator alone.
   const bool draw = options.shuffle && !options.seed;
   if (draw) {
-    const auto words = philox(default_generator().seed, default_generator().take(1));
+    const auto words = philox(default_generator().key(), default_generator().take(1));
     seed_ = (uint64_t(words[0]) << 32) | words[1];
   } else {
     seed_ = options.seed.value_or(0);
@@ -35,6 +36,22 @@ void DataLoader::seek(int64_t epoch, int64_t position) {
   epoch_ = epoch;
   position_ = position;
   running_ = false;
+}
+
+StateDict DataLoader::state_dict() const {
+  return {{"seed", integers({int64_t(seed_)})},
+          {"epoch", integers({epoch_})},
+          {"position", integers({position_})}};
+}
+
+void DataLoader::load_state_dict(const StateDict& state) {
+  StateReader reader("DataLoader", state);
+  const Tensor seed = reader.take("seed", {1}, int64);
+  const int64_t epoch = reader.counts("epoch")[0];
+  const int64_t position = reader.counts("position", 1, batches())[0];
+  reader.finish();
+  seed_ = uint64_t(seed.to_vector<int64_t>()[0]);
+  seek(epoch, position);
 }
 
 DataLoader::Iterator DataLoader::begin() {

@@ -129,34 +129,39 @@ int64_t ModuleBase::parameter_count() const {
   return count;
 }
 
-std::map<std::string, Tensor> ModuleBase::state_dict() const {
-  std::map<std::string, Tensor> out;
+StateDict ModuleBase::state_dict() const {
+  StateDict out;
   for (const auto& [name, tensor] : named_parameters()) out[name] = tensor.detach();
   for (const auto& [name, tensor] : named_buffers()) out[name] = tensor.detach();
   return out;
 }
 
-void ModuleBase::load_state_dict(const std::map<std::string, Tensor>& state, LoadOptions options) {
-  const std::map<std::string, Tensor> mine = state_dict();
+LoadReport ModuleBase::load_state_dict(const StateDict& state, LoadOptions options) {
+  const StateDict mine = state_dict();
+  LoadReport report;
   std::string differences;
   for (const auto& [name, tensor] : mine) {
     const auto at = state.find(name);
-    if (at == state.end()) {
+    if (at == state.end() || !at->second.defined()) {
+      report.missing.push_back(name);
       if (options.strict) differences += fmt::format("; missing '{}' {}", name, tensor.shape());
     } else if (at->second.shape() != tensor.shape() || at->second.dtype() != tensor.dtype()) {
       differences += fmt::format("; '{}' is {} {} here and {} {} in what is loaded", name, tensor.dtype(),
                                  tensor.shape(), at->second.dtype(), at->second.shape());
     }
   }
-  for (const auto& [name, tensor] : state)
-    if (options.strict && !mine.contains(name))
-      differences += fmt::format("; unexpected '{}' {}", name, tensor.shape());
+  for (const auto& [name, tensor] : state) {
+    if (!tensor.defined() || mine.contains(name)) continue;
+    report.unexpected.push_back(name);
+    if (options.strict) differences += fmt::format("; unexpected '{}' {}", name, tensor.shape());
+  }
   if (!differences.empty())
     fail<ValueError>("load_state_dict", "the state does not fit {}: {}", state_->scope.type,
                      differences.substr(2));
   NoGrad no_grad;
   for (auto [name, tensor] : mine)
-    if (const auto at = state.find(name); at != state.end()) tensor.copy_(at->second);
+    if (const auto at = state.find(name); at != state.end() && at->second.defined()) tensor.copy_(at->second);
+  return report;
 }
 
 void ModuleBase::train(bool on) {

@@ -3,15 +3,16 @@
 // cache.
 #include <tapegrad/optim/optimizer.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "autograd/exclusive.h"
 #include "core/fail.h"
-#include "optim/state.h"
 #include "optim/update.h"
 #include "system/denormals.h"
 #include "tensor/impl.h"
+#include "tensor/state_reader.h"
 
 namespace tapegrad::optim {
 
@@ -163,29 +164,34 @@ StateDict Optimizer::state_dict() const {
 
 void Optimizer::load_state_dict(const StateDict& state) {
   StateReader reader(name_, state);
+  struct Loaded {
+    int64_t steps;
+    Tensor moments[max_moments];
+  };
+  std::vector<Loaded> loaded;
   for (const Slot& slot : slots_) {
-    const Tensor steps = reader.take(slot.name + ".step", {1}, int64);
-    if (!steps.defined() || steps.item() == 0) continue;
-    for (const std::string& name : moment_names(slot.group))
-      reader.take(slot.name + "." + name, slot.parameter.shape(), slot.parameter.dtype());
+    Loaded& now = loaded.emplace_back(Loaded{reader.counts(slot.name + ".step")[0], {}});
+    if (now.steps == 0) continue;
+    size_t i = 0;
+    for (const std::string& name : moment_names(slot.group)) {
+      const std::string key = slot.name + "." + name;
+      const Tensor moment = reader.take(key, slot.parameter.shape(), slot.parameter.dtype());
+      if (moment.defined()) now.moments[i++] = copy(moment);
+    }
   }
-  for (size_t group = 0; group < lr_.size(); ++group) {
-    const Tensor rate = reader.take("lr." + std::to_string(group), {1}, float64);
-    if (rate.defined()) check_not_negative("lr", rate.item());
-  }
-  const Tensor skipped = reader.take("skipped", {2}, int64);
+  std::vector<double> rates;
+  for (size_t group = 0; group < lr_.size(); ++group)
+    rates.push_back(reader.rates("lr." + std::to_string(group))[0]);
+  const std::vector<int64_t> skipped = reader.counts("skipped", 2);
   reader.finish();
 
-  for (Slot& slot : slots_) {
-    slot.steps = state.at(slot.name + ".step").to_vector<int64_t>()[0];
-    const auto names = moment_names(slot.group);
-    for (size_t i = 0; i < names.size(); ++i)
-      slot.moments[i] = slot.steps == 0 ? Tensor() : copy(state.at(slot.name + "." + names[i]));
+  for (size_t slot = 0; slot < slots_.size(); ++slot) {
+    slots_[slot].steps = loaded[slot].steps;
+    std::ranges::move(loaded[slot].moments, slots_[slot].moments);
   }
-  for (size_t group = 0; group < lr_.size(); ++group)
-    lr_[group] = state.at("lr." + std::to_string(group)).item();
-  skipped_ = skipped.to_vector<int64_t>()[0];
-  skipped_in_a_row_ = skipped.to_vector<int64_t>()[1];
+  lr_ = std::move(rates);
+  skipped_ = skipped[0];
+  skipped_in_a_row_ = skipped[1];
 }
 
 }  // namespace tapegrad::optim

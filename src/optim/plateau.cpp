@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "core/fail.h"
-#include "optim/state.h"
+#include "tensor/state_reader.h"
 
 namespace tapegrad::optim {
 
@@ -64,12 +64,11 @@ StateDict ReduceLROnPlateau::state_dict() const {
 void ReduceLROnPlateau::load_state_dict(const StateDict& state) {
   StateReader reader("ReduceLROnPlateau", state);
   const Tensor best = reader.take("best", {1}, float64);
-  const Tensor bad = reader.take("bad_steps", {1}, int64);
-  const Tensor cooldown = reader.take("cooldown_left", {1}, int64);
+  const int64_t bad_steps = reader.counts("bad_steps")[0], cooldown = reader.counts("cooldown_left")[0];
   reader.finish();
   best_ = best.item();
-  bad_steps_ = bad.to_vector<int64_t>()[0];
-  cooldown_left_ = cooldown.to_vector<int64_t>()[0];
+  bad_steps_ = bad_steps;
+  cooldown_left_ = cooldown;
 }
 
 }  // namespace tapegrad::optim

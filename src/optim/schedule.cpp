@@ -5,7 +5,7 @@
 #include <numbers>
 
 #include "core/fail.h"
-#include "optim/state.h"
+#include "tensor/state_reader.h"
 
 namespace tapegrad::optim {
 
@@ -42,11 +42,18 @@ StateDict Schedule::state_dict() const {
 
 void Schedule::load_state_dict(const StateDict& state) {
   StateReader reader("schedule", state);
-  const Tensor steps = reader.take("step", {1}, int64);
-  const Tensor base = reader.take("base_lr", {int64_t(base_.size())}, float64);
+  const int64_t steps = reader.counts("step")[0];
+  std::vector<double> base = reader.rates("base_lr", base_.size());
   reader.finish();
-  steps_ = steps.to_vector<int64_t>()[0];
-  base_ = base.to_vector<double>();
+  for (double rate : base)
+    if (const double lr = lr_at(steps, rate); !(lr >= 0) || std::isinf(lr))
+      fail<ValueError>(
+          "schedule",
+          "load_state_dict: after step {} a group of rate {} would have {}, which must be finite "
+          "and not negative",
+          steps, rate, lr);
+  steps_ = steps;
+  base_ = std::move(base);
   apply();
 }
 

@@ -51,10 +51,10 @@ template <class F>
 Tensor random_filled(const Shape& shape, TensorOptions options, F f) {
   const int64_t n = shape.numel();
   Generator& generator = default_generator();
-  const uint64_t first = generator.take(uint64_t((n + 1) / 2));
+  const uint64_t key = generator.key(), first = generator.take(uint64_t((n + 1) / 2));
   std::array<uint32_t, 4> words{};
   return filled("random", shape, options, [&](int64_t i) {
-    if (i % 2 == 0) words = philox(generator.seed, first + uint64_t(i / 2));
+    if (i % 2 == 0) words = philox(key, first + uint64_t(i / 2));
     return f(words[size_t(i % 2 * 2)], words[size_t(i % 2 * 2 + 1)]);
   });
 }

@@ -1,6 +1,8 @@
 // The generator against the vectors of its authors, and what is made of its bits.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <tapegrad/error.h>
+#include <tapegrad/ops/dropout.h>
 #include <tapegrad/random.h>
 #include <tapegrad/tensor.h>
 
@@ -8,6 +10,8 @@
 #include <cmath>
 #include <set>
 #include <thread>
+
+#include "support/message.h"
 
 namespace tapegrad {
 namespace {
@@ -23,8 +27,9 @@ TEST(Philox, DependsOnEveryBitOfKeyAndCounter) {
   for (int bit = 0; bit < 64; ++bit) {
     seen.insert(philox(uint64_t(1) << bit, 0));
     seen.insert(philox(0, uint64_t(1) << bit));
+    seen.insert(philox(0, 0, uint64_t(1) << bit));
   }
-  EXPECT_EQ(seen.size(), 129u);
+  EXPECT_EQ(seen.size(), 193u);
 }
 
 TEST(Generator, IsSavedAsTwoIntegers) {
@@ -48,16 +53,77 @@ TEST(Generator, StaysBelow) {
   for (int64_t count : counts) EXPECT_NEAR(double(count), 10'000, 500);  // five standard deviations
 }
 
-TEST(Generator, IsOneAThread) {
-  manual_seed(9);
-  const std::vector<float> here = randn({5}).to_vector<float>();
+// randn() on a thread of its own, after `seed` ran there.
+template <class Seed>
+std::vector<float> drawn_there(Seed seed) {
   std::vector<float> there;
   std::thread([&] {
-    manual_seed(9);
+    seed();
     there = randn({5}).to_vector<float>();
   }).join();
-  EXPECT_EQ(there, here);
+  return there;
+}
+
+TEST(Generator, IsOneAThread) {
+  manual_seed(9);
+  EXPECT_EQ(default_generator().stream, 0u);
+  const std::vector<float> here = randn({5}).to_vector<float>();
+  EXPECT_EQ(drawn_there([] { manual_seed(9, 0); }), here);
   EXPECT_NE(randn({5}).to_vector<float>(), here);
+}
+
+TEST(Generator, HasAStreamOfItsOwnOnEachThread) {
+  manual_seed(9);
+  const std::vector<float> here = randn({5}).to_vector<float>();
+  const auto nothing = [] {};
+  EXPECT_NE(drawn_there(nothing), here);
+  EXPECT_NE(drawn_there([] { manual_seed(9); }), here);
+  EXPECT_NE(drawn_there(nothing), drawn_there(nothing));
+  EXPECT_EQ(drawn_there([] { manual_seed(9, 4); }), drawn_there([] { manual_seed(9, 4); }));
+  EXPECT_NE(drawn_there([] { manual_seed(9, 4); }), drawn_there([] { manual_seed(9, 5); }));
+}
+
+TEST(Generator, OfTwoThreadsThatRunTogetherIsTheSameInEveryRun) {
+  const auto masks = [] {
+    std::vector<std::vector<float>> out(2);
+    std::vector<std::thread> threads;
+    for (uint64_t worker = 0; worker < 2; ++worker)
+      threads.emplace_back([&out, worker] {
+        manual_seed(3, worker + 1);
+        out[worker] = dropout(ones({200})).to_vector<float>();
+      });
+    for (std::thread& thread : threads) thread.join();
+    return out;
+  };
+  const auto first = masks();
+  EXPECT_NE(first[0], first[1]);
+  EXPECT_EQ(masks(), first);
+}
+
+TEST(Generator, HasStreamsWithoutACommonNumber) {
+  std::set<uint32_t> seen;
+  for (uint64_t stream = 0; stream < 100; ++stream) {
+    Generator random(5, stream);
+    for (int i = 0; i < 20; ++i) seen.insert(random.next_u32());
+  }
+  EXPECT_GE(seen.size(), 1998u);  // 2000 draws of 2^32 numbers meet once in two thousand times
+  EXPECT_EQ(Generator(5, 0).next_u32(), philox(5, 0)[0]);
+}
+
+TEST(Generator, GoesOnFromASavedState) {
+  Generator a(~uint64_t(0), 3), b;
+  a.uniform();
+  b.load_state_dict(a.state_dict());
+  EXPECT_EQ(a.next_u32(), b.next_u32());
+  StateDict bad = a.state_dict();
+  bad["position"] = from_vector(std::vector<int64_t>{-1}, {1});
+  bad.erase("stream");
+  const uint64_t before = b.position;
+  EXPECT_EQ(
+      message<ValueError>([&] { b.load_state_dict(bad); }),
+      "Generator: load_state_dict: the state does not fit; 'stream' is missing; 'position' must be in [0, "
+      "9007199254740992], got -1");
+  EXPECT_EQ(b.position, before);
 }
 
 TEST(Random, ANumberDoesNotDependOnTheSizeOfTheTensor) {

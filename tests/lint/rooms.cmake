@@ -17,9 +17,9 @@ set(rank_all 11)
 
 # A public header stands in its room's folder, include/tapegrad/ROOM/ (detail/ is core's), or is listed here. What is listed nowhere
 # belongs to ops, of whose headers there are most.
-set(headers_of_core error format dtype shape random recurrent_cell)
+set(headers_of_core error format dtype shape recurrent_cell)
 set(headers_of_system memory parallel)
-set(headers_of_tensor tensor factories print indexing view)
+set(headers_of_tensor tensor state random factories print indexing view)
 set(headers_of_autograd tape autograd custom_op gradcheck record anomaly)
 set(headers_of_nn nn module)
 set(headers_of_optim optim)

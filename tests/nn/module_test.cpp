@@ -117,6 +117,18 @@ TEST(Module, LoadListsAllDifferencesAndChangesNothing) {
   EXPECT_EQ(model.first.seen.item(), 0);
 }
 
+TEST(Module, SaysWhatItDidNotLoadWhereThatIsAllowed) {
+  Pair model;
+  auto state = model.state_dict();
+  state["first.weight"] = full({3}, 5);
+  state.erase("second.weight");
+  state["third"] = ones({1});
+  const nn::LoadReport report = model.load_state_dict(state, {.strict = false});
+  EXPECT_EQ(report.missing, std::vector<std::string>{"second.weight"});
+  EXPECT_EQ(report.unexpected, std::vector<std::string>{"third"});
+  EXPECT_EQ(model.first.weight.to_vector<float>()[0], 5);
+}
+
 TEST(Module, ConvertsItsParameters) {
   Pair model;
   model.to(float64);

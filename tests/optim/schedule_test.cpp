@@ -78,6 +78,42 @@ TEST(Schedule, GoesOnFromASavedState) {
       ThrowsMessage<ValueError>("schedule: load_state_dict: the state does not fit; 'base_lr' is missing"));
 }
 
+TEST(Schedule, RefusesAStateThatWouldOverflowOrGiveNoRateAndChangesNothing) {
+  Rate rate;
+  CosineAnnealingLR schedule(rate.optimizer, {.T_max = 10});
+  schedule.step();
+  const double before = rate.lr();
+  const auto refuses = [&](int64_t step, double base, const std::string& text) {
+    EXPECT_THAT(
+        [&] {
+          schedule.load_state_dict({{"step", from_vector(std::vector<int64_t>{step}, {1})},
+                                    {"base_lr", from_vector(std::vector<double>{base}, {1})}});
+        },
+        ThrowsMessage<ValueError>(text));
+    EXPECT_EQ(schedule.steps(), 1);
+    EXPECT_EQ(rate.lr(), before);
+  };
+  refuses(std::numeric_limits<int64_t>::max(), -1,
+          "schedule: load_state_dict: the state does not fit; 'step' must be in [0, 9007199254740992], got "
+          "9223372036854775807; 'base_lr' must be finite and not negative, got -1");
+
+  struct Falling : Schedule {
+    explicit Falling(Optimizer& optimizer) : Schedule(optimizer) { apply(); }
+    double lr_at(int64_t t, double base) const override { return base - double(t); }
+  } falling(rate.optimizer);
+  const double here = rate.lr();
+  EXPECT_THAT(
+      [&] {
+        falling.load_state_dict({{"step", from_vector(std::vector<int64_t>{5}, {1})},
+                                 {"base_lr", from_vector(std::vector<double>{2}, {1})}});
+      },
+      ThrowsMessage<ValueError>(
+          "schedule: load_state_dict: after step 5 a group of rate 2 would have -3, which "
+          "must be finite and not negative"));
+  EXPECT_EQ(falling.steps(), 0);
+  EXPECT_EQ(rate.lr(), here);
+}
+
 TEST(Schedule, RejectsOptionsOutsideTheirRange) {
   Rate rate;
   EXPECT_THAT([&] { StepLR(rate.optimizer, {.gamma = 0.5}); },

@@ -364,5 +364,21 @@ TEST(Optimizer, LoadingAStateThatDoesNotFitNamesAllDifferencesAndChangesNothing)
   EXPECT_EQ(moments(optimizer), before);
 }
 
+TEST(Optimizer, RefusesACountOfStepsThatWouldOverflowAndChangesNothing) {
+  Tensor w = ones({2}, {.requires_grad = true});
+  optim::Adam optimizer({w});
+  w.set_grad(ones({2}));
+  optimizer.step();
+  auto state = optimizer.state_dict();
+  const auto before = moments(optimizer);
+  state["0.step"] = from_vector(std::vector<int64_t>{std::numeric_limits<int64_t>::max()}, {1});
+  state["lr.0"] = from_vector(std::vector<double>{-1}, {1});
+  EXPECT_THAT([&] { optimizer.load_state_dict(state); },
+              ThrowsMessage<ValueError>(
+                  "Adam: load_state_dict: the state does not fit; '0.step' must be in [0, 9007199254740992], "
+                  "got 9223372036854775807; 'lr.0' must be finite and not negative, got -1"));
+  EXPECT_EQ(moments(optimizer), before);
+}
+
 }  // namespace
 }  // namespace tapegrad

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include <tapegrad/data/dataset.h>
+#include <tapegrad/state.h>
 
 namespace tapegrad::data {
 
@@ -26,7 +27,7 @@ struct DataLoaderOptions {
 /// the seed and the epoch's number alone, so a run that was stopped goes on where it was: save seed(),
 /// epoch() and position(), and seek() there. A batch is copied into memory of its own, which comes from the
 /// pool.
-class DataLoader {
+class DataLoader : public Stateful {
  public:
   /// Throws ValueError unless batch_size >= 1.
   DataLoader(TensorDataset dataset, DataLoaderOptions options = {});
@@ -41,6 +42,11 @@ class DataLoader {
   /// The next loop is the rest of `epoch` from batch `position` on. Throws IndexError unless epoch >= 0 and
   /// 0 <= position <= batches().
   void seek(int64_t epoch, int64_t position = 0);
+
+  /// "seed", "epoch" and "position", so that the next loop is the rest of the epoch.
+  StateDict state_dict() const override;
+  /// Throws ValueError if an entry is missing or does not fit this dataset; then nothing is changed.
+  void load_state_dict(const StateDict& state) override;
 
   struct End {};
   class Iterator {

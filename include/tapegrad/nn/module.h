@@ -23,6 +23,7 @@
 
 #include <tapegrad/detail/scope.h>
 #include <tapegrad/nn/parameter.h>
+#include <tapegrad/state.h>
 #include <tapegrad/tape.h>
 
 namespace tapegrad::nn {
@@ -31,14 +32,20 @@ struct LoadOptions {
   bool strict = true;  ///< every name must be on both sides; else only the common ones are loaded
 };
 
+/// What load_state_dict(state, {.strict = false}) did not load.
+struct LoadReport {
+  std::vector<std::string> missing;     ///< names that the module has and the state has not
+  std::vector<std::string> unexpected;  ///< names that the state has and the module has not
+};
+
 /// What all modules can do; Module<Derived> adds the call.
-class ModuleBase {
+class ModuleBase : public Stateful {
  public:
   ModuleBase(const ModuleBase& other);
   ModuleBase(ModuleBase&& other) noexcept;
   /// The handle changes over to `other`. Where this module is a child, its parent has the new one from then on.
   ModuleBase& operator=(const ModuleBase& other);
-  ~ModuleBase();
+  ~ModuleBase() override;
 
   /// All parameters, of this module and then of its children, in the order in which they were registered; one
   /// that is shared comes once.
@@ -64,10 +71,12 @@ class ModuleBase {
   const std::string& type() const;
 
   /// Parameters and buffers by name; the tensors share memory with the module.
-  std::map<std::string, Tensor> state_dict() const;
+  StateDict state_dict() const override;
   /// Copies the values in. Throws ValueError that lists every missing, unexpected or unfitting name at once,
   /// and then changes nothing.
-  void load_state_dict(const std::map<std::string, Tensor>& state, LoadOptions options = {});
+  void load_state_dict(const StateDict& state) override { load_state_dict(state, LoadOptions{}); }
+  /// The same; with strict = false the names that are on one side only are left alone and returned.
+  LoadReport load_state_dict(const StateDict& state, LoadOptions options);
 
   /// Training mode, for this module and its children: dropout drops, batch norm uses and collects batch
   /// statistics.

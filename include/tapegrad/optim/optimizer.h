@@ -21,7 +21,7 @@
 #include <utility>
 #include <vector>
 
-#include <tapegrad/tensor.h>
+#include <tapegrad/state.h>
 
 namespace tapegrad::optim {
 
@@ -48,12 +48,10 @@ struct Group {
   std::optional<double> weight_decay = {};  ///< unset: that of the options
 };
 
-/// Values by name, as state_dict() of modules.
-using StateDict = std::map<std::string, Tensor>;
+using tapegrad::StateDict;
 
-class Optimizer {
+class Optimizer : public Stateful {
  public:
-  virtual ~Optimizer() = default;
   Optimizer(const Optimizer&) = delete;
   Optimizer& operator=(const Optimizer&) = delete;
 
@@ -83,10 +81,10 @@ class Optimizer {
   /// Copies of all that the next steps depend on besides the parameters: "NAME.step" and the moments
   /// ("NAME.exp_avg") of each parameter, "lr.GROUP", "skipped". With these and the parameters loaded,
   /// training goes on with the same bits.
-  StateDict state_dict() const;
-  /// Throws ValueError naming every entry that is missing, unknown or of another shape or dtype; then nothing
-  /// is changed.
-  void load_state_dict(const StateDict& state);
+  StateDict state_dict() const override;
+  /// Throws ValueError naming every entry that is missing, unknown, or of another shape, dtype or range; then
+  /// nothing is changed.
+  void load_state_dict(const StateDict& state) override;
 
  protected:
   static constexpr size_t max_moments = 3;

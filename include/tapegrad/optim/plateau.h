@@ -25,7 +25,7 @@ struct ReduceLROnPlateauOptions {
 ///     better = larger:              metric > best * (1 + threshold), best + threshold
 ///
 /// A metric of NaN is never an improvement. As in PyTorch, a rate moves only if it changes by more than 1e-8.
-class ReduceLROnPlateau {
+class ReduceLROnPlateau : public Stateful {
  public:
   explicit ReduceLROnPlateau(Optimizer& optimizer, ReduceLROnPlateauOptions options = {});
 
@@ -33,9 +33,9 @@ class ReduceLROnPlateau {
   bool step(double metric);
 
   /// "best", "bad_steps" and "cooldown_left"; the rate itself is in the optimizer's.
-  StateDict state_dict() const;
-  /// Throws ValueError if an entry is missing or does not fit.
-  void load_state_dict(const StateDict& state);
+  StateDict state_dict() const override;
+  /// Throws ValueError if an entry is missing or does not fit; then nothing is changed.
+  void load_state_dict(const StateDict& state) override;
 
  private:
   bool improved(double metric) const;

@@ -18,9 +18,8 @@
 
 namespace tapegrad::optim {
 
-class Schedule {
+class Schedule : public Stateful {
  public:
-  virtual ~Schedule() = default;
   Schedule(const Schedule&) = delete;
   Schedule& operator=(const Schedule&) = delete;
 
@@ -32,9 +31,10 @@ class Schedule {
   virtual double lr_at(int64_t t, double base) const = 0;
 
   /// "step" and "base_lr".
-  StateDict state_dict() const;
-  /// Sets t, the bases and the optimizer's rates. Throws ValueError if an entry is missing or does not fit.
-  void load_state_dict(const StateDict& state);
+  StateDict state_dict() const override;
+  /// Sets t, the bases and the optimizer's rates. Throws ValueError if an entry is missing or does not fit, or
+  /// where a rate would be negative or not finite; then neither this nor the optimizer is changed.
+  void load_state_dict(const StateDict& state) override;
 
  protected:
   explicit Schedule(Optimizer& optimizer);

@@ -1,7 +1,7 @@
 #pragma once
 #include <cstdint>
 
-#include <tapegrad/tensor.h>
+#include <tapegrad/state.h>
 
 namespace tapegrad::train {
 
@@ -10,7 +10,7 @@ namespace tapegrad::train {
 ///     train::Meter loss;
 ///     for (auto [x, y] : loader) loss.add(step(x, y), double(x.size(0)));   // a smaller batch counts less
 ///     fmt::print("{:.4f}\n", loss.mean());
-class Meter {
+class Meter : public Stateful {
  public:
   void add(double value, double weight = 1) {
     sum_ += weight * value;
@@ -21,6 +21,10 @@ class Meter {
   /// The sum of the weights so far.
   double weight() const { return weight_; }
   void reset() { *this = {}; }
+  /// "sum" and "weight".
+  StateDict state_dict() const override;
+  /// Throws ValueError if an entry is missing or does not fit; then nothing is changed.
+  void load_state_dict(const StateDict& state) override;
 
  private:
   double sum_ = 0, weight_ = 0;

@@ -86,7 +86,7 @@ Tensor dropout(const Tensor& x, double p, bool training, Generator* generator) {
   if (!generator) generator = &default_generator();
   const uint64_t first = generator->take(uint64_t((x.numel() + kBlock - 1) / kBlock * kLanes));
   const double keep = std::min((1 - p) * 0x1p32, double(~uint32_t(0)));
-  return masked(x, {generator->seed, first, uint32_t(keep), 1 / (1 - p)});
+  return masked(x, {generator->key(), first, uint32_t(keep), 1 / (1 - p)});
 }
 
 }  // namespace tapegrad
