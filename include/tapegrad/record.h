@@ -21,20 +21,10 @@
 #include <type_traits>
 #include <utility>
 
+#include <tapegrad/gradients.h>
 #include <tapegrad/tape.h>
 
 namespace tapegrad {
-
-/// What a backward function returns: one gradient per input.
-using Gradients = Tensors;
-
-/// What the tape asks of a backward function: the gradients of which inputs; it may skip the others.
-struct Needs {
-  uint64_t bits = ~uint64_t(0);
-  /// Whether the function may be called again. If not, it may write its results to memory that it alone keeps.
-  bool again = true;
-  bool operator[](size_t input) const { return input >= 64 || (bits >> input & 1); }
-};
 
 /// A tensor kept for the backward pass. Reading it checks that nobody wrote to it since, so that a change in
 /// place is an error and never a wrong gradient.
