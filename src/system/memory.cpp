@@ -46,16 +46,17 @@ struct Block {
 };
 
 struct List {
-  Block* head = nullptr;
+  Block* head = nullptr;  // of the shared list, also read without the mutex, to see whether it is worth taking
   size_t count = 0;
+  void set_head(Block* block) { __atomic_store_n(&head, block, __ATOMIC_RELAXED); }
   void push(Block* block) {
     block->next = head;
-    head = block;
+    set_head(block);
     ++count;
   }
   Block* pop() {
     Block* block = head;
-    head = block->next;
+    set_head(block->next);
     --count;
     return block;
   }
