@@ -310,8 +310,9 @@ Tensors detail::read(const SmallVector<Saved, 4>& saved) {
 
 Saved::Saved(const Tensor& tensor) : tensor_(tensor) {
   if (!tensor.defined()) return;
-  version_ = tensor.version();
-  detail::this_thread.saved_bytes += size_t(tensor.numel()) * item_size(tensor.dtype());
+  const detail::TensorImpl& impl = *tensor.impl();
+  version_ = impl.storage->version;
+  detail::this_thread.saved_bytes += size_t(impl.numel) * item_size(impl.dtype);
 }
 
 void Saved::changed() const {

@@ -46,7 +46,8 @@ struct Block {
 };
 
 struct List {
-  Block* head = nullptr;  // of the shared list, also read without the mutex, to see whether it is worth taking
+  Block* head =
+      nullptr;  // of the shared list, also read without the mutex, to see whether it is worth taking
   size_t count = 0;
   void set_head(Block* block) { __atomic_store_n(&head, block, __ATOMIC_RELAXED); }
   void push(Block* block) {
@@ -118,7 +119,7 @@ struct ThreadLists {
     for (int i = 0; i < 32 && theirs.head; ++i) lists[index].push(theirs.pop());
     return lists[index].head != nullptr;
   }
-  void raise_peak() {
+  [[gnu::noinline]] void raise_peak() {
     highest = bytes.in_use;
     std::lock_guard lock(all.mutex);
     all.peak = std::max(all.peak, size_t(std::max<ptrdiff_t>(all.total().in_use, 0)));
@@ -136,6 +137,7 @@ Counters Shared::total() const {
 
 // 0 before, 1 during and 2 after the life of this thread's lists: a static tensor may be freed after them.
 thread_local int life = 0;
+thread_local ThreadLists* mine = nullptr;  // during it
 
 ThreadLists::~ThreadLists() {
   for (int i = 0; i < kClasses; ++i) hand_over(i, 0);
@@ -144,28 +146,31 @@ ThreadLists::~ThreadLists() {
   (previous ? previous->next : all.threads) = next;
   if (next) next->previous = previous;
   life = 2;
+  mine = nullptr;
 }
 
-thread_local ThreadLists* mine = nullptr;
-
-ThreadLists* get_lists() {
-  if (mine && life == 1) [[likely]]
-    return mine;
+[[gnu::noinline]] ThreadLists* make_lists() {
   if (life == 2) return nullptr;
   thread_local ThreadLists lists;
   life = 1;
   return mine = &lists;
 }
 
-/// Counts for a thread whose lists are gone too.
-void count(Shared& all, ThreadLists* lists, ptrdiff_t used, ptrdiff_t kept) {
-  if (lists) {
-    lists->bytes.add(used, kept);
-    if (lists->bytes.in_use > lists->highest) lists->raise_peak();
-    return;
-  }
+ThreadLists* get_lists() {
+  return mine ? mine : make_lists();
+}
+
+[[gnu::noinline]] void count_ended(Shared& all, ptrdiff_t used, ptrdiff_t kept) {
   std::lock_guard lock(all.mutex);
   all.ended.add(used, kept);
+}
+
+/// Counts for a thread whose lists are gone too.
+inline void count(Shared& all, ThreadLists* lists, ptrdiff_t used, ptrdiff_t kept) {
+  if (!lists) return count_ended(all, used, kept);
+  lists->bytes.add(used, kept);
+  if (lists->bytes.in_use > lists->highest) [[unlikely]]
+    lists->raise_peak();
 }
 
 // Large blocks lie on huge pages where the system gives them: a step that streams through 30 MB misses the
