@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <set>
 
+#include "autograd/exclusive.h"
 #include "core/fail.h"
 #include "nn/module_state.h"
 
@@ -182,7 +183,10 @@ void ModuleBase::to(Dtype dtype) {
 }
 
 void ModuleBase::zero_grad() {
-  for (Tensor parameter : parameters()) parameter.zero_grad();
+  const std::vector<Tensor> all = parameters();
+  tapegrad::detail::Exclusive exclusive("zero_grad");
+  for (const Tensor& parameter : all) exclusive.take(parameter);
+  for (Tensor parameter : all) parameter.zero_grad();
 }
 
 namespace {

@@ -79,6 +79,8 @@ TEST(Threads, ALeafThatATapeOnAnotherThreadHoldsIsAnError) {
     EXPECT_THAT([&] { optimizer.zero_grad(); },
                 ThrowsMessage<AutogradError>(StrEq(std::string("SGD: ") + hint)));
     EXPECT_THAT([&] { optimizer.step(); }, ThrowsMessage<AutogradError>(StrEq(std::string("SGD: ") + hint)));
+    EXPECT_THAT([&] { model.zero_grad(); },
+                ThrowsMessage<AutogradError>(StrEq(std::string("zero_grad: ") + hint)));
     EXPECT_NO_THROW(model(x));  // without a tape
   }).join();
   tape.backward(loss);
