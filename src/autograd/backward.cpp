@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "autograd/state.h"
+#include "compute/arithmetic.h"
 #include "core/fail.h"
 #include "system/denormals.h"
 
@@ -63,11 +64,11 @@ Tensor share(TensorImpl* impl) {
 void add_to_leaf(const Tensor& leaf, Tensor gradient) {
   Tensor sum = leaf.grad();
   if (!sum.defined()) {
-    Tensor(leaf).set_grad(is_exclusive(gradient) ? std::move(gradient) : gradient.clone());
+    Tensor(leaf).set_grad(is_exclusive(gradient) ? std::move(gradient) : contiguous_copy(gradient));
     return;
   }
   if (sum.is_contiguous())
-    add_in_place(sum, gradient);
+    compute::accumulate(sum, gradient);
   else
     Tensor(leaf).set_grad(sum_of(sum, gradient));
 }
@@ -178,7 +179,7 @@ class Backward {
     if (!sum.defined())
       sum = std::move(gradient);
     else if (!create_graph && is_exclusive(sum))
-      add_in_place(sum, gradient);
+      compute::accumulate(sum, gradient);
     else
       sum = sum_of(sum, gradient);
   }

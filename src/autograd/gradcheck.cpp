@@ -15,6 +15,7 @@
 #include <limits>
 
 #include "autograd/state.h"
+#include "compute/finite.h"
 #include "core/fail.h"
 
 namespace tapegrad {
@@ -123,8 +124,9 @@ class Check {
       if (!is_checked(y)) continue;
       if (y.dtype() != float64)
         reject(fmt::format("output {} is {} though the inputs are float64", i, y.dtype()));
-      else if (!detail::all_finite(y))
-        reject(fmt::format("output {} is not finite: its finite values are in {}", i, detail::range_text(y)));
+      else if (!compute::all_finite(y))
+        reject(
+            fmt::format("output {} is not finite: its finite values are in {}", i, compute::range_text(y)));
       else
         for (double value : y.to_vector<double>())
           largest_output_ = std::max(largest_output_, std::abs(value));

@@ -145,12 +145,8 @@ const char* lasting(std::string_view text);
 /// Takes the records from `size` on off the tape.
 void truncate(TapeState& tape, size_t size);
 
-// Defined in the ops room: the loop needs these two operations, recorded when it is.
+/// a + b and the sum of a broadcast gradient, recorded when the loop is: see algebra.cpp.
 Tensor sum_of(const Tensor& a, const Tensor& b);
-/// a += b where a is exclusive.
-void add_in_place(Tensor& a, const Tensor& b);
 Tensor sum_to_shape(const Tensor& gradient, const Shape& shape);
-bool all_finite(const Tensor& x);
-std::string range_text(const Tensor& x);  // "[-1.2, 3.4]", the range of the finite values
 
 }  // namespace tapegrad::detail

@@ -2,36 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <vector>
 
+#include "compute/indexed.h"
 #include "core/fail.h"
 #include "data/order.h"
-#include "system/parallel.h"
 #include "tensor/impl.h"
 
 namespace tapegrad::data {
-
-namespace {
-
-// Rows of x, copied one after the other; the indices were checked.
-Tensor rows(const Tensor& x, std::span<const int64_t> indices) {
-  Shape shape = x.shape();
-  shape[0] = int64_t(indices.size());
-  const Tensor y = detail::new_tensor(shape, x.dtype());
-  if (y.numel() == 0) return y;
-  const size_t bytes = size_t(x.numel() / x.size(0)) * item_size(x.dtype());
-  const std::byte* from = x.impl()->data;
-  std::byte* to = y.impl()->data;
-  const int64_t grain = std::max<int64_t>(1, (1 << 17) / int64_t(bytes));
-  parallel_rows(shape[0], grain, [=](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i)
-      std::memcpy(to + size_t(i) * bytes, from + size_t(indices[size_t(i)]) * bytes, bytes);
-  });
-  return y;
-}
-
-}  // namespace
 
 TensorDataset::TensorDataset(const Tensor& x, const Tensor& y) {
   if (x.dim() == 0 || y.dim() == 0 || x.size(0) != y.size(0))
@@ -45,7 +23,7 @@ Batch TensorDataset::get(std::span<const int64_t> indices) const {
   for (int64_t index : indices)
     if (index < 0 || index >= size())
       fail<IndexError>("TensorDataset", "sample {} is outside [0, {})", index, size());
-  return {rows(x_, indices), rows(y_, indices)};
+  return {compute::rows(x_, indices), compute::rows(y_, indices)};
 }
 
 Split TensorDataset::split(double fraction, SplitOptions options) const {

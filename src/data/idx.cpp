@@ -6,9 +6,9 @@
 #include <bit>
 #include <optional>
 
+#include "compute/elementwise.h"
 #include "core/fail.h"
 #include "data/file.h"
-#include "tensor/impl.h"
 
 namespace tapegrad::data {
 
@@ -34,22 +34,16 @@ uint64_t big_endian(const char* from, size_t bytes) {
   return word;
 }
 
-template <class T>
-void read_elements(const char* from, uint8_t type, int64_t n, double scale, T* out) {
-  const size_t bytes = type_size(type);
-  const auto fill = [&](auto decode) {
-    for (int64_t i = 0; i < n; ++i) {
-      const auto value = decode(big_endian(from + size_t(i) * bytes, bytes));
-      out[i] = scale == 1 ? T(value) : T(double(value) * scale);
-    }
-  };
+// One element; each type fits a double.
+double decode(const char* from, uint8_t type) {
+  const uint64_t word = big_endian(from, type_size(type));
   switch (type) {
-    case u8: return fill([](uint64_t word) { return uint8_t(word); });
-    case i8: return fill([](uint64_t word) { return int8_t(word); });
-    case i16: return fill([](uint64_t word) { return int16_t(word); });
-    case i32: return fill([](uint64_t word) { return int32_t(word); });
-    case f32: return fill([](uint64_t word) { return std::bit_cast<float>(uint32_t(word)); });
-    default: return fill([](uint64_t word) { return std::bit_cast<double>(word); });
+    case u8: return uint8_t(word);
+    case i8: return int8_t(word);
+    case i16: return int16_t(word);
+    case i32: return int32_t(word);
+    case f32: return std::bit_cast<float>(uint32_t(word));
+    default: return std::bit_cast<double>(word);
   }
 }
 
@@ -82,11 +76,10 @@ Tensor read(const std::string& path, std::optional<Dtype> wanted, double scale) 
   const Dtype dtype = wanted.value_or(type == f64 ? float64 : real ? float32 : int64);
   if (dtype == boolean || (real && dtype == int64))
     fail<DtypeError>(op, "{}: elements of type {:#04x} are not read as {}", path, type, dtype);
-  const Tensor x = detail::new_tensor(shape, dtype);
-  detail::dispatch_all(dtype, [&]<class T>(T) {
-    read_elements(bytes.data() + header, type, x.numel(), scale, detail::mutable_ptr<T>(x));
+  const char* from = bytes.data() + header;
+  return compute::generate(shape, dtype, [=, size = type_size(type)](int64_t i) {
+    return decode(from + size_t(i) * size, type) * scale;
   });
-  return x;
 }
 
 }  // namespace

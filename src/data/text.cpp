@@ -99,9 +99,9 @@ Batch TextBatches::operator[](int64_t batch) const {
   if (batch < 0 || batch >= batches())
     fail<IndexError>("text_batches", "batch {} is outside [0, {})", batch, batches());
   const Shape shape = {options_.steps, options_.batch_size};
-  const Batch out = {detail::new_tensor(shape, int64), detail::new_tensor(shape, int64)};
-  const int64_t* tokens = detail::ptr<int64_t>(tokens_) + batch * options_.steps;
-  int64_t *x = detail::mutable_ptr<int64_t>(out.x), *y = detail::mutable_ptr<int64_t>(out.y);
+  Batch out = {empty(shape, {.dtype = int64}), empty(shape, {.dtype = int64})};
+  const int64_t* tokens = tokens_.data<int64_t>().data() + batch * options_.steps;
+  int64_t *x = out.x.mutable_data<int64_t>().data(), *y = out.y.mutable_data<int64_t>().data();
   for (int64_t t = 0; t < options_.steps; ++t) {
     for (int64_t b = 0; b < options_.batch_size; ++b) {
       *x++ = tokens[b * length_ + t];

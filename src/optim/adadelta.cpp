@@ -1,9 +1,8 @@
 // The formula stands in the header, its loop in kernels/optim.cpp.
 #include <tapegrad/optim/adadelta.h>
 
-#include "kernels/optim.h"
+#include "compute/optim_step.h"
 #include "optim/group.h"
-#include "optim/update.h"
 
 namespace tapegrad::optim {
 
@@ -29,16 +28,9 @@ std::vector<std::string> Adadelta::moment_names(size_t) const {
 
 void Adadelta::update(Slot& slot, const Tensor& gradient) {
   const AdadeltaOptions& o = options_[slot.group];
-  const kernels::AdadeltaStep step = {
+  const compute::AdadeltaStep step = {
       .lr = lr(slot.group), .rho = o.rho, .eps = o.eps, .weight_decay = o.weight_decay};
-  detail::dispatch_float("Adadelta", gradient.dtype(), [&]<class T>(T) {
-    const T* g = detail::ptr<T>(gradient);
-    T* p = numbers_of<T>(slot.parameter);
-    T* v = numbers_of<T>(slot.moments[0]);
-    T* delta = numbers_of<T>(slot.moments[1]);
-    for_each_chunk(gradient.numel(),
-                   [=](int64_t i, int64_t n) { kernels::adadelta(n, step, g + i, p + i, v + i, delta + i); });
-  });
+  compute::adadelta(step, gradient, slot.parameter, slot.moments[0], slot.moments[1]);
 }
 
 }  // namespace tapegrad::optim

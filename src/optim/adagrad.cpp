@@ -1,9 +1,8 @@
 // The formula stands in the header, its loop in kernels/optim.cpp.
 #include <tapegrad/optim/adagrad.h>
 
-#include "kernels/optim.h"
+#include "compute/optim_step.h"
 #include "optim/group.h"
-#include "optim/update.h"
 
 namespace tapegrad::optim {
 
@@ -34,18 +33,12 @@ double Adagrad::initial_moment(size_t group) const {
 
 void Adagrad::update(Slot& slot, const Tensor& gradient) {
   const AdagradOptions& o = options_[slot.group];
-  const kernels::AdagradStep step = {.lr = lr(slot.group),
+  const compute::AdagradStep step = {.lr = lr(slot.group),
                                      .lr_decay = o.lr_decay,
                                      .eps = o.eps,
                                      .weight_decay = o.weight_decay,
                                      .step = slot.steps};
-  detail::dispatch_float("Adagrad", gradient.dtype(), [&]<class T>(T) {
-    const T* g = detail::ptr<T>(gradient);
-    T* p = numbers_of<T>(slot.parameter);
-    T* sum = numbers_of<T>(slot.moments[0]);
-    for_each_chunk(gradient.numel(),
-                   [=](int64_t i, int64_t n) { kernels::adagrad(n, step, g + i, p + i, sum + i); });
-  });
+  compute::adagrad(step, gradient, slot.parameter, slot.moments[0]);
 }
 
 }  // namespace tapegrad::optim

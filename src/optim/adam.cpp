@@ -2,9 +2,8 @@
 // elsewhere.
 #include <tapegrad/optim/adam.h>
 
-#include "kernels/optim.h"
+#include "compute/optim_step.h"
 #include "optim/group.h"
-#include "optim/update.h"
 
 namespace tapegrad::optim {
 
@@ -52,23 +51,14 @@ std::vector<std::string> Adam::moment_names(size_t group) const {
 
 void Adam::update(Slot& slot, const Tensor& gradient) {
   const AdamOptions& o = options_[slot.group];
-  const kernels::AdamStep step = {.lr = lr(slot.group),
+  const compute::AdamStep step = {.lr = lr(slot.group),
                                   .beta1 = o.betas[0],
                                   .beta2 = o.betas[1],
                                   .eps = o.eps,
                                   .weight_decay = o.weight_decay,
                                   .decoupled = decay_ == Decay::decoupled,
                                   .step = slot.steps};
-  detail::dispatch_float("Adam", gradient.dtype(), [&]<class T>(T) {
-    const T* g = detail::ptr<T>(gradient);
-    T* p = numbers_of<T>(slot.parameter);
-    T* m = numbers_of<T>(slot.moments[0]);
-    T* v = numbers_of<T>(slot.moments[1]);
-    T* max_v = numbers_of<T>(slot.moments[2]);
-    for_each_chunk(gradient.numel(), [=](int64_t i, int64_t n) {
-      kernels::adam(n, step, g + i, p + i, m + i, v + i, at(max_v, i));
-    });
-  });
+  compute::adam(step, gradient, slot.parameter, slot.moments[0], slot.moments[1], slot.moments[2]);
 }
 
 }  // namespace tapegrad::optim

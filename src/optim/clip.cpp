@@ -2,9 +2,10 @@
 
 #include <cmath>
 
+#include "autograd/writable.h"
+#include "compute/arithmetic.h"
+#include "compute/finite.h"
 #include "core/fail.h"
-#include "kernels/loops/map.h"
-#include "optim/update.h"
 
 namespace tapegrad {
 
@@ -29,19 +30,14 @@ double clip_grad_norm(const std::vector<Tensor>& parameters, double max_norm) {
   double squares = 0;
   for (const Tensor& parameter : parameters) {
     const Tensor gradient = own_gradient("clip_grad_norm", parameter);
-    if (gradient.defined()) squares += optim::sum_of_squares(gradient);
+    if (gradient.defined()) squares += compute::sum_of_squares(gradient);
   }
   const double norm = std::sqrt(squares), factor = max_norm / (norm + 1e-6);
   if (!std::isfinite(norm) || !(factor < 1)) return norm;
   for (const Tensor& parameter : parameters) {
     Tensor gradient = parameter.grad();
     if (!gradient.defined()) continue;
-    detail::dispatch_float("clip_grad_norm", gradient.dtype(), [&]<class T>(T) {
-      T* g = gradient.mutable_data<T>().data();
-      optim::for_each_chunk(gradient.numel(), [g, scale = T(factor)](int64_t i, int64_t n) {
-        kernels::map(n, g + i, g + i, [scale](T x) { return x * scale; });
-      });
-    });
+    compute::scale_in_place(gradient, factor);
   }
   return norm;
 }
@@ -52,13 +48,7 @@ void clip_grad_value(const std::vector<Tensor>& parameters, double clip_value) {
   for (const Tensor& parameter : parameters) {
     Tensor gradient = own_gradient("clip_grad_value", parameter);
     if (!gradient.defined()) continue;
-    detail::dispatch_float("clip_grad_value", gradient.dtype(), [&]<class T>(T) {
-      T* g = gradient.mutable_data<T>().data();
-      optim::for_each_chunk(gradient.numel(), [g, high = T(clip_value)](int64_t i, int64_t n) {
-        // A comparison with NaN is false and keeps it.
-        kernels::map(n, g + i, g + i, [high](T x) { return x > high ? high : x < -high ? -high : x; });
-      });
-    });
+    compute::clamp_in_place(gradient, clip_value);
   }
 }
 

@@ -8,8 +8,8 @@
 #include <limits>
 
 #include "autograd/exclusive.h"
+#include "compute/finite.h"
 #include "core/fail.h"
-#include "optim/update.h"
 #include "system/denormals.h"
 #include "tensor/impl.h"
 #include "tensor/state_reader.h"
@@ -112,7 +112,7 @@ bool Optimizer::step() {
         "zero_grad() and before step(), with a loss that depends on them",
         slots_.size());
   for (const Ready& ready : ready_) {
-    if (all_finite(ready.gradient)) continue;
+    if (compute::all_finite(ready.gradient)) continue;
     skip(ready.slot->name);
     return false;
   }

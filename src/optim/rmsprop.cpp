@@ -1,9 +1,8 @@
 // The formula stands in the header, its loop in kernels/optim.cpp.
 #include <tapegrad/optim/rmsprop.h>
 
-#include "kernels/optim.h"
+#include "compute/optim_step.h"
 #include "optim/group.h"
-#include "optim/update.h"
 
 namespace tapegrad::optim {
 
@@ -33,21 +32,15 @@ std::vector<std::string> RMSprop::moment_names(size_t group) const {
 
 void RMSprop::update(Slot& slot, const Tensor& gradient) {
   const RMSpropOptions& o = options_[slot.group];
-  const kernels::RmspropStep step = {.lr = lr(slot.group),
+  const compute::RmspropStep step = {.lr = lr(slot.group),
                                      .alpha = o.alpha,
                                      .eps = o.eps,
                                      .weight_decay = o.weight_decay,
                                      .momentum = o.momentum};
-  detail::dispatch_float("RMSprop", gradient.dtype(), [&]<class T>(T) {
-    const T* g = detail::ptr<T>(gradient);
-    T* p = numbers_of<T>(slot.parameter);
-    T* v = numbers_of<T>(slot.moments[0]);
-    T* mean_g = o.centered ? numbers_of<T>(slot.moments[1]) : nullptr;
-    T* buffer = o.momentum > 0 ? numbers_of<T>(slot.moments[o.centered ? 2 : 1]) : nullptr;
-    for_each_chunk(gradient.numel(), [=](int64_t i, int64_t n) {
-      kernels::rmsprop(n, step, g + i, p + i, v + i, at(mean_g, i), at(buffer, i));
-    });
-  });
+  Tensor none;
+  Tensor& mean_g = o.centered ? slot.moments[1] : none;
+  Tensor& buffer = o.momentum > 0 ? slot.moments[o.centered ? 2 : 1] : none;
+  compute::rmsprop(step, gradient, slot.parameter, slot.moments[0], mean_g, buffer);
 }
 
 }  // namespace tapegrad::optim

@@ -1,9 +1,8 @@
 // The formula stands in the header, its loop in kernels/optim.cpp.
 #include <tapegrad/optim/sgd.h>
 
-#include "kernels/optim.h"
+#include "compute/optim_step.h"
 #include "optim/group.h"
-#include "optim/update.h"
 
 namespace tapegrad::optim {
 
@@ -32,19 +31,13 @@ std::vector<std::string> SGD::moment_names(size_t group) const {
 
 void SGD::update(Slot& slot, const Tensor& gradient) {
   const SGDOptions& o = options_[slot.group];
-  const kernels::SgdStep step = {.lr = lr(slot.group),
+  const compute::SgdStep step = {.lr = lr(slot.group),
                                  .momentum = o.momentum,
                                  .dampening = o.dampening,
                                  .weight_decay = o.weight_decay,
                                  .nesterov = o.nesterov,
                                  .first = slot.steps == 1};
-  detail::dispatch_float("SGD", gradient.dtype(), [&]<class T>(T) {
-    const T* g = detail::ptr<T>(gradient);
-    T* p = numbers_of<T>(slot.parameter);
-    T* buffer = numbers_of<T>(slot.moments[0]);
-    for_each_chunk(gradient.numel(),
-                   [=](int64_t i, int64_t n) { kernels::sgd(n, step, g + i, p + i, at(buffer, i)); });
-  });
+  compute::sgd(step, gradient, slot.parameter, slot.moments[0]);
 }
 
 }  // namespace tapegrad::optim

@@ -82,17 +82,16 @@ T* mutable_ptr_or_null(const Tensor& x) {
   return x.defined() ? mutable_ptr<T>(x) : nullptr;
 }
 
+/// The values of x in row-major order in memory of their own, without its record.
+Tensor contiguous_copy(const Tensor& x);
+
 /// x contiguous and without its record; undefined stays undefined.
 inline Tensor plain(const Tensor& x) {
-  return x.defined() ? x.detach().contiguous() : x;
+  return !x.defined() ? x : x.is_contiguous() ? x.detach() : contiguous_copy(x);
 }
 
 /// Writes `value` to every element of the contiguous x. Throws DtypeError where an int64 does not hold it.
 void fill(const char* op, const Tensor& x, double value);
-
-/// Throws AutogradError, saying what to write instead, if a live tape made x or would miss the change of this
-/// leaf.
-void check_writable(const char* op, const Tensor& x);
 
 /// Calls f with a value of the C++ type of a floating dtype: dispatch_float("exp", x.dtype(), [&]<class T>(T)
 /// {...}).

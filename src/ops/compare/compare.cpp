@@ -11,9 +11,7 @@ namespace {
 
 template <class F>
 Tensor compare(const char* op, const Tensor& a, const Tensor& b, F f) {
-  Tensor y = detail::new_result(op, a, b, boolean);
-  detail::dispatch_all(a.dtype(), [&]<class T>(T) { detail::map2_into<T, T, bool>(a, b, y, f); });
-  return record_nondifferentiable(op, y, {a, b});
+  return record_nondifferentiable(op, compute::compare(op, a, b, f), {a, b});
 }
 
 Tensor less(const char* op, const Tensor& a, const Tensor& b) {

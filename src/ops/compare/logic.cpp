@@ -1,7 +1,5 @@
 // Logic on masks, and masks from values: no gradient. Masks are boolean; a comparison makes one.
-#include <algorithm>
-#include <cmath>
-
+#include "compute/copy.h"
 #include "ops/elementwise.h"
 
 namespace tapegrad {
@@ -18,19 +16,12 @@ template <class F>
 Tensor logic(const char* op, const Tensor& a, const Tensor& b, F f) {
   check_mask(op, a);
   check_mask(op, b);
-  Tensor y = detail::new_result(op, a, b, boolean);
-  detail::map2_into<uint8_t, uint8_t, uint8_t>(a, b, y, f);
-  return record_nondifferentiable(op, y, {a, b});
+  return record_nondifferentiable(op, compute::map_masks(op, a, b, f), {a, b});
 }
 
 template <class F>
 Tensor test(const char* op, const Tensor& x, F f) {
-  const detail::Contiguous from(x);
-  Tensor y = detail::new_tensor(x.shape(), boolean);
-  detail::dispatch_float(op, x.dtype(), [&]<class T>(T) {
-    kernels::map(y.numel(), detail::ptr<T>(from.get()), detail::mutable_ptr<bool>(y), f);
-  });
-  return record_nondifferentiable(op, y, {x});
+  return record_nondifferentiable(op, compute::test(op, x, f), {x});
 }
 
 }  // namespace
@@ -47,10 +38,7 @@ Tensor logical_xor(const Tensor& a, const Tensor& b) {
 
 Tensor logical_not(const Tensor& x) {
   check_mask("logical_not", x);
-  const detail::Contiguous from(x);
-  Tensor y = detail::new_tensor(x.shape(), boolean);
-  kernels::map(y.numel(), detail::ptr<uint8_t>(from.get()), detail::mutable_ptr<uint8_t>(y),
-               [](uint8_t x) { return uint8_t(x ^ 1); });
+  const Tensor y = compute::map_masks("logical_not", x, x, [](uint8_t x, uint8_t) { return uint8_t(x ^ 1); });
   return record_nondifferentiable("logical_not", y, {x});
 }
 
@@ -63,19 +51,11 @@ Tensor isfinite(const Tensor& x) {
 
 Tensor any(const Tensor& x) {
   check_mask("any", x);
-  const detail::Contiguous from(x);
-  const bool* in = detail::ptr<bool>(from.get());
-  Tensor y = detail::new_tensor({}, boolean);
-  *detail::mutable_ptr<bool>(y) = std::any_of(in, in + x.numel(), [](bool value) { return value; });
-  return record_nondifferentiable("any", y, {x});
+  return record_nondifferentiable("any", compute::any(x), {x});
 }
 Tensor all(const Tensor& x) {
   check_mask("all", x);
-  const detail::Contiguous from(x);
-  const bool* in = detail::ptr<bool>(from.get());
-  Tensor y = detail::new_tensor({}, boolean);
-  *detail::mutable_ptr<bool>(y) = std::all_of(in, in + x.numel(), [](bool value) { return value; });
-  return record_nondifferentiable("all", y, {x});
+  return record_nondifferentiable("all", compute::all(x), {x});
 }
 
 }  // namespace tapegrad

@@ -1,12 +1,9 @@
 // y = x W^T + bias, with all axes of x but the last folded into N rows: y[n][o] = sum over i of x[n][i]
 // W[o][i].
 //   dx = dy W    dW = dy^T x    dbias[o] = sum over n of dy[n][o]
-// x and W are saved. One product each, and each only where it is needed. The bias costs no pass of its own: y
-// begins as rows of it, and the product is added on top (beta = 1).
-#include <algorithm>
-
+// x and W are saved. One product each, and each only where it is needed. The bias costs no pass of its own.
+#include "compute/product.h"
 #include "ops/elementwise.h"
-#include "ops/linalg/product.h"
 
 namespace tapegrad {
 
@@ -20,7 +17,7 @@ void check(const Tensor& x, const Tensor& weight, const Tensor& bias) {
     fail<ShapeError>("linear", "input must end in in_features {} of weight {}, got input {}", in,
                      weight.shape(), x.shape());
   check_same_dtype("linear", x, weight);
-  if (!is_floating(x.dtype())) detail::fail_not_floating("linear", x.dtype());
+  check_floating("linear", x);
   if (!bias.defined()) return;
   if (bias.shape() != Shape{out})
     fail<ShapeError>("linear", "bias must be [{}] for weight {}, got {}", out, weight.shape(), bias.shape());
@@ -34,44 +31,39 @@ Tensor rows_of(const Tensor& x, int64_t size) {
   return x.dim() == 2 ? x : x.reshape({lead.numel(), size});
 }
 
-void fill_rows(const Tensor& y, const Tensor& bias) {
-  const Tensor from = bias.detach().contiguous();
-  const int64_t size = from.numel();
-  detail::dispatch_float("linear", y.dtype(), [&]<class T>(T) {
-    T* to = detail::mutable_ptr<T>(y);
-    for (int64_t at = 0; at < y.numel(); at += size) std::copy_n(detail::ptr<T>(from), size, to + at);
-  });
+// x and weight are kept, as what the derivative is made of.
+struct Kernel {
+  Tensor forward(const Tensors& in, Tensors* kept) const {
+    const Tensor &x = in[0], &weight = in[1];
+    if (kept) *kept = {x, weight};
+    Shape shape = x.shape();
+    shape[x.dim() - 1] = weight.shape()[0];
+    const Tensor y = compute::linear(rows_of(x, weight.shape()[1]), weight, in[2]);
+    return x.dim() == 2 ? y : y.reshape(shape);
+  }
+};
+
+Tensor composed(const Tensors& in) {
+  const Tensor y = matmul(in[0], in[1].transpose(0, 1));
+  return in[2].defined() ? y + in[2] : y;
+}
+
+Gradients derivative(const Tensors& dy, const Tensors& kept, Needs needs) {
+  const Tensor &x = kept[0], &weight = kept[1];
+  const Tensor rows = rows_of(dy[0], weight.shape()[0]);
+  Gradients dx;
+  dx.resize(3);
+  if (needs[0]) dx[0] = matmul(rows, weight).reshape(x.shape());
+  if (needs[1]) dx[1] = matmul(rows.transpose(0, 1), rows_of(x, weight.shape()[1]));
+  if (needs[2]) dx[2] = sum(rows, 0);
+  return dx;
 }
 
 }  // namespace
 
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   check(x, weight, bias);
-  if (reference_mode()) {
-    const Tensor y = matmul(x, weight.transpose(0, 1));
-    return bias.defined() ? y + bias : y;
-  }
-  const int64_t out = weight.shape()[0], in = weight.shape()[1];
-  const Tensor rows = rows_of(x.detach(), in);
-  Tensor y = detail::new_tensor({rows.shape()[0], out}, x.dtype());
-  if (bias.defined()) fill_rows(y, bias);
-  multiply("linear", rows, weight.detach().transpose(0, 1), bias.defined() ? 1 : 0, y);
-  if (x.dim() != 2) {
-    Shape shape = x.shape();
-    shape[x.dim() - 1] = out;
-    y = y.reshape(shape);
-  }
-  return record("linear", y, {x, weight, bias},
-                [x = Saved(x), weight = Saved(weight)](const Tensor& dy, Needs needs) -> Gradients {
-                  const int64_t out = weight.get().shape()[0], in = weight.get().shape()[1];
-                  const Tensor rows = rows_of(dy, out);
-                  Gradients dx;
-                  dx.resize(3);
-                  if (needs[0]) dx[0] = matmul(rows, weight).reshape(x.get().shape());
-                  if (needs[1]) dx[1] = matmul(rows.transpose(0, 1), rows_of(x, in));
-                  if (needs[2]) dx[2] = sum(rows, 0);
-                  return dx;
-                });
+  return fused("linear", {x, weight, bias}, {}, composed, Kernel{}, derivative);
 }
 
 }  // namespace tapegrad

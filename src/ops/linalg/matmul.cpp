@@ -6,7 +6,7 @@
 //
 // Vectors and a single right matrix are brought to the plain case by views: [B, m, k] x [k, n] is one product
 // of B m rows, and so are both of its gradients.
-#include "ops/linalg/product.h"
+#include "compute/product.h"
 
 #include "ops/elementwise.h"
 
@@ -20,7 +20,7 @@ void check(const Tensor& a, const Tensor& b) {
                      "both must have at least one axis, got {} x {}. Hint: multiply by a number with *",
                      a.shape(), b.shape());
   check_same_dtype("matmul", a, b);
-  if (!is_floating(a.dtype())) detail::fail_not_floating("matmul", a.dtype());
+  check_floating("matmul", a);
   const int64_t left = a.shape().back(), right = b.shape()[b.dim() == 1 ? 0 : b.dim() - 2];
   if (left == right) return;
   const bool transposed = b.dim() >= 2 && b.shape().back() == left;
@@ -54,8 +54,8 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
     shape[a.dim() - 1] = b.shape()[1];
     return matmul(a.reshape(rows), b).reshape(shape);
   }
-  Tensor y = detail::new_tensor(product_shape(a.shape(), b.shape()), a.dtype());
-  multiply("matmul", a, b, 0, y);
+  const Tensor y = empty(product_shape(a.shape(), b.shape()), {.dtype = a.dtype()});
+  compute::multiply("matmul", a, b, 0, y);
   return record("matmul", y, {a, b},
                 [a = Saved(a), b = Saved(b)](const Tensor& dy, Needs needs) -> Gradients {
                   return {needs[0] ? matmul(dy, b.get().transpose(-1, -2)) : Tensor(),

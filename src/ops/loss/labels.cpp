@@ -10,7 +10,7 @@ void check_pair(const char* op, const Tensor& input, const Tensor& target) {
                      target.shape(),
                      input.numel() == target.numel() ? ". Hint: reshape one of them to the other's" : "");
   check_same_dtype(op, input, target);
-  if (!is_floating(input.dtype())) detail::fail_not_floating(op, input.dtype());
+  check_floating(op, input);
 }
 
 Tensor reduced(const char* op, const Tensor& losses, Reduce reduction) {
@@ -50,7 +50,7 @@ void check_class_weight(const char* op, const Tensor& scores, const Tensor& weig
 Labelled check_labels(const char* op, const Tensor& scores, const Tensor& target, const Tensor& weight,
                       int64_t ignore_index) {
   if (scores.dim() < 2) fail<ShapeError>(op, "scores must be [N, C] or [N, C, ...], got {}", scores.shape());
-  if (!is_floating(scores.dtype())) detail::fail_not_floating(op, scores.dtype());
+  check_floating(op, scores);
   Shape wanted = scores.shape();
   wanted.erase(1);
   if (target.shape() != wanted)

@@ -79,7 +79,7 @@ void check_channel_vector(const char* name, const Tensor& x, const Tensor& vecto
 void check(const Tensor& x, const Tensor& running_mean, const Tensor& running_var, const Tensor& weight,
            const Tensor& bias, const BatchNormOptions& options) {
   if (x.dim() < 2) fail<ShapeError>("batch_norm", "input must be [N, C] or [N, C, ...], got {}", x.shape());
-  if (!is_floating(x.dtype())) detail::fail_not_floating("batch_norm", x.dtype());
+  check_floating("batch_norm", x);
   check_channel_vector("running_mean", x, running_mean);
   check_channel_vector("running_var", x, running_var);
   check_channel_vector("weight", x, weight);

@@ -32,7 +32,7 @@ NormRows check_norm(const char* op, const Tensor& x, const Shape& normalized_sha
     fail<ShapeError>(
         op, "input must end in normalized_shape {}, got input {}. Hint: normalized_shape {} would fit",
         normalized_shape, x.shape(), trailing(x.shape(), n));
-  if (!is_floating(x.dtype())) detail::fail_not_floating(op, x.dtype());
+  check_floating(op, x);
   check_affine(op, "weight", x, normalized_shape, weight);
   check_affine(op, "bias", x, normalized_shape, bias);
   if (!(eps >= 0)) fail<ValueError>(op, "eps must be at least 0, got {}", eps);

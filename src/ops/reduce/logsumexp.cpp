@@ -5,14 +5,14 @@
 #include <algorithm>
 #include <limits>
 
+#include "compute/reduction.h"
 #include "kernels/softmax.h"
 #include "ops/elementwise.h"
-#include "ops/reduce/reduction.h"
 
 namespace tapegrad {
 
 Tensor logsumexp(const Tensor& x, const Axes& axes, ReduceOptions options) {
-  const Reduction over("logsumexp", x.shape(), axes);
+  const compute::Reduction over("logsumexp", x.shape(), axes);
   const Shape shape = over.result_shape(options.keepdim);
   if (over.n == 0) return sum(x, axes, options) - std::numeric_limits<double>::infinity();
   const Tensor from = over.arrange_rows(x), lse = detail::new_tensor(shape, float64);

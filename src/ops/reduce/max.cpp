@@ -3,44 +3,19 @@
 //   amax, amin, and all axes   dx = dy / c at each of the c equal ones
 // Both are subgradients. The first saves the indices, the second x and y. A NaN is taken as soon as it is
 // met, so NaN in is NaN out; where it is, no element equals y and the gradient is NaN.
-#include <algorithm>
-
-#include "kernels/loops/reduce.h"
+#include "compute/reduction.h"
 #include "ops/elementwise.h"
-#include "ops/reduce/reduction.h"
 
 namespace tapegrad {
 
 namespace {
 
-enum class Side { largest, smallest };
+using compute::Side;
 
-// Writes the values, the indices or both; either may be an empty handle.
-void find(const char* op, Side side, const Reduction& over, const Tensor& x, const Tensor& values,
-          const Tensor& indices) {
-  if (over.n == 0 && over.results() > 0)
-    fail<ShapeError>(op, "there must be an element to take, got {}", over.input_shape());
-  const Tensor from = over.arrange(x);
-  const auto run = [&]<class T>(T) {
-    const T* in = detail::ptr<T>(from);
-    T* value = values.defined() ? detail::mutable_ptr<T>(values) : nullptr;
-    int64_t* index = indices.defined() ? detail::mutable_ptr<int64_t>(indices) : nullptr;
-    const int64_t n = over.n, inner = over.inner;
-    const int64_t grain = std::max<int64_t>(1, kernels::fold_grain / std::max<int64_t>(n * inner, 1));
-    parallel_rows(over.outer, grain, [=](int64_t begin, int64_t end) {
-      const auto best = side == Side::largest ? kernels::max<T> : kernels::min<T>;
-      best(end - begin, n, inner, in + begin * n * inner, value ? value + begin * inner : nullptr,
-           index ? index + begin * inner : nullptr);
-    });
-  };
-  if (x.dtype() == int64) return run(int64_t{});
-  detail::dispatch_float(op, x.dtype(), run);
-}
-
-Tensor shared(const char* op, Side side, const Tensor& x, const Axes& axes, ReduceOptions options) {
-  const Reduction over(op, x.shape(), axes);
-  Tensor y = detail::new_tensor(over.result_shape(options.keepdim), x.dtype());
-  find(op, side, over, x, y, Tensor());
+Tensor extreme(const char* op, Side side, const Tensor& x, const Axes& axes, ReduceOptions options) {
+  const compute::Reduction over(op, x.shape(), axes);
+  Tensor y = empty(over.result_shape(options.keepdim), {.dtype = x.dtype()});
+  compute::extremes(op, side, over, x, y, Tensor());
   if (!is_floating(x.dtype())) return record_nondifferentiable(op, y, {x});
   return record(op, y, {x}, [over, x = Saved(x), y = Saved(y)](const Tensor& dy) -> Gradients {
     const Tensor best = eq(x.get().detach(), y.get().detach().reshape(over.kept_shape())).to(dy.dtype());
@@ -51,10 +26,10 @@ Tensor shared(const char* op, Side side, const Tensor& x, const Axes& axes, Redu
 
 ValuesAndIndices with_indices(const char* op, Side side, const Tensor& x, int64_t axis,
                               ReduceOptions options) {
-  const Reduction over(op, x.shape(), axis);
+  const compute::Reduction over(op, x.shape(), axis);
   const Shape shape = over.result_shape(options.keepdim);
-  const Tensor values = detail::new_tensor(shape, x.dtype()), indices = detail::new_tensor(shape, int64);
-  find(op, side, over, x, values, indices);
+  const Tensor values = empty(shape, {.dtype = x.dtype()}), indices = empty(shape, {.dtype = int64});
+  compute::extremes(op, side, over, x, values, indices);
   const int64_t at = wrap_axis(op, axis, x.dim());
   const auto vjp = [over, at, indices = Saved(indices)](const Gradients& dy) -> Gradients {
     const Shape& kept = over.kept_shape();
@@ -66,25 +41,25 @@ ValuesAndIndices with_indices(const char* op, Side side, const Tensor& x, int64_
 }
 
 Tensor position(const char* op, Side side, const Tensor& x, const Axes& axes, ReduceOptions options) {
-  const Reduction over(op, x.shape(), axes);
-  Tensor y = detail::new_tensor(over.result_shape(options.keepdim), int64);
-  find(op, side, over, x, Tensor(), y);
+  const compute::Reduction over(op, x.shape(), axes);
+  Tensor y = empty(over.result_shape(options.keepdim), {.dtype = int64});
+  compute::extremes(op, side, over, x, Tensor(), y);
   return record_nondifferentiable(op, y, {x});
 }
 
 }  // namespace
 
 Tensor amax(const Tensor& x, const Axes& axes, ReduceOptions options) {
-  return shared("amax", Side::largest, x, axes, options);
+  return extreme("amax", Side::largest, x, axes, options);
 }
 Tensor amin(const Tensor& x, const Axes& axes, ReduceOptions options) {
-  return shared("amin", Side::smallest, x, axes, options);
+  return extreme("amin", Side::smallest, x, axes, options);
 }
 Tensor max(const Tensor& x) {
-  return shared("max", Side::largest, x, {}, {});
+  return extreme("max", Side::largest, x, {}, {});
 }
 Tensor min(const Tensor& x) {
-  return shared("min", Side::smallest, x, {}, {});
+  return extreme("min", Side::smallest, x, {}, {});
 }
 ValuesAndIndices max(const Tensor& x, int64_t axis, ReduceOptions options) {
   return with_indices("max", Side::largest, x, axis, options);

@@ -2,14 +2,14 @@
 //   dx = dy / n, expanded along them
 // Nothing is saved but the shape. The mean of nothing is 0 / 0 = NaN, as in NumPy and PyTorch; its gradient has no
 // elements, and dy counts for nothing in it (1 / 0 times no elements would be NaN in the second derivative).
+#include "compute/reduction.h"
 #include "ops/elementwise.h"
-#include "ops/reduce/reduction.h"
 
 namespace tapegrad {
 
 Tensor mean(const Tensor& x, const Axes& axes, ReduceOptions options) {
-  const Reduction over("mean", x.shape(), axes);
-  Tensor y = reduce_sum("mean", x, over, options.keepdim, double(over.n));
+  const compute::Reduction over("mean", x.shape(), axes);
+  Tensor y = compute::reduce_sum("mean", x, over, options.keepdim, double(over.n));
   return record("mean", y, {x}, [over](const Tensor& dy) -> Gradients {
     return {(dy * (over.n > 0 ? 1.0 / double(over.n) : 0.0))
                 .reshape(over.kept_shape())

@@ -7,14 +7,14 @@
 // derivatives are right at zero too.
 #include <algorithm>
 
+#include "compute/reduction.h"
 #include "ops/elementwise.h"
-#include "ops/reduce/reduction.h"
 
 namespace tapegrad {
 
 namespace {
 
-Tensor prod_composed(const Tensor& x, const Reduction& over) {
+Tensor prod_composed(const Tensor& x, const compute::Reduction& over) {
   Tensor y = x.permute(over.order()).reshape({over.results(), over.n});
   if (over.n == 0) return sum(y, 1) + 1.0;  // 1, and recorded
   for (int64_t n = over.n; n > 1; n = (n + 1) / 2) {
@@ -24,7 +24,7 @@ Tensor prod_composed(const Tensor& x, const Reduction& over) {
   return y;
 }
 
-Tensor prod_backward(const Tensor& dy, const Tensor& x, const Reduction& over) {
+Tensor prod_backward(const Tensor& dy, const Tensor& x, const compute::Reduction& over) {
   const Tensor from = over.arrange_rows(x), weight = dy.detach().contiguous();
   Tensor dx = detail::new_tensor(from.shape(), x.dtype());
   detail::dispatch_float("prod", x.dtype(), [&]<class T>(T) {
@@ -49,7 +49,7 @@ Tensor prod_backward(const Tensor& dy, const Tensor& x, const Reduction& over) {
 }  // namespace
 
 Tensor prod(const Tensor& x, const Axes& axes, ReduceOptions options) {
-  const Reduction over("prod", x.shape(), axes);
+  const compute::Reduction over("prod", x.shape(), axes);
   const Shape shape = over.result_shape(options.keepdim);
   if (reference_mode()) return prod_composed(x, over).reshape(shape);
   const Tensor from = over.arrange(x);

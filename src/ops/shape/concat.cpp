@@ -1,9 +1,7 @@
 // Tensors put together along one axis.
 //   dx_i = the part of dy that x_i became: a view
 // Only the sizes are saved. stack() is concat() of the same tensors with a new axis of size one.
-#include <cstring>
-
-#include "kernels/loops/strided.h"
+#include "compute/copy.h"
 #include "ops/elementwise.h"
 
 namespace tapegrad {
@@ -19,26 +17,6 @@ void check_list(const char* op, TensorList tensors) {
     if (!x.defined()) fail<ValueError>(op, "a tensor of the list is an empty handle");
     check_same_dtype(op, tensors[0], x);
   }
-}
-
-/// y viewed as [outer, total * inner] gets x, [outer, n * inner], from column `at` on.
-void copy_columns(const Tensor& x, int64_t axis, const Tensor& y, int64_t start) {
-  if (x.numel() == 0) return;
-  int64_t outer = 1;
-  for (int64_t i = 0; i < axis; ++i) outer *= y.shape()[i];
-  const int64_t inner = y.strides()[axis], width = x.numel() / outer, row = y.numel() / outer;
-  if (outer == 1) {
-    return detail::dispatch_all(y.dtype(), [&]<class T>(T) {
-      kernels::copy_strided(int(x.dim()), x.shape().begin(), x.strides().begin(), detail::ptr<T>(x),
-                            detail::mutable_ptr<T>(y) + start * inner);
-    });
-  }
-  const Tensor from = x.detach().contiguous();
-  const size_t item = item_size(y.dtype());
-  std::byte* to = y.impl()->data + size_t(start * inner) * item;
-  for (int64_t i = 0; i < outer; ++i)
-    std::memcpy(to + size_t(i * row) * item, from.impl()->data + size_t(i * width) * item,
-                size_t(width) * item);
 }
 
 }  // namespace
@@ -59,12 +37,12 @@ Tensor concat(TensorList tensors, int64_t axis) {
     total += x.shape()[at];
   }
   shape[at] = total;
-  Tensor y = detail::new_tensor(shape, first.dtype());
+  Tensor y = empty(shape, {.dtype = first.dtype()});
   Sizes sizes;
   Pointers inputs;
   int64_t start = 0;
   for (const Tensor& x : tensors) {
-    copy_columns(x, at, y, start);
+    compute::put(x, at, y, start);
     start += x.shape()[at];
     sizes.push_back(x.shape()[at]);
     inputs.push_back(x);
@@ -87,7 +65,7 @@ Tensor stack(TensorList tensors, int64_t axis) {
   const int64_t at = wrap_axis("stack", axis, first.dim() + 1);
   Shape shape = first.shape();
   shape.insert(at, int64_t(tensors.size()));
-  Tensor y = detail::new_tensor(shape, first.dtype());
+  Tensor y = empty(shape, {.dtype = first.dtype()});
   Pointers inputs;
   for (size_t i = 0; i < tensors.size(); ++i) {
     if (tensors[i].shape() != first.shape())
@@ -96,7 +74,7 @@ Tensor stack(TensorList tensors, int64_t axis) {
     inputs.push_back(tensors[i]);
   }
   for (size_t i = 0; i < tensors.size(); ++i)
-    copy_columns(tensors[i].detach().unsqueeze(at), at, y, int64_t(i));
+    compute::put(tensors[i].detach().unsqueeze(at), at, y, int64_t(i));
   return record("stack", y, inputs, [at, n = tensors.size()](const Tensor& dy, Needs needs) -> Gradients {
     Gradients dx;
     dx.reserve(n);

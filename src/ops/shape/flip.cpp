@@ -16,7 +16,7 @@ Tensor flip(const Tensor& x, const Shape& axes) {
     if (x.numel() > 0) offset += (x.shape()[at] - 1) * strides[at];
     strides[at] = -strides[at];
   }
-  const Tensor y = detail::new_view(x, x.shape(), strides, offset).clone();
+  const Tensor y = detail::contiguous_copy(detail::new_view(x, x.shape(), strides, offset));
   return record("flip", y, {x}, [axes](const Tensor& dy) -> Gradients { return {flip(dy, axes)}; });
 }
 

@@ -4,7 +4,7 @@
 // gradients; split() and unbind() have one for all parts.
 #include <algorithm>
 
-#include "kernels/loops/strided.h"
+#include "compute/copy.h"
 #include "ops/elementwise.h"
 #include "ops/shape/place.h"
 
@@ -63,20 +63,11 @@ Tensor Tensor::operator[](int64_t i) const {
 }
 
 Tensor place(const Tensor& part, const Shape& shape, int64_t axis, int64_t start, int64_t step) {
-  Tensor y = detail::new_tensor(shape, part.dtype());
-  const Tensor from = part.detach().contiguous();
-  const int64_t count = part.shape()[axis];
-  Shape strides = y.strides();
-  const int64_t offset = count > 0 ? start * strides[axis] : 0;
-  strides[axis] *= step;
-  detail::dispatch_all(y.dtype(), [&]<class T>(T) {
-    std::fill_n(detail::mutable_ptr<T>(y), y.numel(), T(0));
-    kernels::scatter_strided(int(part.dim()), part.shape().begin(), strides.begin(), detail::ptr<T>(from),
-                             detail::mutable_ptr<T>(y) + offset);
-  });
-  return record("place", y, {part}, [axis, start, step, count](const Tensor& dy) -> Gradients {
-    return {slice(dy, axis, start, start + count * step, step)};
-  });
+  const Tensor y = compute::place(part, shape, axis, start, step);
+  return record("place", y, {part},
+                [axis, start, step, count = part.shape()[axis]](const Tensor& dy) -> Gradients {
+                  return {slice(dy, axis, start, start + count * step, step)};
+                });
 }
 
 }  // namespace tapegrad

@@ -4,6 +4,7 @@
 //   permute   dx = dy permuted back         transpose the permutation that swaps two
 #include <algorithm>
 
+#include "compute/copy.h"
 #include "ops/elementwise.h"
 
 namespace tapegrad {
@@ -71,7 +72,7 @@ Tensor Tensor::reshape(const Shape& wanted) const {
   const Shape shape = resolve("reshape", *this, wanted);
   Shape strides;
   if (view_strides(*this, shape, strides)) return reshaped("reshape", *this, *this, shape, strides);
-  return reshaped("reshape", *this, detach().contiguous(), shape, contiguous_strides(shape));
+  return reshaped("reshape", *this, detail::plain(*this), shape, contiguous_strides(shape));
 }
 
 Tensor Tensor::view(const Shape& wanted) const {
@@ -100,17 +101,16 @@ Tensor Tensor::flatten(int64_t first, int64_t last) const {
 Tensor Tensor::permute(const Shape& axes) const {
   if (axes.size() != dim())
     fail<ShapeError>("permute", "one axis for each of {} is needed, got {}", shape(), axes);
-  Shape sizes = axes, strides = axes, back = axes;
+  Shape order = axes, back = axes;
   uint32_t seen = 0;
   for (int64_t i = 0; i < dim(); ++i) {
     const int64_t axis = wrap_axis("permute", axes[i], dim());
     if (seen >> axis & 1) fail<IndexError>("permute", "axis {} is named twice in {}", axis, axes);
     seen |= 1u << axis;
-    sizes[i] = shape()[axis];
-    strides[i] = this->strides()[axis];
+    order[i] = axis;
     back[axis] = i;
   }
-  return record("permute", detail::new_view(*this, sizes, strides, 0), {*this},
+  return record("permute", compute::permute(*this, order), {*this},
                 [back](const Tensor& dy) -> Gradients { return {dy.permute(back)}; });
 }
 
@@ -133,7 +133,7 @@ Tensor Tensor::expand(const Shape& wanted) const {
     fail<ShapeError>("expand",
                      "axes of size 1 can be repeated, others must stay (-1 keeps a size), got {} to {}",
                      shape(), wanted);
-  return record("expand", detail::new_view(*this, sizes, detail::broadcast_strides(*this, sizes), 0), {*this},
+  return record("expand", compute::broadcast_to(*this, sizes), {*this},
                 [](const Tensor& dy) -> Gradients { return {dy}; });  // the tape sums over what was repeated
 }
 

@@ -1,8 +1,10 @@
-#include "ops/elementwise.h"
+#include "compute/elementwise.h"
 
 #include <cmath>
 
-namespace tapegrad {
+#include "compute/copy.h"
+
+namespace tapegrad::compute {
 
 void check_same_dtype(const char* op, const Tensor& a, const Tensor& b) {
   if (a.dtype() != b.dtype())
@@ -10,19 +12,17 @@ void check_same_dtype(const char* op, const Tensor& a, const Tensor& b) {
                      a.dtype(), b.dtype(), a.dtype());
 }
 
-Tensor number_like(const char* op, const Tensor& x, double value) {
-  Tensor y = detail::new_tensor({}, x.dtype());
-  detail::dispatch_all(x.dtype(), [&]<class T>(T) {
-    // Not `T(value) != value`: converting what no int64 holds is undefined.
-    if (!is_floating(x.dtype()) && !(std::fabs(value) < 0x1p63 && std::trunc(value) == value))
-      fail<DtypeError>(op, "{} tensors take whole numbers, got {}. Hint: convert with x.to(float32)",
-                       x.dtype(), value);
-    *detail::mutable_ptr<T>(y) = T(value);
-  });
-  return y;
+void check_floating(const char* op, const Tensor& x) {
+  if (!is_floating(x.dtype())) detail::fail_not_floating(op, x.dtype());
 }
 
-namespace detail {
+Tensor number_like(const char* op, const Tensor& x, double value) {
+  // Not `int64_t(value) != value`: converting what no int64 holds is undefined.
+  if (!is_floating(x.dtype()) && !(std::fabs(value) < 0x1p63 && std::trunc(value) == value))
+    fail<DtypeError>(op, "{} tensors take whole numbers, got {}. Hint: convert with x.to(float32)", x.dtype(),
+                     value);
+  return generate({}, x.dtype(), [=](int64_t) { return value; });
+}
 
 Shape broadcast_strides(const Tensor& x, const Shape& shape) {
   Shape strides = shape;
@@ -34,12 +34,12 @@ Shape broadcast_strides(const Tensor& x, const Shape& shape) {
 
 Tensor new_result(const char* op, const Tensor& a, const Tensor& b, Dtype dtype) {
   check_same_dtype(op, a, b);
-  if (a.shape() == b.shape()) return new_tensor(a.shape(), dtype);
-  return new_tensor(broadcast_shape(op, a.shape(), b.shape()), dtype);
+  if (a.shape() == b.shape()) return detail::new_tensor(a.shape(), dtype);
+  return detail::new_tensor(broadcast_shape(op, a.shape(), b.shape()), dtype);
 }
 
-RowPlan::RowPlan(const Tensor& first, const Tensor& second, const Shape& shape)
-    : copy_a(first.detach()), copy_b(second.detach()), a(copy_a), b(copy_b) {
+BroadcastPlan::BroadcastPlan(const Tensor& first, const Tensor& second, const Shape& shape)
+    : a(first.detach()), b(second.detach()) {
   for (;;) {
     const Shape strides_a = broadcast_strides(a, shape), strides_b = broadcast_strides(b, shape);
     loops = kernels::detail::collapse<2>(int(shape.size()), shape.begin(),
@@ -48,16 +48,14 @@ RowPlan::RowPlan(const Tensor& first, const Tensor& second, const Shape& shape)
     one_a = step_a == 0;
     one_b = step_b == 0;
     if (!one_a && step_a != 1)
-      copy_a = copy_a.contiguous();
+      a = detail::plain(a);
     else if (!one_b && step_b != 1)
-      copy_b = copy_b.contiguous();
+      b = detail::plain(b);
     else if (one_a && one_b)
-      copy_a = copy_a.expand(shape).contiguous();
+      a = detail::plain(broadcast_to(a, shape));
     else
       return;
   }
 }
 
-}  // namespace detail
-
-}  // namespace tapegrad
+}  // namespace tapegrad::compute

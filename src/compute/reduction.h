@@ -1,12 +1,12 @@
-// Which axes a reduction goes over, and how the tensor looks to its kernel: [outer, n, inner], where n is
-// reduced.
+// Reductions. Which axes one goes over, and how the tensor looks to its loop: [outer, n, inner], where n is
+// reduced. Sums are added up in float64, in an order that depends on the shape alone.
 #pragma once
-#include <tapegrad/ops.h>
+#include <tapegrad/tensor.h>
 
 #include "kernels/loops/fold.h"
 #include "tensor/impl.h"
 
-namespace tapegrad {
+namespace tapegrad::compute {
 
 class Reduction {
  public:
@@ -38,16 +38,33 @@ class Reduction {
   bool in_order_ = true;  // the reduced axes lie side by side already
 };
 
-/// a / b, and 0 where b is 0: the gradient of a root, by convention, at its kink. Made of operations.
-Tensor divide_or_zero(const Tensor& a, const Tensor& b);
-
 /// fold(over, x, start, step, finish) calls kernels::fold on x as arrange() returns it.
 template <class State, class T, class Start, class Step, class Finish>
 void fold(const Reduction& over, const Tensor& arranged, Start start, Step step, Finish finish) {
   kernels::fold<State>(over.outer, over.n, over.inner, detail::ptr<T>(arranged), start, step, finish);
 }
 
-/// The sum over the reduced axes, added up in float64, divided by `divisor`. Nothing is recorded.
+/// The sum over the reduced axes, divided by `divisor`.
 Tensor reduce_sum(const char* op, const Tensor& x, const Reduction& over, bool keepdim, double divisor);
 
-}  // namespace tapegrad
+/// x summed over the axes along which `shape` was repeated to x's shape.
+Tensor sum_to(const Tensor& x, const Shape& shape);
+
+/// The sum of (x - mu)^2 divided by `divisor`, mu the mean, or the root of that; in two passes.
+Tensor variance(const char* op, const Tensor& x, const Reduction& over, bool keepdim, double divisor,
+                bool root);
+
+/// The root of the sum of squares.
+Tensor euclidean_norm(const Tensor& x, const Reduction& over, bool keepdim);
+
+/// The largest or smallest elements, and the position of the first of equals; NaN is taken as soon as it is
+/// met. Writes the values, the indices or both: either may be an empty handle. Throws ShapeError where there
+/// is nothing to take.
+enum class Side { largest, smallest };
+void extremes(const char* op, Side side, const Reduction& over, const Tensor& x, const Tensor& values,
+              const Tensor& indices);
+
+/// y_i = x_0 + ... + x_i along an axis, or x_i + ... + x_last.
+Tensor cumsum(const Tensor& x, int64_t axis, bool from_end);
+
+}  // namespace tapegrad::compute

@@ -1,11 +1,12 @@
-#include "ops/linalg/product.h"
+#include "compute/product.h"
 
 #include <algorithm>
 
+#include "compute/copy.h"
+#include "compute/elementwise.h"
 #include "kernels/gemm/gemm.h"
-#include "ops/elementwise.h"
 
-namespace tapegrad {
+namespace tapegrad::compute {
 
 namespace {
 
@@ -40,7 +41,7 @@ bool as_it_lies(Operand& operand) {
 Operand operand_of(const char* op, const Tensor& x) {
   Operand operand{x};
   if (!as_it_lies(operand)) {
-    operand.x = x.detach().contiguous();
+    operand.x = detail::plain(x);
     as_it_lies(operand);
   }
   if (!kernels::fits_blas(operand.ld))
@@ -86,4 +87,12 @@ void multiply(const char* op, const Tensor& a, const Tensor& b, double beta, con
   });
 }
 
-}  // namespace tapegrad
+Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  Tensor y = detail::new_tensor({x.size(0), weight.size(0)}, x.dtype());
+  // y begins as rows of the bias, and the product is added on top: no pass of its own.
+  if (bias.defined()) copy_into(bias, y);
+  multiply("linear", x, permute(weight, {1, 0}), bias.defined() ? 1 : 0, y);
+  return y;
+}
+
+}  // namespace tapegrad::compute

@@ -1,0 +1,24 @@
+#include "autograd/writable.h"
+
+#include <tapegrad/tape.h>
+
+#include "core/fail.h"
+
+namespace tapegrad::detail {
+
+void check_writable(const char* op, const Tensor& x) {
+  if (!x.defined()) fail<ValueError>(op, "the tensor is an empty handle");
+  if (x.is_recorded())
+    fail<AutogradError>(op,
+                        "a tensor that the tape recorded cannot be changed in place. Hint: write x = x + y "
+                        "in place of x += y");
+  if (x.requires_grad() && is_recording())
+    fail<AutogradError>(op,
+                        "a leaf cannot be changed in place while a tape records: its gradient would miss the "
+                        "change. Hint: do it "
+                        "after the tape's scope, or under NoGrad");
+  if (!x.is_contiguous())
+    fail<ShapeError>(op, "a strided view cannot be changed in place. Hint: change a clone()");
+}
+
+}  // namespace tapegrad::detail

@@ -1,0 +1,230 @@
+#include "compute/indexed.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <numeric>
+
+#include "compute/copy.h"
+#include "compute/elementwise.h"
+
+namespace tapegrad::compute {
+
+namespace {
+
+// f(i, offset in x) for element i of index, in row-major order.
+template <class F>
+void for_each_index(const Tensor& index, const Shape& strides, int64_t axis, F f) {
+  const int64_t* at = detail::ptr<int64_t>(index);
+  const Shape& shape = index.shape();
+  const int64_t step = strides[axis];
+  int64_t position[Shape::max_dims] = {}, offset = 0;  // of the row, without the axis
+  for (int64_t i = 0; i < index.numel(); ++i) {
+    f(i, offset + at[i] * step);
+    for (int64_t d = shape.size() - 1; d >= 0; --d) {
+      const int64_t stride = d == axis ? 0 : strides[d];
+      offset += stride;
+      if (++position[d] < shape[d]) break;
+      offset -= stride * shape[d];
+      position[d] = 0;
+    }
+  }
+}
+
+// x seen as [outer, n, inner] around an axis.
+struct Blocks {
+  int64_t outer = 1, n, inner = 1;
+  Blocks(const Shape& shape, int64_t axis) : n(shape[axis]) {
+    for (int64_t i = 0; i < axis; ++i) outer *= shape[i];
+    for (int64_t i = axis + 1; i < shape.size(); ++i) inner *= shape[i];
+  }
+};
+
+template <class T>
+bool less(T a, T b) {
+  if constexpr (std::is_floating_point_v<T>)
+    if (std::isnan(b)) return !std::isnan(a);
+  return a < b;
+}
+
+template <class T>
+void argsort_rows(const Tensor& x, int64_t n, int64_t count, bool descending, int64_t* out) {
+  const Tensor all = detail::new_tensor({n}, int64);
+  int64_t* order = detail::mutable_ptr<int64_t>(all);
+  for (int64_t row = 0; row < x.numel() / std::max<int64_t>(n, 1); ++row) {
+    const T* in = detail::ptr<T>(x) + row * n;
+    // The position as the last criterion makes the sort stable without the memory that a stable one takes.
+    const auto before = [in, descending](int64_t i, int64_t j) {
+      if (less(in[i], in[j])) return !descending;
+      if (less(in[j], in[i])) return descending;
+      return i < j;
+    };
+    std::iota(order, order + n, int64_t(0));
+    if (count == n)
+      std::sort(order, order + n, before);
+    else
+      std::partial_sort(order, order + count, order + n, before);
+    std::copy_n(order, count, out + row * count);
+  }
+}
+
+}  // namespace
+
+int64_t first_outside(const Tensor& index, int64_t size) {
+  const Contiguous from(index);
+  const int64_t *begin = detail::ptr<int64_t>(from.get()), *end = begin + index.numel();
+  bool outside = false;  // all of them first: a loop without an exit is vectorized
+  for (const int64_t* at = begin; at < end; ++at) outside |= *at < 0 || *at >= size;
+  if (!outside) return -1;
+  return std::find_if(begin, end, [=](int64_t i) { return i < 0 || i >= size; }) - begin;
+}
+
+void check_indices(const char* op, const Tensor& index, int64_t size) {
+  if (index.dtype() != int64)
+    fail<DtypeError>(op, "indices must be int64, got {}. Hint: convert with x.to(int64)", index.dtype());
+  const int64_t first = first_outside(index, size);
+  if (first < 0) return;
+  Shape position = index.shape();
+  int64_t rest = first;
+  for (int64_t axis = position.size() - 1; axis >= 0; --axis) {
+    position[axis] = rest % index.shape()[axis];
+    rest /= index.shape()[axis];
+  }
+  fail<IndexError>(op, "the index at {} must be in [0, {}), got {}", position, size,
+                   detail::ptr<int64_t>(detail::plain(index))[first]);
+}
+
+Tensor gather(const Tensor& x, int64_t axis, const Tensor& index) {
+  const Tensor from = detail::plain(index);
+  Tensor y = detail::new_tensor(index.shape(), x.dtype());
+  detail::dispatch_all(x.dtype(), [&]<class T>(T) {
+    const T* in = detail::ptr<T>(x);
+    T* out = detail::mutable_ptr<T>(y);
+    for_each_index(from, x.strides(), axis, [=](int64_t i, int64_t offset) { out[i] = in[offset]; });
+  });
+  return y;
+}
+
+Tensor scatter_add(const Tensor& x, int64_t axis, const Tensor& index, const Tensor& source) {
+  const Tensor at = detail::plain(index), from = detail::plain(source);
+  Tensor y = detail::contiguous_copy(x);
+  detail::dispatch_float("scatter_add", x.dtype(), [&]<class T>(T) {
+    const T* in = detail::ptr<T>(from);
+    T* out = detail::mutable_ptr<T>(y);
+    for_each_index(at, y.strides(), axis, [=](int64_t i, int64_t offset) { out[offset] += in[i]; });
+  });
+  return y;
+}
+
+Tensor index_select(const Tensor& x, int64_t axis, const Tensor& index) {
+  const Tensor from = detail::plain(x), order = detail::plain(index);
+  const Blocks blocks(x.shape(), axis);
+  const int64_t count = index.numel(), inner = blocks.inner;
+  Shape shape = x.shape();
+  shape[axis] = count;
+  Tensor y = detail::new_tensor(shape, x.dtype());
+  detail::dispatch_all(x.dtype(), [&]<class T>(T) {
+    const int64_t* at = detail::ptr<int64_t>(order);
+    const T* in = detail::ptr<T>(from);
+    T* out = detail::mutable_ptr<T>(y);
+    for (int64_t o = 0; o < blocks.outer; ++o)
+      for (int64_t i = 0; i < count; ++i)
+        std::copy_n(in + (o * blocks.n + at[i]) * inner, inner, out + (o * count + i) * inner);
+  });
+  return y;
+}
+
+Tensor index_add(const Tensor& x, int64_t axis, const Tensor& index, const Tensor& source) {
+  const Tensor from = detail::plain(source), order = detail::plain(index);
+  const Blocks blocks(x.shape(), axis);
+  const int64_t count = index.numel(), inner = blocks.inner;
+  Tensor y = detail::contiguous_copy(x);
+  detail::dispatch_float("index_add", x.dtype(), [&]<class T>(T) {
+    const int64_t* at = detail::ptr<int64_t>(order);
+    const T* in = detail::ptr<T>(from);
+    T* out = detail::mutable_ptr<T>(y);
+    for (int64_t o = 0; o < blocks.outer; ++o)
+      for (int64_t i = 0; i < count; ++i) {
+        T* to = out + (o * blocks.n + at[i]) * inner;
+        for (int64_t k = 0; k < inner; ++k) to[k] += in[(o * count + i) * inner + k];
+      }
+  });
+  return y;
+}
+
+Tensor rows(const Tensor& x, std::span<const int64_t> indices) {
+  const Tensor source = detail::plain(x);
+  Shape shape = x.shape();
+  shape[0] = int64_t(indices.size());
+  Tensor y = detail::new_tensor(shape, x.dtype());
+  if (y.numel() == 0) return y;
+  const size_t bytes = size_t(x.numel() / x.size(0)) * item_size(x.dtype());
+  const std::byte* from = source.impl()->data;
+  std::byte* to = y.impl()->data;
+  const int64_t grain = std::max<int64_t>(1, (1 << 17) / int64_t(bytes));
+  parallel_rows(shape[0], grain, [=](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i)
+      std::memcpy(to + size_t(i) * bytes, from + size_t(indices[size_t(i)]) * bytes, bytes);
+  });
+  return y;
+}
+
+Tensor lookup(const Tensor& weight, const Tensor& index, int64_t zero_row) {
+  const Tensor from = detail::plain(weight), order = detail::plain(index);
+  const int64_t d = weight.size(1);
+  Shape shape = index.shape();
+  shape.push_back(d);
+  Tensor y = detail::new_tensor(shape, weight.dtype());
+  detail::dispatch_float("embedding", weight.dtype(), [&]<class T>(T) {
+    const T* in = detail::ptr<T>(from);
+    T* out = detail::mutable_ptr<T>(y);
+    const int64_t* at = detail::ptr<int64_t>(order);
+    for (int64_t i = 0; i < index.numel(); ++i, out += d)
+      if (at[i] == zero_row)
+        std::fill_n(out, d, T(0));
+      else
+        std::copy_n(in + at[i] * d, d, out);
+  });
+  return y;
+}
+
+Tensor add_rows(const Tensor& dy, const Tensor& index, int64_t rows, int64_t zero_row) {
+  const Tensor from = detail::plain(dy), order = detail::plain(index);
+  const int64_t d = dy.size(-1);
+  Tensor y = zeros({rows, d}, {.dtype = dy.dtype()});
+  detail::dispatch_float("embedding", dy.dtype(), [&]<class T>(T) {
+    const T* in = detail::ptr<T>(from);
+    T* out = detail::mutable_ptr<T>(y);
+    const int64_t* at = detail::ptr<int64_t>(order);
+    for (int64_t i = 0; i < index.numel(); ++i, in += d) {
+      if (at[i] == zero_row) continue;
+      T* row = out + at[i] * d;
+      for (int64_t j = 0; j < d; ++j) row[j] += in[j];
+    }
+  });
+  return y;
+}
+
+Tensor one_hot(const Tensor& index, int64_t num_classes, Dtype dtype) {
+  const Tensor from = detail::plain(index);
+  const int64_t* at = detail::ptr<int64_t>(from);
+  Shape shape = index.shape();
+  shape.push_back(num_classes);
+  return generate(shape, dtype, [=](int64_t i) { return at[i / num_classes] == i % num_classes; });
+}
+
+Tensor argsort(const Tensor& x, int64_t axis, int64_t count, bool descending) {
+  Shape axes = x.shape();
+  std::iota(axes.begin(), axes.end(), int64_t(0));
+  if (x.dim() > 0) std::swap(axes[axis], axes[x.dim() - 1]);
+  const Tensor from = detail::plain(permute(x, axes));
+  Shape shape = from.shape();
+  shape[x.dim() - 1] = count;
+  const Tensor indices = detail::new_tensor(shape, int64);
+  detail::dispatch_all(x.dtype(), [&]<class T>(T) {
+    argsort_rows<T>(from, from.shape().back(), count, descending, detail::mutable_ptr<int64_t>(indices));
+  });
+  return detail::plain(permute(indices, axes));
+}
+
+}  // namespace tapegrad::compute
