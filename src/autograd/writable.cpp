@@ -3,6 +3,7 @@
 #include <tapegrad/tape.h>
 
 #include "core/fail.h"
+#include "tensor/impl.h"
 
 namespace tapegrad::detail {
 
@@ -22,3 +23,18 @@ void check_writable(const char* op, const Tensor& x) {
 }
 
 }  // namespace tapegrad::detail
+
+namespace tapegrad {
+
+Tensor& Tensor::set_requires_grad(bool requires_grad) {
+  if (const Dtype type = dtype(); requires_grad && !is_floating(type))
+    fail<DtypeError>("requires_grad", "only float32 and float64 have gradients, got {}", type);
+  if (is_recorded())
+    fail<AutogradError>("requires_grad",
+                        "this tensor was made by an operation on a live tape and has its gradient "
+                        "there. Hint: use tape.gradient(loss, {{x}}), or detach() to make it a leaf");
+  impl_->requires_grad = requires_grad;
+  return *this;
+}
+
+}  // namespace tapegrad

@@ -204,18 +204,6 @@ bool Tensor::requires_grad() const {
   return get(*this).requires_grad;
 }
 
-Tensor& Tensor::set_requires_grad(bool requires_grad) {
-  detail::TensorImpl& impl = get(*this);
-  if (requires_grad && !is_floating(impl.dtype))
-    fail<DtypeError>("requires_grad", "only float32 and float64 have gradients, got {}", impl.dtype);
-  if (is_recorded())
-    fail<AutogradError>("requires_grad",
-                        "this tensor was made by an operation on a live tape and has its gradient "
-                        "there. Hint: use tape.gradient(loss, {{x}}), or detach() to make it a leaf");
-  impl.requires_grad = requires_grad;
-  return *this;
-}
-
 Tensor Tensor::grad() const {
   return Tensor(get(*this).grad);
 }

@@ -1,19 +1,6 @@
 # The rooms' arrows: an include may only point down. This reads the #include lines of include/ and src/ and fails where
 # one points up, sideways between nn and optim, or from nn around ops into the kernels.
-set(rank_core 0)
-set(rank_system 1)
-set(rank_kernels 2)
-set(rank_tensor 3)
-set(rank_compute 4)
-set(rank_autograd 5)
-set(rank_ops 6)
-set(rank_nn 7)
-set(rank_optim 7)
-set(rank_io 8)
-set(rank_data 9)
-set(rank_train 10)
-set(rank_testing 11)
-set(rank_all 11)
+include(${CMAKE_CURRENT_LIST_DIR}/ranks.cmake)
 
 # A public header stands in its room's folder, include/tapegrad/ROOM/ (detail/ is core's), or is listed here. What is listed nowhere
 # belongs to ops, of whose headers there are most.
@@ -84,8 +71,8 @@ foreach(base include src)
         message(SEND_ERROR "${blame}: ${from} may not see ${to}, which stands above it")
       elseif(rank_${to} EQUAL rank_${from} AND NOT to STREQUAL from AND NOT from STREQUAL "all")
         message(SEND_ERROR "${blame}: ${from} and ${to} may not see each other")
-      elseif(from STREQUAL "nn" AND to STREQUAL "kernels")
-        message(SEND_ERROR "${blame}: nn uses operations, never kernels")
+      elseif(to STREQUAL "kernels" AND rank_${from} GREATER rank_compute)
+        message(SEND_ERROR "${blame}: kernels are used by compute and tensor only")
       endif()
     endforeach()
   endforeach()

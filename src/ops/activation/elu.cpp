@@ -4,7 +4,7 @@
 // Source: Clevert, Unterthiner, Hochreiter 2016, "Fast and accurate deep network learning by exponential
 // linear units", arXiv:1511.07289, equation 15.
 #include "ops/elementwise.h"
-#include "ops/formula.h"
+#include "compute/formula.h"
 
 namespace tapegrad {
 

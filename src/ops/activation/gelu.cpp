@@ -10,7 +10,7 @@
 #include <numbers>
 
 #include "ops/elementwise.h"
-#include "ops/formula.h"
+#include "compute/formula.h"
 
 namespace tapegrad {
 

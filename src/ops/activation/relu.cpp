@@ -3,7 +3,7 @@
 // relu saves y, whose sign is that of x where it matters; leaky_relu saves x, since s may be 0 or negative.
 // The conditions are written so that NaN goes through. At 0 the slope is 0, and s.
 #include "ops/elementwise.h"
-#include "ops/formula.h"
+#include "compute/formula.h"
 
 namespace tapegrad {
 

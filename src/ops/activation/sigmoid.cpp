@@ -2,7 +2,7 @@
 //   dx = dy y (1 - y)
 // y is saved. The exponential is taken of -|x|, so it cannot overflow.
 #include "ops/elementwise.h"
-#include "ops/formula.h"
+#include "compute/formula.h"
 
 namespace tapegrad {
 

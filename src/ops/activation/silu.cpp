@@ -4,7 +4,7 @@
 // Source: Elfwing, Uchibe, Doya 2018, "Sigmoid-weighted linear units for neural network function
 // approximation in reinforcement learning", arXiv:1702.03118, equations 2 and 3.
 #include "ops/elementwise.h"
-#include "ops/formula.h"
+#include "compute/formula.h"
 
 namespace tapegrad {
 

@@ -3,7 +3,7 @@
 //   dx = dy sigmoid(x)
 // x is saved.
 #include "ops/elementwise.h"
-#include "ops/formula.h"
+#include "compute/formula.h"
 
 namespace tapegrad {
 

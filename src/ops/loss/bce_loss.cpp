@@ -11,7 +11,7 @@
 // logarithms end at -100, and the denominator of dp at 1e-12.
 #include <algorithm>
 
-#include "ops/formula.h"
+#include "compute/formula.h"
 #include "ops/loss/loss.h"
 
 namespace tapegrad {

@@ -2,7 +2,7 @@
 //   dx = dy sign(x), 0 at the kink            constant wherever it is differentiable
 // NaN in is NaN out for both.
 #include "ops/elementwise.h"
-#include "ops/formula.h"
+#include "compute/formula.h"
 
 namespace tapegrad {
 

@@ -3,7 +3,7 @@
 // x is saved. The gradient goes through at the bounds themselves, so that a value that was clamped to one can
 // come back.
 #include "ops/elementwise.h"
-#include "ops/formula.h"
+#include "compute/formula.h"
 
 namespace tapegrad {
 

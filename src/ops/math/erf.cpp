@@ -4,7 +4,7 @@
 #include <numbers>
 
 #include "ops/elementwise.h"
-#include "ops/formula.h"
+#include "compute/formula.h"
 
 namespace tapegrad {
 

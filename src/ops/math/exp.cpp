@@ -2,7 +2,7 @@
 //   dx = dy y                                 dx = dy (y + 1)
 // y is saved.
 #include "ops/elementwise.h"
-#include "ops/formula.h"
+#include "compute/formula.h"
 
 namespace tapegrad {
 

@@ -2,7 +2,7 @@
 //   dx = dy / x                               dx = dy / (1 + x)
 // x is saved. log(0) is -inf with gradient inf; below 0 it is NaN.
 #include "ops/elementwise.h"
-#include "ops/formula.h"
+#include "compute/formula.h"
 
 namespace tapegrad {
 

@@ -9,7 +9,7 @@
 #include <limits>
 
 #include "ops/elementwise.h"
-#include "ops/formula.h"
+#include "compute/formula.h"
 
 namespace tapegrad {
 

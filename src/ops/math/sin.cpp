@@ -3,7 +3,7 @@
 // x is saved. The C library's functions, one number at a time, also in float32: they are exact for large x,
 // and what needs many of them (positions in an encoding) computes them once.
 #include "ops/elementwise.h"
-#include "ops/formula.h"
+#include "compute/formula.h"
 
 namespace tapegrad {
 

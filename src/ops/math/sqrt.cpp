@@ -2,7 +2,7 @@
 //   dx = dy / (2 y)                           dx = -dy y^3 / 2
 // y is saved. At 0 the slope is infinite, as the function's is; below 0 the value is NaN.
 #include "ops/elementwise.h"
-#include "ops/formula.h"
+#include "compute/formula.h"
 
 namespace tapegrad {
 

@@ -1,13 +1,11 @@
-// Makes one formula work on numbers and on tensors: with this header the functions of kernels::math stand
-// beside the operations of the same names, and overloading chooses.
+// Makes one formula work on numbers and on tensors: with this header the functions of numbers stand beside the
+// operations of the same names, and overloading chooses.
 //
 //   const auto vjp = [](auto dy, auto x) { return where(x > 0, dy, 0) * exp(x); };
 //
 // Constants that are no integers are written constant(x, 0.5): a double literal would turn float arithmetic
 // into double.
 #pragma once
-#include <tapegrad/ops.h>
-
 #include "kernels/vector/math.h"
 
 namespace tapegrad {
