@@ -3,19 +3,9 @@
 // A recurrent layer over a whole sequence as one operation. nn::RNN, nn::LSTM and nn::GRU are made of it.
 #pragma once
 #include <tapegrad/record.h>
-#include <tapegrad/recurrent_cell.h>
-#include <tapegrad/tensor.h>
+#include <tapegrad/recurrent_options.h>
 
 namespace tapegrad {
-
-struct RecurrentOptions {
-  RecurrentCell cell = RecurrentCell::lstm;
-  Norm norm = Norm::none;
-  Placement placement = Placement::separate;
-  double eps = 1e-5;
-  bool reverse = false;  ///< from the last step to the first
-  Tensor lengths = {};   ///< int64 [B]: steps of each sequence; none means all of them
-};
 
 /// The parameters of recurrent(); G is the number of gates (1, 4 or 3), H the hidden size. Undefined where
 /// not used.
@@ -42,7 +32,7 @@ struct RecurrentParameters {
 /// value nor gradient depends on what `projected` holds there, be it NaN.
 /// **Throws** ShapeError, DtypeError, IndexError (lengths), ValueError (Norm::batch, which it does not have;
 /// bias_hh for a gru with Placement::sum).
-/// **Gradient**: to all tensors. **Numerics**: kernels/row_norm.h; equal to the composed form to 1e-11 in
+/// **Gradient**: to all tensors. **Numerics**: src/kernels/norm/row_norm.h; equal to the composed form to 1e-11 in
 /// float64.
 /// **Source**: Ba, Kiros, Hinton 2016, "Layer Normalization", arXiv:1607.06450, eq. 4 and appendix.
 Gradients recurrent(const Tensor& projected, const Tensor& h0, const Tensor& c0,
