@@ -21,52 +21,12 @@
 // The running variance is unbiased (m - 1), the one that normalizes is not (m), as in PyTorch.
 //
 // Source: Ioffe, Szegedy (2015), Batch Normalization, arXiv:1502.03167, algorithms 1 and 2.
-#include <cmath>
-
-#include "kernels/norm/norm.h"
-#include "ops/norm/norm_rows.h"
+#include "compute/batch_norm.h"
+#include "ops/elementwise.h"
 
 namespace tapegrad {
 
 namespace {
-
-kernels::Channels channels_of(const Tensor& x) {
-  const int64_t n = x.shape()[0], c = x.shape()[1];
-  int64_t l = 1;
-  for (int64_t i = 2; i < x.dim(); ++i) l *= x.shape()[i];
-  return {n, c, l, 0, n, 0, c};
-}
-
-// The input in blocks of rows of the batch and of channels, fixed by its shape. A channel that is a column
-// has up to 32 blocks of at least 64 rows, and their rows are 1024 channels long, for memory is fast when it
-// is read in order; the sums of a block of rows are a part of their own. Otherwise a block has all rows.
-struct Blocks {
-  kernels::Channels whole;
-  int64_t rows, channels;
-
-  explicit Blocks(const Tensor& x) : whole(channels_of(x)) {
-    const bool columns = whole.l == 1;
-    rows = columns ? std::max<int64_t>(64, (whole.n + 31) / 32) : std::max<int64_t>(whole.n, 1);
-    channels = columns ? 1024 : std::max<int64_t>(32768 / std::max<int64_t>(rows * whole.l, 1), 1);
-  }
-  int64_t parts() const { return (whole.n + rows - 1) / rows; }
-
-  // body(block, part), in parallel.
-  template <class F>
-  void each(const F& body) const {
-    const int64_t across = (whole.c + channels - 1) / channels;
-    if (parts() * across == 0) return;
-    parallel_for(parts() * across, [this, across, &body](int64_t i) {
-      kernels::Channels block = whole;
-      const int64_t part = i / across;
-      block.first = part * rows;
-      block.last = std::min(block.first + rows, whole.n);
-      block.begin = i % across * channels;
-      block.end = std::min(block.begin + channels, whole.c);
-      body(block, part);
-    });
-  }
-};
 
 void check_channel_vector(const char* name, const Tensor& x, const Tensor& vector) {
   if (!vector.defined()) return;
@@ -93,51 +53,13 @@ void check(const Tensor& x, const Tensor& running_mean, const Tensor& running_va
     fail<ValueError>("batch_norm",
                      "evaluation needs running_mean and running_var. Hint: {{.training = true}} "
                      "uses the statistics of the batch");
-  const kernels::Channels size = channels_of(x);
-  if (options.training && size.n * size.l == 1)
+  Shape of_channel = x.shape();
+  of_channel.erase(1);
+  if (options.training && of_channel.numel() == 1)
     fail<ValueError>("batch_norm",
                      "training needs more than one value in a channel, got input {}. Hint: a last batch of "
                      "one is left out by DataLoader's {{.drop_last = true}}; call eval() to evaluate",
                      x.shape());
-}
-
-template <class T>
-void move_running(const Tensor& running, const Tensor& batch, double momentum, double factor) {
-  T* to = Tensor(running).mutable_data<T>().data();
-  const double* from = detail::ptr<double>(batch);
-  for (int64_t c = 0; c < running.numel(); ++c)
-    to[c] = T((1 - momentum) * double(to[c]) + momentum * factor * from[c]);
-}
-
-// mean and rstd of the channels, in float64; in training the running ones move.
-void statistics(const Tensor& x, const Tensor& running_mean, const Tensor& running_var,
-                const BatchNormOptions& options, const Tensor& mean, const Tensor& rstd) {
-  const Blocks blocks(x);
-  const kernels::Channels size = blocks.whole;
-  const int64_t m = size.n * size.l;
-  double *mu = detail::mutable_ptr<double>(mean), *r = detail::mutable_ptr<double>(rstd);
-  detail::dispatch_float("batch_norm", x.dtype(), [&]<class T>(T) {
-    if (options.training && m > 0) {
-      const T* in = detail::ptr<T>(x);
-      const Tensor partial = detail::new_tensor({2, blocks.parts(), size.c}, float64);
-      double *sums = detail::mutable_ptr<double>(partial), *squares = sums + blocks.parts() * size.c;
-      blocks.each([=](const kernels::Channels& block, int64_t part) {
-        kernels::batch_norm_sums(block, in, sums + part * size.c, squares + part * size.c);
-      });
-      kernels::batch_norm_stats(size, blocks.parts(), in, sums, squares, mu, r);
-      if (running_mean.defined()) {
-        move_running<T>(running_mean, mean, options.momentum, 1);
-        move_running<T>(running_var, rstd, options.momentum, double(m) / double(m - 1));
-      }
-    } else if (!options.training) {
-      std::copy_n(detail::ptr<T>(detail::plain(running_mean)), size.c, mu);
-      std::copy_n(detail::ptr<T>(detail::plain(running_var)), size.c, r);
-    } else {
-      std::fill_n(mu, size.c, 0.0);
-      std::fill_n(r, size.c, 1.0);
-    }
-  });
-  for (int64_t c = 0; c < size.c; ++c) r[c] = 1 / std::sqrt(r[c] + options.eps);
 }
 
 // [C] as it stands in x.
@@ -147,60 +69,22 @@ Tensor along_channels(const Tensor& vector, const Tensor& x) {
   return vector.reshape(shape);
 }
 
-// mean and rstd are what evaluation takes for constants; undefined in training.
-Tensor batch_norm_composed(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& mean,
-                           const Tensor& rstd, double eps) {
+// In evaluation mean and rstd are constants.
+Tensor batch_norm_composed(const Tensor& x, const Tensor& weight, const Tensor& bias,
+                           const compute::BatchNorm& norm, double eps) {
   Shape over{0};
   for (int64_t i = 2; i < x.dim(); ++i) over.push_back(i);
   const Tensor wide = x.to(float64);
   Tensor y;
-  if (mean.defined()) {
-    y = (wide - along_channels(mean, x)) * along_channels(rstd, x);
+  if (norm.training) {
+    const Tensor centered = wide - mean(wide, Axes(over), {.keepdim = true});
+    y = centered * rsqrt(mean(centered * centered, Axes(over), {.keepdim = true}) + eps);
   } else {
-    const Tensor centered = wide - tapegrad::mean(wide, Axes(over), {.keepdim = true});
-    y = centered * rsqrt(tapegrad::mean(centered * centered, Axes(over), {.keepdim = true}) + eps);
+    y = (wide - along_channels(norm.moments.mean, x)) * along_channels(norm.moments.rstd, x);
   }
   if (weight.defined()) y = y * along_channels(weight.to(float64), x);
   if (bias.defined()) y = y + along_channels(bias.to(float64), x);
   return y.to(x.dtype());
-}
-
-Tensor narrowed(const Tensor& sums, Dtype dtype) {
-  return dtype == float64 ? sums : sums.to(dtype);
-}
-
-Gradients batch_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& weight, const Tensor& mean,
-                              const Tensor& rstd, bool training, Needs needs) {
-  const Blocks blocks(x);
-  const int64_t c = blocks.whole.c, parts = blocks.parts();
-  const Tensor from_dy = detail::plain(dy), from_x = detail::plain(x), from_weight = detail::plain(weight);
-  const Tensor dweight = detail::new_tensor({c}, float64), dbias = detail::new_tensor({c}, float64);
-  const Tensor partial = detail::new_tensor({2, parts, c}, float64);
-  const Tensor dx = detail::new_tensor(x.shape(), x.dtype());
-  const Tensor zero = training ? Tensor() : zeros({c}, {.dtype = float64});
-  detail::dispatch_float("batch_norm", x.dtype(), [&]<class T>(T) {
-    const T *g = detail::ptr<T>(from_dy), *in = detail::ptr<T>(from_x),
-            *w = detail::ptr_or_null<T>(from_weight);
-    const double *mu = detail::ptr<double>(mean), *r = detail::ptr<double>(rstd);
-    const double* no_mean = training ? nullptr : detail::ptr<double>(zero);
-    double *sum_w = detail::mutable_ptr<double>(dweight), *sum_b = detail::mutable_ptr<double>(dbias);
-    double *part_w = detail::mutable_ptr<double>(partial), *part_b = part_w + parts * c;
-    T* out = detail::mutable_ptr<T>(dx);
-    blocks.each([=](const kernels::Channels& block, int64_t part) {
-      kernels::batch_norm_backward_sums(block, g, in, mu, part_w + part * c, part_b + part * c);
-    });
-    kernels::sum_partials(parts, c, part_w, sum_w);
-    kernels::sum_partials(parts, c, part_b, sum_b);
-    for (int64_t i = 0; i < c; ++i) sum_w[i] *= r[i];
-    blocks.each([=](const kernels::Channels& block, int64_t) {
-      if (training)
-        kernels::batch_norm_backward(block, g, in, mu, r, w, sum_w, sum_b, out);
-      else
-        kernels::batch_norm_apply(block, g, no_mean, r, w, static_cast<const T*>(nullptr), out);
-    });
-  });
-  return {dx, needs[1] ? narrowed(dweight, x.dtype()) : Tensor(),
-          needs[2] ? narrowed(dbias, x.dtype()) : Tensor()};
 }
 
 }  // namespace
@@ -208,36 +92,14 @@ Gradients batch_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& w
 Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& running_var,
                   const Tensor& weight, const Tensor& bias, BatchNormOptions options) {
   check(x, running_mean, running_var, weight, bias, options);
-  const Tensor from = detail::plain(x), from_weight = detail::plain(weight), from_bias = detail::plain(bias);
-  const Blocks blocks(x);
-  const Shape vector{blocks.whole.c};
-  const Tensor mean = detail::new_tensor(vector, float64), rstd = detail::new_tensor(vector, float64);
-  statistics(from, running_mean, running_var, options, mean, rstd);
-  const Tensor constant_mean = options.training ? Tensor() : mean;
-  if (reference_mode()) return batch_norm_composed(x, weight, bias, constant_mean, rstd, options.eps);
-  const Tensor y = detail::new_tensor(x.shape(), x.dtype());
-  detail::dispatch_float("batch_norm", x.dtype(), [&]<class T>(T) {
-    const T *in = detail::ptr<T>(from), *w = detail::ptr_or_null<T>(from_weight),
-            *b = detail::ptr_or_null<T>(from_bias);
-    const double *mu = detail::ptr<double>(mean), *r = detail::ptr<double>(rstd);
-    T* out = detail::mutable_ptr<T>(y);
-    blocks.each([=](const kernels::Channels& block, int64_t) {
-      kernels::batch_norm_apply(block, in, mu, r, w, b, out);
-    });
-  });
-  return record("batch_norm", y, {x, weight, bias},
-                [eps = options.eps, training = options.training, x = Saved(x), weight = Saved(weight),
-                 bias = Saved(bias), mean = Saved(mean),
-                 rstd = Saved(rstd)](const Tensor& dy, Needs needs) -> Gradients {
-                  if (is_recording())
-                    return replay(
-                        [=](const Gradients& in) -> Gradients {
-                          return {batch_norm_composed(in[0], in[1], in[2], training ? Tensor() : mean.get(),
-                                                      rstd, eps)};
-                        },
-                        {x, weight, bias}, {dy});
-                  return batch_norm_backward(dy, x, weight, mean, rstd, training, needs);
-                });
+  const auto [training, momentum, eps] = options;
+  const compute::BatchNorm norm{training ? compute::batch_moments(x, running_mean, running_var, momentum, eps)
+                                         : compute::running_moments(running_mean, running_var, eps),
+                                training};
+  return fused(
+      "batch_norm", {x, weight, bias}, {{"training", training}, {"momentum", momentum}, {"eps", eps}},
+      [norm, eps = eps](const Tensors& in) { return batch_norm_composed(in[0], in[1], in[2], norm, eps); },
+      norm);
 }
 
 }  // namespace tapegrad

@@ -1,4 +1,4 @@
-#include "ops/norm/norm_rows.h"
+#include "ops/norm/norm.h"
 
 namespace tapegrad {
 
@@ -18,11 +18,10 @@ void check_affine(const char* op, const char* name, const Tensor& x, const Shape
 
 }  // namespace
 
-NormRows check_norm(const char* op, const Tensor& x, const Shape& normalized_shape, const Tensor& weight,
-                    const Tensor& bias, double eps) {
+void check_norm(const char* op, const Tensor& x, const Shape& normalized_shape, const Tensor& weight,
+                const Tensor& bias, double eps) {
   const int64_t n = normalized_shape.size();
-  const int64_t d = normalized_shape.numel();
-  if (n == 0 || d == 0)
+  if (n == 0 || normalized_shape.numel() == 0)
     fail<ShapeError>(op, "normalized_shape must have axes, none of size 0, got {}", normalized_shape);
   if (x.dim() < n)
     fail<ShapeError>(op,
@@ -36,7 +35,6 @@ NormRows check_norm(const char* op, const Tensor& x, const Shape& normalized_sha
   check_affine(op, "weight", x, normalized_shape, weight);
   check_affine(op, "bias", x, normalized_shape, bias);
   if (!(eps >= 0)) fail<ValueError>(op, "eps must be at least 0, got {}", eps);
-  return {x.numel() / d, d};
 }
 
 Axes last_axes(int64_t n) {
