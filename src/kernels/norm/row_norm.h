@@ -56,6 +56,12 @@ struct RowList {
 
 namespace detail {
 
+typedef float f32x16 __attribute__((vector_size(64)));
+typedef float f32x8 __attribute__((vector_size(32)));
+typedef float f32x4 __attribute__((vector_size(16)));
+typedef double f64x8 __attribute__((vector_size(64)));
+typedef double f64x4 __attribute__((vector_size(32)));
+
 /// Two sums of each of four rows.
 template <class Four>
 struct TwoSums {

@@ -7,7 +7,7 @@ namespace tapegrad::kernels {
 
 namespace {
 Isa detect() {
-#if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
+#if defined(TAPEGRAD_X86)
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
   const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
                       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw");

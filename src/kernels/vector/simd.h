@@ -5,14 +5,18 @@
 // compiles the body once for each instruction set below and runs the widest that this CPU has. It works by
 // two attributes: `target` allows the compiler a wider instruction set in one function, and `flatten` inlines
 // everything that the body calls into it, so the loop inside a lambda, a functor or a template is vectorized
-// for that set. Plain loops over spans are vectorized by the compiler; a sum, which it may not reorder, is
-// written with the vector types below, whose number of lanes is the same on every CPU, and so is the order of
-// the additions.
+// for that set. Plain loops over spans are vectorized by the compiler. A body that needs vectors of its own
+// takes the instruction set as an argument, whose type has their width:
+//
+//   simd([=](auto isa) { using V = Vector<decltype(isa), float>; ... });
+//
+// No vector is wider than the instruction set: the compiler would keep its pieces in memory.
 //
 // Capture by value ([=]): a captured reference may alias the output and stops vectorization.
 #pragma once
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 
 namespace tapegrad::kernels {
 
@@ -23,7 +27,9 @@ enum class Isa { baseline, avx2, avx512 };
 Isa isa();
 const char* isa_name();
 
-#if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
+#if defined(__x86_64__)
+#define TAPEGRAD_X86 1
+#define TAPEGRAD_AVX2 __attribute__((target("avx2,fma"), flatten, noinline))
 #if defined(__clang__)
 #define TAPEGRAD_AVX512 \
   __attribute__((target("avx512f,avx512dq,avx512vl,avx512bw,avx2,fma"), flatten, noinline))
@@ -32,36 +38,77 @@ const char* isa_name();
   __attribute__((target("avx512f,avx512dq,avx512vl,avx512bw,avx2,fma,prefer-vector-width=512"), flatten, \
                  noinline))
 #endif
-#define TAPEGRAD_AVX2 __attribute__((target("avx2,fma"), flatten, noinline))
-
-template <class F>
-TAPEGRAD_AVX512 void run_avx512(F body) {
-  body();
-}
-template <class F>
-TAPEGRAD_AVX2 void run_avx2(F body) {
-  body();
-}
 #endif
+
+// The instruction sets as types. A vector has `bytes`; the tile of a product (gemm/tile.h) has `tile_rows` rows
+// of `tile_vectors` vectors, which with a row of B and one number of A fill the registers. run(body) runs the
+// body as a function of its own, compiled for the set.
+
+/// What every CPU of the platform has: SSE2, with 16 registers, or NEON, with 32.
+struct Baseline {
+  static constexpr int bytes = 16, tile_vectors = 4;
+#if defined(TAPEGRAD_X86)
+  static constexpr int tile_rows = 3;
+#else
+  static constexpr int tile_rows = 6;
+#endif
+  template <class F>
+  [[gnu::flatten, gnu::noinline]] static void run(F body) {
+    body();
+  }
+};
+#if defined(TAPEGRAD_X86)
+struct Avx2 {
+  static constexpr int bytes = 32, tile_rows = 6, tile_vectors = 2;
+  template <class F>
+  TAPEGRAD_AVX2 static void run(F body) {
+    body();
+  }
+};
+struct Avx512 {
+  static constexpr int bytes = 64, tile_rows = 8, tile_vectors = 2;
+  template <class F>
+  TAPEGRAD_AVX512 static void run(F body) {
+    body();
+  }
+};
+#endif
+
+namespace detail {
+template <class T, int bytes>
+struct VectorOf {
+  typedef T type __attribute__((vector_size(bytes)));
+};
+
+/// Runs the body, with the instruction set as its argument if it takes one.
+template <class I, class F>
+inline void run_as(F body) {
+  I::run([body] {
+    if constexpr (std::is_invocable_v<const F&, I>)
+      body(I{});
+    else
+      body();
+  });
+}
+}  // namespace detail
+
+/// A vector of the instruction set I.
+template <class I, class T>
+using Vector = typename detail::VectorOf<T, I::bytes>::type;
+template <class I, class T>
+constexpr int lanes = I::bytes / int{sizeof(T)};
 
 template <class F>
 inline void simd(F body) {
-#if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
+#if defined(TAPEGRAD_X86)
   switch (isa()) {
-    case Isa::avx512: return run_avx512(body);
-    case Isa::avx2: return run_avx2(body);
+    case Isa::avx512: return detail::run_as<Avx512>(body);
+    case Isa::avx2: return detail::run_as<Avx2>(body);
     case Isa::baseline: break;
   }
 #endif
-  body();  // NEON on arm64, SSE2 on x86-64
+  detail::run_as<Baseline>(body);
 }
-
-// Vectors of a fixed number of lanes; the compiler splits them where the CPU's are shorter.
-typedef float f32x16 __attribute__((vector_size(64)));
-typedef float f32x8 __attribute__((vector_size(32)));
-typedef float f32x4 __attribute__((vector_size(16)));
-typedef double f64x8 __attribute__((vector_size(64)));
-typedef double f64x4 __attribute__((vector_size(32)));
 
 template <class V, class T>
 inline V load(const T* from) {

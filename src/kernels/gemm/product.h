@@ -1,5 +1,4 @@
-// Products of our own, for CPUs with AVX-512 and for the shapes on which they are faster than OpenBLAS;
-// gemm() chooses.
+// The ways to compute a product; gemm() takes the one that was measured to be the fastest for its shape.
 #pragma once
 #include <cstdint>
 
@@ -20,13 +19,22 @@ struct GemmArgs {
   int64_t ldc;
 };
 
-/// B is packed panel by panel, just before all rows of A pass over the panel.
-void gemm_panels(const GemmArgs<float>& g);
+/// Any product. B is packed panel by panel, just before all rows of A pass over the panel.
+template <class T>
+void gemm_panels(const GemmArgs<T>& g);
 
 /// B [k, n] is read in place, some rows of it at a time: few rows of A, or few of B.
-void gemm_rows(const GemmArgs<float>& g);
+template <class T>
+void gemm_rows(const GemmArgs<T>& g);
 
 /// A [m, k] and B [n, k] are read in place along k: few rows of A.
-void gemm_dots(const GemmArgs<float>& g);
+template <class T>
+void gemm_dots(const GemmArgs<T>& g);
+
+#if defined(TAPEGRAD_BLAS)
+/// OpenBLAS, any product, on one thread.
+template <class T>
+void gemm_blas(const GemmArgs<T>& g);
+#endif
 
 }  // namespace tapegrad::kernels

@@ -1,0 +1,147 @@
+// Copies of the factors in the order in which the inner loop of a product reads them, and the transpositions that
+// this needs, to be called inside simd() with its instruction set I.
+//
+//   panel of B   [k, panel_width], I::tile_vectors vectors wide
+//   block of A   [m / tile_rows, k, tile_rows]
+#pragma once
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+#include <utility>
+
+#include "kernels/vector/simd.h"
+
+namespace tapegrad::kernels {
+
+template <class I, class T>
+constexpr int64_t panel_width = I::tile_vectors* lanes<I, T>;
+
+namespace detail {
+
+// One step of a transposition: of two rows `distance` apart, the halves that belong above and below the
+// diagonal.
+template <int distance, class V, size_t... lane>
+inline V upper(V a, V b, std::index_sequence<lane...>) {
+  constexpr size_t d = distance, n = sizeof...(lane);
+  return __builtin_shufflevector(a, b, (lane & d ? n + lane - d : lane)...);
+}
+template <int distance, class V, size_t... lane>
+inline V lower(V a, V b, std::index_sequence<lane...>) {
+  constexpr size_t d = distance, n = sizeof...(lane);
+  return __builtin_shufflevector(a, b, (lane & d ? n + lane : lane + d)...);
+}
+
+template <int distance, class V, size_t n>
+inline void transpose_steps(V (&row)[n]) {
+  constexpr auto all = std::make_index_sequence<n>{};
+#pragma GCC unroll 16
+  for (size_t i = 0; i < n; ++i) {
+    if (i & distance) continue;
+    const V a = row[i], b = row[i + distance];
+    row[i] = upper<distance>(a, b, all);
+    row[i + distance] = lower<distance>(a, b, all);
+  }
+  if constexpr (distance > 1) transpose_steps<distance / 2>(row);
+}
+
+template <int distance, class V, size_t n>
+inline V sum_steps(V (&row)[n]) {
+  constexpr auto all = std::make_index_sequence<n>{};
+#pragma GCC unroll 16
+  for (int i = 0; i < distance; ++i) {
+    row[i] =
+        upper<distance>(row[i], row[i + distance], all) + lower<distance>(row[i], row[i + distance], all);
+  }
+  if constexpr (distance > 1) return sum_steps<distance / 2>(row);
+  return row[0];
+}
+
+}  // namespace detail
+
+/// Transposes a square of as many vectors as one has lanes.
+template <class V, size_t n>
+inline void transpose(V (&row)[n]) {
+  detail::transpose_steps<n / 2>(row);
+}
+
+/// Adds up each of as many vectors as one has lanes: lane i of the result is the sum of row[i].
+template <class V, size_t n>
+inline V sums_of_vectors(V (&row)[n]) {
+  return detail::sum_steps<n / 2>(row);
+}
+
+/// Copies n < 32 numbers in at most five moves.
+template <class T>
+inline void copy_few(const T* from, T* to, int64_t n) {
+  int64_t i = 0;
+  const auto move = [&]<int size>(std::integral_constant<int, size>) {
+    if (n & size) {
+      std::memcpy(to + i, from + i, size * sizeof(T));
+      i += size;
+    }
+  };
+  move(std::integral_constant<int, 16>{});
+  move(std::integral_constant<int, 8>{});
+  move(std::integral_constant<int, 4>{});
+  move(std::integral_constant<int, 2>{});
+  move(std::integral_constant<int, 1>{});
+}
+
+/// panel[p, j] = b[j, p] for `cols` <= panel_width rows of B, the rest of the panel zero.
+template <class I, class T>
+inline void pack_transposed(int64_t k, int64_t cols, const T* b, int64_t ldb, T* panel) {
+  using V = Vector<I, T>;
+  constexpr int n = lanes<I, T>;
+  constexpr int64_t width = panel_width<I, T>;
+  for (int64_t first = 0; first < width; first += n) {
+    const int64_t valid = cols - first;
+    int64_t p = 0;
+    for (; p + n <= k; p += n) {
+      V row[n];
+#pragma GCC unroll 16
+      for (int j = 0; j < n; ++j) row[j] = j < valid ? load<V>(b + (first + j) * ldb + p) : V{};
+      transpose(row);
+#pragma GCC unroll 16
+      for (int j = 0; j < n; ++j) store(panel + (p + j) * width + first, row[j]);
+    }
+    for (; p < k; ++p) {
+      for (int64_t j = 0; j < n; ++j)
+        panel[p * width + first + j] = j < valid ? b[(first + j) * ldb + p] : T(0);
+    }
+  }
+}
+
+/// panel[p, j] = b[p, j] for `cols` <= panel_width columns of B, the rest of the panel zero.
+template <class I, class T>
+inline void pack_rows(int64_t k, int64_t cols, const T* b, int64_t ldb, T* panel) {
+  constexpr int64_t width = panel_width<I, T>;
+  if (cols < width) std::memset(panel, 0, static_cast<size_t>(k * width) * sizeof(T));
+  for (int64_t p = 0; p < k; ++p, b += ldb, panel += width) {
+    if (cols == width) {
+#pragma GCC unroll 4
+      for (int j = 0; j < width; j += lanes<I, T>) store(panel + j, load<Vector<I, T>>(b + j));
+    } else {
+      copy_few(b, panel, cols);
+    }
+  }
+}
+
+/// block[i / tile_rows][p][i % tile_rows] = a[p, i] for m columns of A.
+template <class I, class T>
+inline void pack_a(int64_t m, int64_t k, const T* a, int64_t lda, T* block) {
+  constexpr int64_t n = I::tile_rows;
+  for (int64_t i = 0; i < m; i += n, block += k * n) {
+    const int64_t valid = std::min(n, m - i);
+    for (int64_t p = 0; p < k; ++p) {
+      const T* from = a + p * lda + i;
+      if (valid == n) {
+        std::memcpy(block + p * n, from, n * sizeof(T));
+      } else {
+        copy_few(from, block + p * n, valid);
+      }
+    }
+  }
+}
+
+}  // namespace tapegrad::kernels
