@@ -94,6 +94,11 @@ TEST(LayerNormNumerics, OneFeatureGivesTheBiasAndTeachesNothingElse) {
   EXPECT_TENSOR_NEAR(d[2], sum(g, 0), 1e-6);
 }
 
+TEST(LayerNormNumerics, ABiasWithoutAWeightIsKept) {
+  const Tensor x = randn({7, 33}), bias = randn({33});
+  EXPECT_TENSOR_NEAR(layer_norm(x, {33}, {}, bias), layer_norm(x, {33}) + bias, 1e-6);
+}
+
 TEST(LayerNormNumerics, SumOfAnUnweightedRowHasNoGradient) {
   Tensor x = randn({4, 6}, {.dtype = float64}).set_requires_grad();
   Tape tape;

@@ -111,6 +111,13 @@ TEST(Prod, HasTheGradientAtZeros) {
   EXPECT_EQ(x.grad().to_vector<float>(), (std::vector<float>{12, 8, 6, 0, 8, 0, 0, 0, 0}));
 }
 
+TEST(Prod, HasAGradientWhereAPartOfTheProductUnderflows) {
+  const Tensor x = tensor({1e-20, 1e-20, 1e20, 1e20, 1e20}, {.requires_grad = true});
+  Tape tape;
+  tape.backward(prod(x));
+  for (size_t i : {2, 3, 4}) EXPECT_NEAR(x.grad().to_vector<float>()[i], 1, 1e-6) << i;
+}
+
 TEST(Prod, HasTheSecondDerivativeAtZeros) {
   const Tensor x = tensor({2, 0, 5}, {.dtype = float64, .requires_grad = true});
   Tape tape;

@@ -9,9 +9,8 @@
 // Numerics: softplus(-x) = ln(1 + e^-x) is max(-x, 0) + log1p(e^-|x|), which neither overflows nor loses the
 // small values. bce_loss cannot know the logit: a p that was rounded to 0 or 1 has lost it. As in PyTorch its
 // logarithms end at -100, and the denominator of dp at 1e-12.
-#include <algorithm>
-
 #include "compute/formula.h"
+#include "compute/labels.h"
 #include "ops/loss/loss.h"
 
 namespace tapegrad {
@@ -23,25 +22,12 @@ Tensor logarithm(const Tensor& x) {
   return where(y < -100, -100.0, y);
 }
 
-void check_probabilities(const char* name, const Tensor& x) {
-  const Tensor from = x.detach().contiguous();
-  detail::dispatch_float("bce_loss", x.dtype(), [&]<class T>(T) {
-    const T* p = detail::ptr<T>(from);
-    for (int64_t i = 0; i < x.numel(); ++i)
-      if (p[i] < 0 || p[i] > 1)
-        fail<ValueError>("bce_loss",
-                         "{} must be in [0, 1], got {} at element {}. Hint: for logits use "
-                         "bce_with_logits_loss",
-                         name, p[i], i);
-  });
-}
-
 }  // namespace
 
 Tensor bce_loss(const Tensor& input, const Tensor& target, LossOptions options) {
   check_pair("bce_loss", input, target);
-  check_probabilities("input", input);
-  check_probabilities("target", target);
+  compute::check_probabilities("bce_loss", "input", input);
+  compute::check_probabilities("bce_loss", "target", target);
   Tensor losses = map2("bce_loss", input, target, [](auto p, auto t) {
     const decltype(p) lowest = -100;
     const decltype(p) log_p = log(p), log_q = log1p(-p);

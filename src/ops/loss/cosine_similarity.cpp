@@ -3,6 +3,7 @@
 //
 // Numerics: float64, so that squares neither over- nor underflow in float32. The maximum is taken of the
 // squares, before the root: its slope at 0 is infinite, and the chosen constant has none.
+#include "compute/labels.h"
 #include "ops/loss/loss.h"
 
 namespace tapegrad {
@@ -18,10 +19,7 @@ void check_signs(const Tensor& a, const Tensor& target) {
   if (a.dim() != 2 || target.shape() != Shape{a.shape()[0]})
     fail<ShapeError>("cosine_embedding_loss", "a and b must be [N, D] and the target [N], got {} and {}",
                      a.shape(), target.shape());
-  const Tensor signs = target.to(float64).contiguous();
-  for (int64_t i = 0; i < signs.numel(); ++i)
-    if (const double sign = detail::ptr<double>(signs)[i]; sign != 1 && sign != -1)
-      fail<ValueError>("cosine_embedding_loss", "the target must be 1 or -1, got {} in row {}", sign, i);
+  compute::check_signs("cosine_embedding_loss", target);
 }
 
 }  // namespace

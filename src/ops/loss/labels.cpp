@@ -1,5 +1,4 @@
-#include <algorithm>
-
+#include "compute/labels.h"
 #include "ops/loss/loss.h"
 
 namespace tapegrad {
@@ -27,16 +26,6 @@ Tensor reduced(const char* op, const Tensor& losses, Reduce reduction) {
 
 namespace {
 
-// Each label is looked at, also for a loss that would not read it: a wrong one must not pass because its row
-// weighs nothing.
-void check_range(const char* op, const Tensor& labels, int64_t classes, int64_t ignore_index) {
-  const int64_t* label = detail::ptr<int64_t>(labels);
-  for (int64_t i = 0; i < labels.numel(); ++i)
-    if (label[i] != ignore_index && (label[i] < 0 || label[i] >= classes))
-      fail<IndexError>(op, "the label of row {} must be in [0, {}) or ignore_index {}, got {}", i, classes,
-                       ignore_index, label[i]);
-}
-
 void check_class_weight(const char* op, const Tensor& scores, const Tensor& weight) {
   if (!weight.defined()) return;
   const int64_t classes = scores.shape()[1];
@@ -62,46 +51,15 @@ Labelled check_labels(const char* op, const Tensor& scores, const Tensor& target
   const int64_t classes = scores.shape()[1];
   check_class_weight(op, scores, weight);
   Labelled out{scores, target.contiguous().reshape({-1}), wanted};
-  check_range(op, out.labels, classes, ignore_index);
+  // Each label is looked at, also for a loss that would not read it: a wrong one must not pass because its row weighs
+  // nothing.
+  compute::check_labels(op, out.labels, classes, ignore_index);
   if (scores.dim() == 2) return out;
   Shape order{0};
   for (int64_t i = 2; i < scores.dim(); ++i) order.push_back(i);
   order.push_back(1);
   out.scores = scores.permute(order).reshape({wanted.numel(), classes});
   return out;
-}
-
-double label_count(const Tensor& labels, const Tensor& weight, int64_t ignore_index) {
-  const int64_t* label = detail::ptr<int64_t>(labels);
-  if (!weight.defined())
-    return double(labels.numel() - std::count(label, label + labels.numel(), ignore_index));
-  const Tensor from = weight.detach().contiguous();
-  return detail::dispatch_float("cross_entropy", weight.dtype(), [&]<class T>(T) {
-    double total = 0;
-    for (int64_t i = 0; i < labels.numel(); ++i)
-      if (label[i] != ignore_index) total += double(detail::ptr<T>(from)[label[i]]);
-    return total;
-  });
-}
-
-Tensor label_weights(const Tensor& scores, const Tensor& labels, const Tensor& weight, int64_t ignore_index,
-                     double smoothing) {
-  const int64_t rows = scores.shape()[0], classes = scores.shape()[1];
-  const Tensor of_class = weight.defined() ? weight.detach().contiguous() : Tensor();
-  const Tensor q = zeros(scores.shape(), {.dtype = scores.dtype()});
-  const int64_t* label = detail::ptr<int64_t>(labels);
-  detail::dispatch_float("cross_entropy", scores.dtype(), [&]<class T>(T) {
-    const T* w = of_class.defined() ? detail::ptr<T>(of_class) : nullptr;
-    for (int64_t i = 0; i < rows; ++i) {
-      if (label[i] == ignore_index) continue;
-      T* row = detail::mutable_ptr<T>(q) + i * classes;
-      if (smoothing > 0)
-        for (int64_t j = 0; j < classes; ++j)
-          row[j] = T(smoothing / double(classes) * (w ? double(w[j]) : 1.0));
-      row[label[i]] += T((1 - smoothing) * (w ? double(w[label[i]]) : 1.0));
-    }
-  });
-  return q;
 }
 
 Tensor likelihood_of_rows(const Tensor& log_probs, const Tensor& q) {

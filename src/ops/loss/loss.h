@@ -21,16 +21,8 @@ struct Labelled {
 Labelled check_labels(const char* op, const Tensor& scores, const Tensor& target, const Tensor& weight,
                       int64_t ignore_index);
 
-/// The target as weights q [N, C] of log-probabilities: the class's weight at the label and, with smoothing,
-/// a little everywhere; rows of zeros where the label is ignored.
-Tensor label_weights(const Tensor& scores, const Tensor& labels, const Tensor& weight, int64_t ignore_index,
-                     double smoothing);
-
 /// -sum_c q log_probs of each row. A log-probability of -inf that q does not ask for costs nothing.
 Tensor likelihood_of_rows(const Tensor& log_probs, const Tensor& q);
-
-/// What the mean of a loss over labels divides by: the sum of the weights of those not ignored.
-double label_count(const Tensor& labels, const Tensor& weight, int64_t ignore_index);
 
 /// Reduces the losses of rows, [N]; the mean divides by `count`, and is 0 where that is 0.
 Tensor reduced_rows(const char* op, const Tensor& losses, const Shape& shape, double count, Reduce reduction);

@@ -1,0 +1,66 @@
+#include "compute/cross_entropy.h"
+
+#include <algorithm>
+
+#include "compute/copy.h"
+#include "kernels/softmax.h"
+#include "system/parallel.h"
+#include "tensor/impl.h"
+
+namespace tapegrad::compute {
+
+namespace {
+
+constexpr int64_t kGrain = 32768;  // elements of a chunk of rows
+
+int64_t rows_of_chunk(int64_t classes) {
+  return std::max<int64_t>(kGrain / std::max<int64_t>(classes, 1), 1);
+}
+
+}  // namespace
+
+Tensor CrossEntropy::forward(const Tensors& in, Tensors* kept) const {
+  const Tensor from = detail::plain(in[0]);
+  const int64_t rows = from.size(0), classes = from.size(1);
+  const Tensor losses = detail::new_tensor(summed ? Shape{rows} : shape, float64);
+  const Tensor log_sum = detail::new_tensor({rows}, float64);
+  double *loss = detail::mutable_ptr<double>(losses), *sums = detail::mutable_ptr<double>(log_sum);
+  detail::dispatch_float("cross_entropy", from.dtype(), [&]<class T>(T) {
+    const T* z = detail::ptr<T>(from);
+    const int64_t* label = detail::ptr<int64_t>(labels);
+    parallel_rows(rows, rows_of_chunk(classes), [=, ignored = ignore_index](int64_t begin, int64_t end) {
+      kernels::cross_entropy(end - begin, classes, z + begin * classes, label + begin, ignored, loss + begin,
+                             sums + begin);
+    });
+  });
+  if (kept) *kept = {labels, log_sum};
+  Tensor y = losses;
+  if (summed) {
+    double total = 0;
+    for (int64_t i = 0; i < rows; ++i) total += loss[i];
+    y = full({}, rows > 0 ? total * scale : 0.0, {.dtype = float64});
+  }
+  return from.dtype() == float64 ? y : convert(y, from.dtype());
+}
+
+Gradients CrossEntropy::backward(const Tensors& dy, const Tensors& in, const Tensors& kept, Needs) const {
+  const Tensor from = detail::plain(in[0]), from_dy = detail::plain(dy[0]);
+  const int64_t rows = from.size(0), classes = from.size(1);
+  const bool one = from_dy.numel() == 1;
+  Tensor dx = detail::new_tensor(from.shape(), from.dtype());
+  detail::dispatch_float("cross_entropy", from.dtype(), [&]<class T>(T) {
+    const T *z = detail::ptr<T>(from), *g = detail::ptr<T>(from_dy);
+    const int64_t* label = detail::ptr<int64_t>(kept[0]);
+    const double* sums = detail::ptr<double>(kept[1]);
+    T* out = detail::mutable_ptr<T>(dx);
+    parallel_rows(rows, rows_of_chunk(classes), [=, this](int64_t begin, int64_t end) {
+      const int64_t step = one ? end - begin : 1;
+      for (int64_t i = begin; i < end; i += step)
+        kernels::cross_entropy_backward(step, classes, z + i * classes, label + i, ignore_index, sums + i,
+                                        scale * double(g[one ? 0 : i]), out + i * classes);
+    });
+  });
+  return {dx};
+}
+
+}  // namespace tapegrad::compute
