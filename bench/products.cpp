@@ -69,8 +69,10 @@ double speed(double flops, F run) {
   };
   int64_t turns = 1;
   double once = time(1);
-  while (once * static_cast<double>(turns) < seconds / 10)
-    once = time(turns *= 2) / static_cast<double>(turns);
+  while (once * static_cast<double>(turns) < seconds / 10) {
+    turns *= 2;
+    once = time(turns) / static_cast<double>(turns);
+  }
   double least = once;
   for (int round = 0; round < 10; ++round) least = std::min(least, time(turns) / static_cast<double>(turns));
   return flops / least * 1e-9;

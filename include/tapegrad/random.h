@@ -55,16 +55,16 @@ class Generator final : public Stateful {
 /// The generator that factories, initializers, dropout and shuffling use unless given another. Each thread has
 /// its own, so that two threads that train do not disturb each other.
 ///
-/// It begins with the seed of the last manual_seed(), else 0, and with a stream of the thread's own: 0 for the
-/// main thread, and 1, 2, ... for others in the order in which they first use it. That order is the same in
-/// every run only where they do so one after the other; threads that start together say which stream is
-/// theirs, manual_seed(seed, stream).
+/// The main thread's begins with seed 0 in stream 0. That of another thread begins, where it is first used, with
+/// the seed of the last manual_seed() in a stream that no thread had before: 1, 2, ... in the order in which
+/// threads come to it. So threads that were not told anything draw different numbers; but which thread has
+/// which is the same in every run only where they come one after the other. Threads that start together say
+/// what is theirs, manual_seed(seed, stream).
 Generator& default_generator();
 
-/// Starts the default generator of this thread anew, in the stream that it has.
-void manual_seed(uint64_t seed);
-/// The same in a stream of one's choice, for instance the number of the worker: the numbers then depend on
-/// nothing else.
-void manual_seed(uint64_t seed, uint64_t stream);
+/// Starts the default generator of this thread anew. The numbers depend on seed and stream alone, not on the
+/// thread: one that goes on with another's work draws what that one would have drawn, and two that work side
+/// by side take two streams, for instance their numbers.
+void manual_seed(uint64_t seed, uint64_t stream = 0);
 
 }  // namespace tapegrad

@@ -73,9 +73,6 @@ Generator& default_generator() {
   return generator;
 }
 
-void manual_seed(uint64_t seed) {
-  manual_seed(seed, default_generator().stream);
-}
 void manual_seed(uint64_t seed, uint64_t stream) {
   default_generator() = Generator(seed, stream);
   last_seed = seed;

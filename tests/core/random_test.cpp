@@ -68,7 +68,7 @@ TEST(Generator, IsOneAThread) {
   manual_seed(9);
   EXPECT_EQ(default_generator().stream, 0u);
   const std::vector<float> here = randn({5}).to_vector<float>();
-  EXPECT_EQ(drawn_there([] { manual_seed(9, 0); }), here);
+  EXPECT_EQ(drawn_there([] { manual_seed(9); }), here);
   EXPECT_NE(randn({5}).to_vector<float>(), here);
 }
 
@@ -77,7 +77,6 @@ TEST(Generator, HasAStreamOfItsOwnOnEachThread) {
   const std::vector<float> here = randn({5}).to_vector<float>();
   const auto nothing = [] {};
   EXPECT_NE(drawn_there(nothing), here);
-  EXPECT_NE(drawn_there([] { manual_seed(9); }), here);
   EXPECT_NE(drawn_there(nothing), drawn_there(nothing));
   EXPECT_EQ(drawn_there([] { manual_seed(9, 4); }), drawn_there([] { manual_seed(9, 4); }));
   EXPECT_NE(drawn_there([] { manual_seed(9, 4); }), drawn_there([] { manual_seed(9, 5); }));

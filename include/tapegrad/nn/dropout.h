@@ -4,7 +4,16 @@
 namespace tapegrad::nn {
 
 /// Sets elements to 0 with probability p and scales the others by 1 / (1 - p), in train() only; in eval() the
-/// identity. See dropout(). **Throws** ValueError unless p is in [0, 1].
+/// identity.
+///
+///     y = m x / (1 - p),   dx = m dy / (1 - p),   m = 1 with probability 1 - p, else 0
+///
+/// **Shape**: x [...], y the same. The mask is drawn from default_generator(), and not saved: see dropout().
+///
+/// **Throws** ValueError unless p is in [0, 1].
+///
+/// **Source**: Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov 2014, Dropout: a simple way to prevent
+/// neural networks from overfitting.
 struct Dropout : Module<Dropout> {
   explicit Dropout(double p = 0.5);
   Tensor forward(const Tensor& x);
@@ -18,7 +27,9 @@ struct FlattenOptions {
   int64_t last = -1;  ///< the last
 };
 
-/// All axes but the first as one: [N, ...] becomes [N, product].
+/// The axes `first` to `last` as one; by default all but the first: [N, ...] becomes [N, product].
+///
+/// **Throws** IndexError if the input has no such axes.
 struct Flatten : Module<Flatten> {
   explicit Flatten(FlattenOptions options = {});
   Tensor forward(const Tensor& x);

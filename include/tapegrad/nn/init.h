@@ -18,8 +18,11 @@ namespace tapegrad::nn::init {
 Tensor uniform(Tensor x, double low = 0, double high = 1);
 /// Normal with this mean and standard deviation.
 Tensor normal(Tensor x, double mean = 0, double std = 1);
+/// `value` everywhere.
 Tensor constant(Tensor x, double value);
+/// 0 everywhere, as for biases.
 Tensor zeros(Tensor x);
+/// 1 everywhere, as for the gains of a normalization.
 Tensor ones(Tensor x);
 /// Ones on the diagonal of a matrix, which need not be square.
 Tensor eye(Tensor x);
@@ -38,7 +41,7 @@ struct XavierOptions {
 /// of gradients backward. **Source**: Glorot, Bengio 2010, Understanding the difficulty of training deep
 /// feedforward neural networks, equation 16.
 Tensor xavier_uniform(Tensor x, XavierOptions options = {});
-/// Normal with standard deviation gain sqrt(2 / (fan_in + fan_out)).
+/// Normal with standard deviation gain sqrt(2 / (fan_in + fan_out)). **Source**: as xavier_uniform().
 Tensor xavier_normal(Tensor x, XavierOptions options = {});
 
 /// Which of the two is kept: the variance of the signal forward, or of the gradient backward.
@@ -53,7 +56,7 @@ struct KaimingOptions {
 /// Uniform in +-gain sqrt(3 / fan). **Source**: He, Zhang, Ren, Sun 2015, Delving Deep into Rectifiers,
 /// arXiv:1502.01852, equation 10.
 Tensor kaiming_uniform(Tensor x, KaimingOptions options = {});
-/// Normal with standard deviation gain / sqrt(fan).
+/// Normal with standard deviation gain / sqrt(fan). **Source**: as kaiming_uniform().
 Tensor kaiming_normal(Tensor x, KaimingOptions options = {});
 
 /// A random (semi-)orthogonal matrix [rows, the other axes], times gain: orthonormal rows, or columns where

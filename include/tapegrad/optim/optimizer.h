@@ -50,6 +50,7 @@ struct Group {
 
 using tapegrad::StateDict;
 
+/// What all optimizers share: groups, step(), the check of the gradients, and the state.
 class Optimizer : public Stateful {
  public:
   Optimizer(const Optimizer&) = delete;

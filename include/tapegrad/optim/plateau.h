@@ -24,6 +24,8 @@ struct ReduceLROnPlateauOptions {
 ///     better = smaller, absolute:   improved when metric < best - threshold
 ///     better = larger:              metric > best * (1 + threshold), best + threshold
 ///
+/// **Throws** ValueError for an option outside its range.
+///
 /// A metric of NaN is never an improvement. As in PyTorch, a rate moves only if it changes by more than 1e-8.
 class ReduceLROnPlateau : public Stateful {
  public:

@@ -18,6 +18,7 @@
 
 namespace tapegrad::optim {
 
+/// What all schedules share. One of one's own says lr_at() and ends its constructor with apply().
 class Schedule : public Stateful {
  public:
   Schedule(const Schedule&) = delete;
@@ -52,6 +53,8 @@ struct StepLROptions {
   double gamma = 0.1;     ///< > 0
 };
 /// lr = base * gamma^floor(t / step_size)
+///
+/// **Throws** (all schedules) ValueError for an option outside its range, before any rate is changed.
 class StepLR : public Schedule {
  public:
   StepLR(Optimizer& optimizer, StepLROptions options);
