@@ -19,13 +19,17 @@ struct NormOptions {
 
 /// Normalizes each row, the trailing axes `normalized_shape`, by its own mean and variance.
 ///
-///     y = (x - mean) / sqrt(var + eps) * weight + bias        var is the biased variance
+///     mu = mean(x)    rstd = 1 / sqrt(mean((x - mu)^2) + eps)    xhat = (x - mu) rstd
+///     y = xhat weight + bias
 ///
 /// **Shape**: x [..., normalized_shape], y the same; weight and bias normalized_shape, or undefined for 1 and
 /// 0. A row's result depends on that row alone, down to the bits; NaN in it stays in it. A constant row gives
 /// bias.
 ///
 /// **Throws** ShapeError also for a normalized_shape that is empty or has a size 0.
+///
+/// **Gradient**: with g = dy weight, dx = rstd (g - mean(g) - xhat mean(g xhat)); dweight = sum dy xhat and
+/// dbias = sum dy over the rows. docs/layer_norm.md says what follows from it.
 ///
 /// **Source**: Ba, Kiros, Hinton 2016, Layer Normalization, arXiv:1607.06450, equation 3 (without eps there).
 ///
@@ -35,9 +39,13 @@ Tensor layer_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& 
 
 /// Divides each row by its root mean square: layer norm without the mean and without a shift.
 ///
-///     y = x / sqrt(mean(x^2) + eps) * weight
+///     rstd = 1 / sqrt(mean(x^2) + eps)    xhat = x rstd    y = xhat weight
 ///
 /// **Shape**: as layer_norm. PyTorch's default eps is the dtype's epsilon; here it is 1e-5 as everywhere.
+///
+/// **Throws** as layer_norm.
+///
+/// **Gradient**: with g = dy weight, dx = rstd (g - xhat mean(g xhat)); dweight = sum dy xhat over the rows.
 ///
 /// **Source**: Zhang, Sennrich 2019, Root Mean Square Layer Normalization, arXiv:1910.07467, equation 4.
 Tensor rms_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& weight = {},
@@ -51,7 +59,7 @@ struct BatchNormOptions {
 
 /// Normalizes each channel by its mean and variance over the batch and all positions.
 ///
-///     y = (x - mean) / sqrt(var + eps) * weight + bias
+///     rstd = 1 / sqrt(var + eps)    xhat = (x - mean) rstd    y = xhat weight + bias
 ///     running = (1 - momentum) running + momentum new         in training
 ///
 /// In training mean and (biased) variance are the batch's; running_mean and running_var, if given, are then
@@ -64,7 +72,9 @@ struct BatchNormOptions {
 /// not depend on it), or without running statistics in evaluation. An empty batch is allowed and changes no
 /// running statistics.
 ///
-/// **Gradient**: running statistics get none. In evaluation mean and variance are constants.
+/// **Gradient**: with sums and means over the elements of a channel, dweight = sum dy xhat and dbias = sum dy.
+/// In training dx = weight rstd (dy - mean(dy) - xhat mean(dy xhat)); in evaluation mean and variance are
+/// constants and dx = dy weight rstd. Running statistics get none.
 ///
 /// **Source**: Ioffe, Szegedy 2015, Batch Normalization, arXiv:1502.03167, algorithms 1 and 2.
 Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& running_var,

@@ -1,16 +1,5 @@
-// Layer normalization and RMS normalization of rows of d elements.
-//
-//   layer   mu = mean(x)   rstd = 1 / sqrt(mean((x - mu)^2) + eps)   xhat = (x - mu) rstd
-//           y = xhat weight + bias
-//   rms     mu = 0         the rest alike, and no bias
-//
-// Saved: mu and rstd in float64, and x. xhat is computed again, which costs less than reading it from memory.
-//
-// Backward, with g = dy weight, the gradient with respect to xhat:
-//   dbias = sum over rows of dy         dweight = sum over rows of dy xhat
-//   xhat depends on x directly, through mu and through rstd, and
-//     d mu / d x_i = 1 / d,   d rstd / d x_i = -rstd^2 xhat_i / d,   so that
-//   dx = rstd (g - mean(g) - xhat mean(g xhat))     for rms without mean(g)
+// Layer normalization and RMS normalization of rows of d elements. What they compute, and its gradient, is derived in
+// src/ops/norm/layer_norm.cpp; the names mu, rstd, xhat and g are those of it. For RMS, mu = 0, and there is no bias.
 //
 // Numerics: sums and differences are float64, also for float32. With a mean rounded to float32 the row
 // [40000, 40001, 40002, 40003] loses its last digits, with E[x^2] - E[x]^2 all of them; float64 also holds
@@ -19,9 +8,6 @@
 // A row is read from memory once and stays in the cache for the passes over it. Rows are taken four at a
 // time, so that weight and bias are loaded and converted once for four rows, and the sums for dweight and
 // dbias loaded and stored once for four additions.
-//
-// Source: Ba, Kiros, Hinton (2016), Layer Normalization, arXiv:1607.06450, equations 2 to 4.
-//         Zhang, Sennrich (2019), Root Mean Square Layer Normalization, arXiv:1910.07467, equation 4.
 #include <cmath>
 #include <type_traits>
 
@@ -88,8 +74,7 @@ void forward(int64_t rows, int64_t d, const T* x, const T* weight, const T* bias
   forward<kind, false, false>(rows, d, x, weight, bias, eps, y, mean, rstd);
 }
 
-/// dx of `group` rows, and what they add to dweight and dbias. With v = x - mu:
-/// dx = rstd (g - mean(g) - xhat mean(g xhat)) = rstd (g - mean(g)) - v a. The mean is subtracted before the
+/// dx of `group` rows, and what they add to dweight and dbias. With v = x - mu, dx = rstd (g - mean(g)) - v a. The mean is subtracted before the
 /// product, so that what cancels is exactly zero.
 template <Kind kind, bool has_weight, bool sums_wanted, int group, class T>
 inline void backward_rows(int64_t d, const T* dy, const T* x, const T* weight, const double* mean,

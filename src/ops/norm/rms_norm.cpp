@@ -3,8 +3,7 @@
 //
 //   rstd = (mean(x^2) + eps)^(-1/2)     xhat = x rstd     y = xhat weight
 //
-// Backward, with g = dy weight. x_i moves xhat_j directly if i = j, and through
-// d rstd / d x_i = -(1/d) rstd^2 xhat_i, so
+// Backward, with g = dy weight, as there but for the path through mu:
 //
 //   dweight_j = sum over rows of dy_j xhat_j
 //   dx_i      = rstd (g_i - xhat_i mean(g xhat))
