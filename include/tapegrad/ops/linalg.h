@@ -10,7 +10,7 @@
 
 namespace tapegrad {
 
-/// The matrix product.   y = a b, da = dy b^T, db = a^T dy.
+/// The matrix product.   y = a b. **Gradient**: da = dy b^T, db = a^T dy, summed over broadcast batches.
 ///
 /// **Shape**: [m, k] x [k, n] gives [m, n]. More axes are batches and broadcast: [B, m, k] x [k, n] gives
 /// [B, m, n]. A vector is a row on the left and a column on the right, and its axis is gone from the result:
@@ -19,16 +19,18 @@ namespace tapegrad {
 ///     Tensor scores = matmul(q, k.transpose(-1, -2));
 Tensor matmul(const Tensor& a, const Tensor& b);
 
-/// The sum of a[i] b[i] of two vectors.   da = dy b, db = dy a. **Numerics**: float32 is added up in float64.
+/// The sum of a[i] b[i] of two vectors.   **Shape**: [n] and [n] give []. **Gradient**: da = dy b, db = dy a.
+/// **Numerics**: float32 is added up in float64.
 Tensor dot(const Tensor& a, const Tensor& b);
 
 /// Every product of two vectors: y[i][j] = a[i] b[j].   **Shape**: [m] and [n] give [m, n].
+/// **Gradient**: da = dy b, db = dy^T a.
 Tensor outer(const Tensor& a, const Tensor& b);
 
 /// The affine map of a layer: y = x weight^T + bias.
-///     dx = dy weight    dweight = dy^T x    dbias = dy summed over all axes but the last
 ///
 /// **Shape**: x [..., in], weight [out, in], bias [out] or undefined (none); y [..., out].
+/// **Gradient**: dx = dy weight, dweight = dy^T x, dbias = dy summed over all axes but the last.
 ///
 ///     Tensor y = linear(x, weight, bias);      // as in PyTorch
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {});

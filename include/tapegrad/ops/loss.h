@@ -30,7 +30,6 @@ struct CrossEntropyOptions {
 /// The negative log-likelihood of labels under softmax(logits): what a classifier is trained with.
 ///
 ///     loss_n = ln sum_c exp(logits_nc) - logits_n,target_n
-///     dlogits_n = (softmax(logits_n) - onehot(target_n)) dloss_n
 ///
 /// With label smoothing s the target is (1 - s) onehot + s / C; with class weights each class's part is
 /// multiplied by its weight. The mean divides by the sum of the weights of the labels that are not ignored.
@@ -40,6 +39,8 @@ struct CrossEntropyOptions {
 ///
 /// **Throws** IndexError for a label outside [0, C) that is not ignore_index; DtypeError for labels that are
 /// not int64; ValueError for a label_smoothing outside [0, 1].
+///
+/// **Gradient**: dlogits_n = (softmax(logits_n) - onehot(target_n)) dloss_n; none to target and weight.
 ///
 /// **Numerics**: finite for all finite logits. A logit may be -inf: the class is impossible.
 ///
@@ -57,12 +58,14 @@ struct NllOptions {
 
 /// The negative log-likelihood of labels under given log-probabilities: loss_n = -log_probs_n,target_n.
 /// nll_loss(log_softmax(x, 1), target) is cross_entropy(x, target). **Shape** and **Throws** as there.
+/// **Gradient**: dlog_probs_n = -onehot(target_n) dloss_n, times the class's weight.
 Tensor nll_loss(const Tensor& log_probs, const Tensor& target, const NllOptions& options = {});
 
-/// The squared error (input - target)^2.   dinput = 2 (input - target) dloss, dtarget = -dinput.
+/// The squared error (input - target)^2. **Gradient**: dinput = 2 (input - target) dloss, dtarget = -dinput.
 Tensor mse_loss(const Tensor& input, const Tensor& target, LossOptions options = {});
 
-/// The absolute error |input - target|.   dinput = sign(input - target) dloss, 0 where they are equal.
+/// The absolute error |input - target|. **Gradient**: dinput = sign(input - target) dloss, 0 where they are
+/// equal; dtarget = -dinput.
 Tensor l1_loss(const Tensor& input, const Tensor& target, LossOptions options = {});
 
 struct HuberOptions {
@@ -71,8 +74,9 @@ struct HuberOptions {
 };
 
 /// Squared for small errors, linear for large ones, with d = input - target:
-///     d^2 / 2 where |d| <= delta, else delta (|d| - delta / 2)        dinput = clamp(d, -delta, delta) dloss
-/// **Throws** ValueError unless delta is positive. **Source**: Huber 1964, Robust Estimation of a Location
+///     d^2 / 2 where |d| <= delta, else delta (|d| - delta / 2)
+/// **Throws** ValueError unless delta is positive. **Gradient**: dinput = clamp(d, -delta, delta) dloss,
+/// dtarget = -dinput. **Source**: Huber 1964, Robust Estimation of a Location
 /// Parameter.
 Tensor huber_loss(const Tensor& input, const Tensor& target, HuberOptions options = {});
 
@@ -88,6 +92,7 @@ Tensor smooth_l1_loss(const Tensor& input, const Tensor& target, SmoothL1Options
 /// Logarithms are cut off at -100, as in PyTorch, so that p = 0 costs 100 and not infinity. From logits use
 /// bce_with_logits_loss, which loses no digits near 0 and 1.
 /// **Throws** ValueError if an input is outside [0, 1].
+/// **Gradient**: dp = (p - t) / max(p (1 - p), 1e-12) dloss, dt = (ln(1 - p) - ln p) dloss.
 Tensor bce_loss(const Tensor& input, const Tensor& target, LossOptions options = {});
 
 struct BceWithLogitsOptions {
@@ -96,7 +101,9 @@ struct BceWithLogitsOptions {
 };
 
 /// bce_loss(sigmoid(input), target), computed so that no logit over- or underflows:
-///     (1 - t) x + (1 + (pos_weight - 1) t) softplus(-x)         dx = sigmoid(x) - t for pos_weight 1
+///     (1 - t) x + (1 + (pos_weight - 1) t) softplus(-x)
+/// **Throws** ShapeError if pos_weight does not broadcast to the input. **Gradient**: dx = (sigmoid(x) - t) dloss
+/// for pos_weight 1.
 Tensor bce_with_logits_loss(const Tensor& input, const Tensor& target,
                             const BceWithLogitsOptions& options = {});
 
@@ -106,7 +113,8 @@ struct KlDivOptions {
 };
 
 /// The Kullback-Leibler divergence of `input`, log-probabilities, from `target`, probabilities:
-///     target (ln target - input), and 0 where the target is 0        dinput = -target dloss
+///     target (ln target - input), and 0 where the target is 0
+/// **Gradient**: dinput = -target dloss.
 /// The divergence of rows is the sum over classes: use Reduce::batchmean for its mean over the batch. (The
 /// default mean divides by the number of all elements, as in PyTorch.)
 Tensor kl_div(const Tensor& input, const Tensor& target, KlDivOptions options = {});
@@ -118,7 +126,8 @@ struct CosineOptions {
 
 /// The cosine of the angle between vectors: (a . b) / (|a| |b|), over one axis, which is gone from the
 /// result.
-/// **Gradient**: finite at a zero vector.
+/// **Throws** ValueError unless eps is positive. **Gradient**: da = (b / |b| - y a / |a|) / |a| dy, and db alike;
+/// finite at a zero vector.
 Tensor cosine_similarity(const Tensor& a, const Tensor& b, CosineOptions options = {});
 
 struct CosineEmbeddingOptions {
@@ -128,7 +137,8 @@ struct CosineEmbeddingOptions {
 
 /// Pulls pairs with target 1 together and pushes pairs with target -1 apart:
 ///     1 - cos(a, b) where target is 1, max(0, cos(a, b) - margin) where it is -1
-/// **Shape**: a and b [N, D], target [N]. **Throws** ValueError for a target that is neither.
+/// **Shape**: a and b [N, D], target [N]. **Throws** ValueError for a target that is neither, or a margin outside
+/// [-1, 1]. **Gradient**: to a and b, cosine_similarity's.
 Tensor cosine_embedding_loss(const Tensor& a, const Tensor& b, const Tensor& target,
                              CosineEmbeddingOptions options = {});
 

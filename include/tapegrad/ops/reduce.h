@@ -37,7 +37,7 @@ struct VarOptions {
   bool keepdim = false;  ///< keep the reduced axes with size 1
 };
 
-/// The variance: sum((x - mean)^2) / (n - correction), in two passes; NaN for n <= correction.
+/// The variance: sum((x - mean)^2) / (n - correction), in two passes; infinite or NaN for n <= correction.
 /// **Gradient**: dx = dy 2 (x - mean) / (n - correction).
 Tensor var(const Tensor& x, const Axes& axes = {}, VarOptions options = {});
 
@@ -52,7 +52,7 @@ struct VectorNormOptions {
 };
 
 /// The p-norm: (sum |x|^p)^(1/p). **Throws** ValueError for another p. **Gradient**: for p = 2 dx = dy x / y,
-/// and 0 where y is 0.
+/// for p = 1 dx = dy sign(x), for p = infinity dx = dy sign(x) shared evenly by the largest; 0 where x is 0.
 Tensor norm(const Tensor& x, const Axes& axes = {}, VectorNormOptions options = {});
 
 /// The largest and smallest elements along axes; NaN if one of them is. **Throws** ShapeError where there is
@@ -77,7 +77,8 @@ Tensor argmin(const Tensor& x);
 Tensor argmax(const Tensor& x, int64_t axis, ReduceOptions options = {});
 Tensor argmin(const Tensor& x, int64_t axis, ReduceOptions options = {});
 
-/// ln sum exp(x), finite for any finite x; -inf of nothing. **Gradient**: dx = dy exp(x - y).
+/// ln sum exp(x), finite for any finite x; -inf of nothing. **Gradient**: dx = dy exp(x - y), from y in the dtype
+/// of x, as in PyTorch: in float32 its digits become fewer where |y| is large.
 Tensor logsumexp(const Tensor& x, const Axes& axes = {}, ReduceOptions options = {});
 
 /// exp(x) / sum exp(x) along an axis: positive, and 1 in sum. **Gradient**: dx = y (dy - sum(dy y)).
