@@ -58,7 +58,7 @@ void remember_up_to(Layer& layer, double t_max) {
     tapegrad::nn::LSTMCell& cell = layer.cells[0];
     const tapegrad::Tensor shift = cell.bias_ih.defined() ? cell.bias_ih
                                    : cell.bias.defined()  ? cell.bias
-                                                          : cell.norms[0].bias;
+                                                          : cell.ln.bias;
     tapegrad::nn::init::chrono(shift, t_max);
     if (cell.bias_hh.defined()) tapegrad::nn::init::zeros(cell.bias_hh);
   }

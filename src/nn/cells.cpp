@@ -2,11 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <string_view>
 
 #include "core/fail.h"
 #include "ops/recurrent/recurrent.h"
-#include "tapegrad/ops.h"
 
 namespace tapegrad::nn {
 
@@ -52,7 +50,7 @@ const char* norm_name(Norm norm) {
   return "batch";
 }
 
-CellConfig checked(CellConfig config) {
+const CellConfig& checked(const CellConfig& config) {
   if (config.input_size < 1 || config.hidden_size < 1)
     fail<ValueError>("recurrent cell", "input_size and hidden_size must be positive, got {} and {}",
                      config.input_size, config.hidden_size);
@@ -75,163 +73,128 @@ Tensor plus(const Tensor& a, const Tensor& b) {
   return a.defined() && b.defined() ? a + b : a.defined() ? a : b;
 }
 
-}  // namespace
-
-int64_t CellConfig::width() const {
-  return gate_count(cell) * hidden_size;
-}
-
-bool CellConfig::has(const char* part) const {
-  const std::string_view name = part;
-  if (name == "bias_ih" || name == "bias_hh") return bias && norm == Norm::none;
-  if (norm == Norm::none) return false;
-  const bool separate = placement == Placement::separate;
-  if (name == "bias") return bias && (separate || norm != Norm::layer);  // else the shift of ln is the bias
-  if (!name.starts_with(norm == Norm::batch ? "bn" : "ln")) return false;
-  const std::string_view of = name.substr(2);
-  if (of == "_ih" || of == "_hh") return separate;
-  if (of == "") return !separate;
-  return of == "_c" && cell == RecurrentCell::lstm;
-}
-
-Tensor CellConfig::initial(const char* part) const {
-  const std::string_view name = part;
-  if (name == "weight_hr" && proj_size == 0) return {};
-  const bool is_weight = name.starts_with("weight");
-  if (!is_weight && !has(part)) return {};
-  if (name == "bias") return zeros({width()});
-  const double bound = 1 / std::sqrt(double(hidden_size));
-  const Shape shape = name == "weight_ih"   ? Shape{width(), input_size}
-                      : name == "weight_hh" ? Shape{width(), output_size()}
-                      : name == "weight_hr" ? Shape{proj_size, hidden_size}
-                                            : Shape{width()};
+Tensor uniform(const CellConfig& config, bool wanted, const Shape& shape) {
+  if (!wanted) return {};
+  const double bound = 1 / std::sqrt(double(config.hidden_size));
   return rand(shape) * (2 * bound) - bound;
 }
 
-CellNorm CellConfig::norm_for(const char* part) const {
-  const std::string_view name = part;
-  const bool of_cell = name.ends_with("_c");
-  return CellNorm(of_cell ? hidden_size : width(),
-                  norm == Norm::layer || (norm == Norm::batch && of_cell),  // the gates' shift is the bias
-                  norm == Norm::batch ? max_steps : 0);
+// The bias beside a norm: not where the shift of one norm on the sum is the bias.
+bool has_bias(const CellConfig& config) {
+  return config.bias && config.norm != Norm::none &&
+         (config.placement == Placement::separate || config.norm != Norm::layer);
 }
 
-std::string CellConfig::text() const {
-  std::string out = fmt::format("{}, {}", input_size, hidden_size);
-  if (!bias) out += ", bias=false";
-  if (cell == RecurrentCell::rnn_relu) out += ", relu=true";
-  if (proj_size) out += fmt::format(", proj_size={}", proj_size);
-  if (norm != Norm::none)
-    out += fmt::format(", norm={}, placement={}", norm_name(norm),
-                       placement == Placement::sum ? "sum" : "separate");
+}  // namespace
+
+std::string to_string(const CellConfig& c) {
+  std::string out = fmt::format("{}, {}", c.input_size, c.hidden_size);
+  if (!c.bias) out += ", bias=false";
+  if (c.cell == RecurrentCell::rnn_relu) out += ", relu=true";
+  if (c.proj_size) out += fmt::format(", proj_size={}", c.proj_size);
+  if (c.norm != Norm::none)
+    out += fmt::format(", norm={}, placement={}", norm_name(c.norm),
+                       c.placement == Placement::sum ? "sum" : "separate");
   return out;
 }
 
-template <class Derived>
-RecurrentParameters CellBase<Derived>::cell_parameters(const CellConfig& config, const Tensor& weight_hh,
-                                                       const Tensor& bias_ih, const Tensor& bias_hh,
-                                                       const Tensor& bias,
-                                                       const std::vector<CellNorm>& norms) {
-  RecurrentParameters w;
-  w.weight_hh = weight_hh;
-  const bool is_gru = config.cell == RecurrentCell::gru;
-  if (config.norm == Norm::none) {
-    w.bias = is_gru ? bias_ih : plus(bias_ih, bias_hh);
-    if (is_gru) w.bias_hh = bias_hh;
-    return w;
-  }
-  size_t at = 0;
-  w.bias = bias;
-  if (config.norm == Norm::batch) return w;  // its gains go with its statistics
-  if (config.placement == Placement::separate) {
-    const CellNorm &ln_ih = norms[at], &ln_hh = norms[at + 1];
-    at += 2;
-    w.gain_ih = ln_ih.weight;
-    w.gain_hh = ln_hh.weight;
-    w.bias = plus(w.bias, is_gru ? Tensor(ln_ih.bias) : plus(ln_ih.bias, ln_hh.bias));
-    if (is_gru) w.bias_hh = ln_hh.bias;
-  } else {
-    const CellNorm& ln = norms[at++];
-    w.gain_hh = ln.weight;
-    w.bias = plus(w.bias, ln.bias);
-  }
-  if (config.cell == RecurrentCell::lstm) {
-    w.gain_c = norms[at].weight;
-    w.bias_c = norms[at].bias;
-  }
-  return w;
+template <class Derived, class StateOf>
+CellBase<Derived, StateOf>::CellBase(const CellConfig& c)
+    : config(checked(c)),
+      weight_ih(this->add_parameter("weight_ih", uniform(c, true, {c.width(), c.input_size}))),
+      weight_hh(this->add_parameter("weight_hh", uniform(c, true, {c.width(), c.output_size()}))),
+      bias_ih(this->add_parameter("bias_ih", uniform(c, c.bias && c.norm == Norm::none, {c.width()}))),
+      bias_hh(this->add_parameter("bias_hh", uniform(c, c.bias && c.norm == Norm::none, {c.width()}))),
+      bias(this->add_parameter("bias", has_bias(c) ? zeros({c.width()}) : Tensor())),
+      weight_hr(this->add_parameter("weight_hr", uniform(c, c.proj_size > 0, {c.proj_size, c.hidden_size}))) {
+  this->describe(to_string(c));
+  const bool learned = c.norm == Norm::layer || c.norm == Norm::rms, batch = c.norm == Norm::batch;
+  const bool separate = c.placement == Placement::separate, lstm = c.cell == RecurrentCell::lstm;
+  const bool shift = c.norm == Norm::layer;  // else the gates' shift is the bias
+  ln_ih = norm_at("ln_ih", learned && separate, c.width(), shift);
+  ln_hh = norm_at("ln_hh", learned && separate, c.width(), shift);
+  ln = norm_at("ln", learned && !separate, c.width(), shift);
+  ln_c = norm_at("ln_c", learned && lstm, c.hidden_size, shift);
+  bn_ih = norm_at("bn_ih", batch && separate, c.width(), false);
+  bn_hh = norm_at("bn_hh", batch && separate, c.width(), false);
+  bn = norm_at("bn", batch && !separate, c.width(), false);
+  bn_c = norm_at("bn_c", batch && lstm, c.hidden_size, true);
 }
 
-template <class Derived>
-Gradients CellBase<Derived>::advance(const Tensor& projected, const Tensor& h, const Tensor& c,
-                                     const RecurrentParameters& parameters, int64_t time,
-                                     const Tensor& h_mask) const {
-  Tensor p = projected, q = linear(h_mask.defined() ? h * h_mask : h, weight_hh);
-  RecurrentOptions options = recurrent_options();
+template <class Derived, class StateOf>
+CellNorm CellBase<Derived, StateOf>::norm_at(const char* name, bool wanted, int64_t size, bool with_bias) {
+  if (!wanted) return {};
+  return this->add(name, CellNorm(size, with_bias, config.norm == Norm::batch ? config.max_steps : 0));
+}
+
+template <class Derived, class StateOf>
+RecurrentParameters CellBase<Derived, StateOf>::recurrent_parameters() const {
+  const bool is_gru = config.cell == RecurrentCell::gru;  // which keeps what is added to W_hh h apart
+  const Tensor shift_hh = plus(bias_hh, ln_hh.bias), to_sum = is_gru ? Tensor() : shift_hh;
+  return {.weight_hh = weight_hh,
+          .bias = plus(plus(bias, ln.bias), plus(plus(bias_ih, ln_ih.bias), to_sum)),
+          .bias_hh = is_gru ? shift_hh : Tensor(),
+          .gain_ih = ln_ih.weight,
+          .gain_hh = ln.weight.defined() ? ln.weight : ln_hh.weight,
+          .gain_c = ln_c.weight,
+          .bias_c = ln_c.bias};
+}
+
+template <class Derived, class StateOf>
+Tensors CellBase<Derived, StateOf>::advance(const Tensor& projected, const Tensors& state,
+                                            const RecurrentParameters& parameters, int64_t time,
+                                            const Tensor& h_mask) const {
+  Tensor p = projected, q = linear(h_mask.defined() ? state[0] * h_mask : state[0], weight_hh);
+  RecurrentOptions options = config;
   std::function<Tensor(const Tensor&)> norm_c;
   if (config.norm == Norm::batch) {
     // Normalized here, where the statistics are; for the rest the cell is a plain one.
     options.norm = Norm::none;
     if (config.placement == Placement::separate) {
-      p = norms[0].batch_norm(p, time, config.eps);
-      q = norms[1].batch_norm(q, time, config.eps);
+      p = bn_ih.batch_norm(p, time, config.eps);
+      q = bn_hh.batch_norm(q, time, config.eps);
     } else {
-      p = norms[0].batch_norm(p + q, time, config.eps);
+      p = bn.batch_norm(p + q, time, config.eps);
       q = {};
     }
-    norm_c = [this, time](const Tensor& value) { return norms.back().batch_norm(value, time, config.eps); };
+    norm_c = [this, time](const Tensor& value) { return bn_c.batch_norm(value, time, config.eps); };
   }
-  Gradients next = recurrent_update(p, q, h, c, parameters, options, norm_c);
+  Tensors next = recurrent_update(p, q, state, parameters, options, norm_c);
   if (weight_hr.defined()) next[0] = linear(next[0], weight_hr);
   return next;
 }
 
-template <class Derived>
-Gradients CellBase<Derived>::step(const Tensor& x, const Tensor& h, const Tensor& c, int64_t time) const {
+template <class Derived, class StateOf>
+StateOf CellBase<Derived, StateOf>::forward(const Tensor& x, const State& state, int64_t time) {
   if (x.dim() != 2 || x.size(1) != config.input_size)
     fail<ShapeError>("cell", "input must be [B, {}] (input_size), got {}", config.input_size, x.shape());
   if (time < 0) fail<ValueError>("cell", "time must not be negative, got {}", time);
-  const auto checked_state = [&](const char* name, const char* size_name, int64_t size, const Tensor& value) {
+  const auto check_state = [&](const char* name, const char* size_name, int64_t size, const Tensor& value) {
     const Shape shape{x.size(0), size};
-    if (!value.defined()) return zeros(shape, {.dtype = x.dtype()});
-    if (value.shape() != shape)
+    if (value.defined() && value.shape() != shape)
       fail<ShapeError>("cell", "{} must have the shape [B, {}] {}, got {}", name, size_name, shape,
                        value.shape());
-    return value;
   };
-  const bool is_lstm = config.cell == RecurrentCell::lstm;
-  const Tensor from_h =
-      checked_state("h", config.proj_size ? "proj_size" : "hidden_size", config.output_size(), h);
-  const Tensor from_c = is_lstm ? checked_state("c", "hidden_size", config.hidden_size, c) : Tensor();
-  return advance(linear(x, weight_ih), from_h, from_c, recurrent_parameters(), time);
+  const Tensors given = parts_of(state);
+  check_state("h", config.proj_size ? "proj_size" : "hidden_size", config.output_size(), given[0]);
+  if (given.size() > 1) check_state("c", "hidden_size", config.hidden_size, given[1]);
+  const Tensors from = state_or_zeros(given[0], given[given.size() - 1], x.size(0), config.output_size(),
+                                      config.hidden_size, config.cell, x.dtype());
+  return state_of<State>(advance(linear(x, weight_ih), from, recurrent_parameters(), time));
 }
 
-template class CellBase<RNNCell>;
-template class CellBase<LSTMCell>;
-template class CellBase<GRUCell>;
+template class CellBase<RNNCell, Tensor>;
+template class CellBase<LSTMCell, LSTMState>;
+template class CellBase<GRUCell, Tensor>;
 
 }  // namespace detail
 
-RNNCell::RNNCell(int64_t input_size, int64_t hidden_size, RNNCellOptions o)
-    : CellBase(detail::checked({o.relu ? RecurrentCell::rnn_relu : RecurrentCell::rnn_tanh, input_size,
-                                hidden_size, o.bias, o.norm, o.placement, o.eps, o.max_steps})) {}
-Tensor RNNCell::forward(const Tensor& x, const Tensor& h, int64_t time) {
-  return step(x, h, {}, time)[0];
-}
-
-LSTMCell::LSTMCell(int64_t input_size, int64_t hidden_size, LSTMCellOptions o)
-    : CellBase(detail::checked({RecurrentCell::lstm, input_size, hidden_size, o.bias, o.norm, o.placement,
-                                o.eps, o.max_steps, o.proj_size})) {}
-LSTMState LSTMCell::forward(const Tensor& x, const State& state, int64_t time) {
-  const Gradients next = step(x, state.h, state.c, time);
-  return {next[0], next[1]};
-}
-
-GRUCell::GRUCell(int64_t input_size, int64_t hidden_size, GRUCellOptions o)
-    : CellBase(detail::checked(
-          {RecurrentCell::gru, input_size, hidden_size, o.bias, o.norm, o.placement, o.eps, o.max_steps})) {}
-Tensor GRUCell::forward(const Tensor& x, const Tensor& h, int64_t time) {
-  return step(x, h, {}, time)[0];
-}
+RNNCell::RNNCell(int64_t input_size, int64_t hidden_size, RNNCellOptions options)
+    : CellBase(detail::cell_config(options.relu ? RecurrentCell::rnn_relu : RecurrentCell::rnn_tanh,
+                                   input_size, hidden_size, options)) {}
+LSTMCell::LSTMCell(int64_t input_size, int64_t hidden_size, LSTMCellOptions options)
+    : CellBase(detail::cell_config(RecurrentCell::lstm, input_size, hidden_size, options)) {}
+GRUCell::GRUCell(int64_t input_size, int64_t hidden_size, GRUCellOptions options)
+    : CellBase(detail::cell_config(RecurrentCell::gru, input_size, hidden_size, options)) {}
 
 }  // namespace tapegrad::nn

@@ -60,6 +60,69 @@ TEST(RecurrentText, ShowsWhatIsNotDefault) {
                        "bidirectional=true)"));
 }
 
+TEST(RecurrentNames, AreThoseOfTheMembers) {
+  nn::LSTMCell cell(3, 2, {.norm = Norm::layer});
+  const std::map<std::string, Tensor> state = cell.state_dict();
+  EXPECT_TENSOR_NEAR(state.at("ln_c.weight"), cell.ln_c.weight, 0.0);
+  cell.ln_hh.bias.fill_(3);
+  EXPECT_EQ(cell.state_dict().at("ln_hh.bias")[0].item(), 3);
+  EXPECT_FALSE(cell.ln.weight.defined());
+  EXPECT_FALSE(cell.bn_c.weight.defined());
+  nn::LSTMCell copy = cell.clone();
+  copy.ln_hh.bias.fill_(4);
+  EXPECT_EQ(copy.state_dict().at("ln_hh.bias")[0].item(), 4);
+  EXPECT_EQ(cell.ln_hh.bias[0].item(), 3);
+}
+
+TEST(RecurrentCalls, TakeAStateInBraces) {
+  manual_seed(1);
+  nn::LSTMCell cell(3, 4);
+  const Tensor x = randn({2, 3}), h = randn({2, 4}), c = randn({2, 4});
+  const nn::LSTMState next = cell(x, {h, c}), same = cell(x, nn::LSTMState{h, c});
+  EXPECT_TENSOR_NEAR(next.h, same.h, 0.0);
+  EXPECT_TENSOR_NEAR(next.c, same.c, 0.0);
+  EXPECT_TENSOR_NEAR(cell(x, {{}, c}).h, cell(x, {zeros({2, 4}), c}).h, 0.0);
+  nn::GRUCell gru(3, 4);
+  EXPECT_TENSOR_NEAR(gru(x, {}), gru(x, zeros({2, 4})), 0.0);
+}
+
+// The examples of the header files.
+TEST(RecurrentCalls, OfTheDocumentationCompile) {
+  const Tensor sequence = randn({5, 2, 3}), lengths = from_vector(std::vector<int64_t>{5, 2}, {2});
+  {
+    nn::RNNCell cell(3, 4, {.norm = nn::Norm::layer});
+    Tensor h;
+    for (const Tensor& x : unbind(sequence, 0)) h = cell(x, h);
+    EXPECT_THAT(h, HasShape({2, 4}));
+  }
+  {
+    nn::LSTMCell cell(3, 4);
+    auto [h, c] = cell(sequence[0], {zeros({2, 4}), zeros({2, 4})});
+    EXPECT_THAT(c, HasShape({2, 4}));
+  }
+  {
+    nn::GRUCell cell(3, 4, {.norm = nn::Norm::rms});
+    const Tensor h = cell(sequence[0], zeros({2, 4}));
+    EXPECT_THAT(h, HasShape({2, 4}));
+  }
+  {
+    nn::RNN rnn(3, 4, {.num_layers = 2, .dropout = 0.1});
+    const Tensor last = rnn(sequence, {}, {.lengths = lengths}).state[-1];
+    EXPECT_THAT(last, HasShape({2, 4}));
+  }
+  {
+    nn::LSTM lstm(3, 4, {.norm = nn::Norm::layer});
+    auto [output, state] = lstm(sequence);
+    output = lstm(sequence, state).output;
+    EXPECT_THAT(output, HasShape({5, 2, 4}));
+  }
+  {
+    nn::GRU gru(3, 4, {.batch_first = true, .bidirectional = true});
+    const Tensor output = gru(sequence.transpose(0, 1)).output;
+    EXPECT_THAT(output, HasShape({2, 5, 8}));
+  }
+}
+
 TEST(RecurrentErrors, NameWhatDoesNotFit) {
   nn::LSTM lstm(3, 2);
   EXPECT_EQ(message([&] {

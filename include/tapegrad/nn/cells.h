@@ -17,6 +17,7 @@ using tapegrad::Placement;
 /// For recurrent batch normalization weight is at first 0.1 (1 would saturate the tanh behind it), and there
 /// are running statistics of each of the first max_steps time steps.
 struct CellNorm : Module<CellNorm> {
+  CellNorm() = default;  ///< of a place that has no norm: without tensors
   CellNorm(int64_t size, bool with_bias, int64_t max_steps = 0);
   /// Batch normalization of x [B, size] at a time step: in training by the batch's statistics, which move the
   /// running ones of this step; in evaluation by the running ones, after the longest sequence seen those of
@@ -54,129 +55,161 @@ struct GRUCellOptions {
   int64_t max_steps = 0;  ///< as in RNNCellOptions
 };
 
-namespace detail {
-
-/// What a cell is made of, whichever it is.
-struct CellConfig {
-  RecurrentCell cell;
-  int64_t input_size, hidden_size;
-  bool bias;
-  Norm norm;
-  Placement placement;
-  double eps;
-  int64_t max_steps;
-  int64_t proj_size = 0;
-
-  int64_t width() const;  // of the summed inputs: gates times hidden_size
-  int64_t output_size() const { return proj_size ? proj_size : hidden_size; }
-  bool has(const char* part) const;  // "bias_ih", "bias", "ln", "ln_ih", "ln_hh", "ln_c", "bn", ...
-  Tensor initial(const char* name) const;
-  CellNorm norm_for(const char* part) const;
-  std::string text() const;
-};
-
-/// The parameters of a cell, under PyTorch's names:
-///   without a norm   weight_ih [GH, I], weight_hh [GH, H], bias_ih and bias_hh [GH]
-///   with one         weight_ih, weight_hh, bias [GH], ln_ih and ln_hh (separate) or ln (sum), lstm: ln_c;
-///                    with Norm::batch bn_ih, ...
-///   with proj_size   weight_hh [GH, P], and weight_hr [P, H]
-template <class Derived>
-class CellBase : public Module<Derived> {
- public:
-  CellConfig config;
-  Parameter weight_ih = this->add_parameter("weight_ih", config.initial("weight_ih"));
-  Parameter weight_hh = this->add_parameter("weight_hh", config.initial("weight_hh"));
-  Parameter bias_ih = this->add_parameter("bias_ih", config.initial("bias_ih"));
-  Parameter bias_hh = this->add_parameter("bias_hh", config.initial("bias_hh"));
-  Parameter bias = this->add_parameter("bias", config.initial("bias"));
-  Parameter weight_hr = this->add_parameter("weight_hr", config.initial("weight_hr"));
-  std::vector<CellNorm> norms = make_norms();  ///< ln_ih and ln_hh, or ln; for lstm then ln_c
-
-  /// What the operation recurrent() takes, its biases added up.
-  RecurrentParameters recurrent_parameters() const {
-    return cell_parameters(config, weight_hh, bias_ih, bias_hh, bias, norms);
-  }
-  /// Options of recurrent() for this cell.
-  RecurrentOptions recurrent_options() const {
-    return {.cell = config.cell, .norm = config.norm, .placement = config.placement, .eps = config.eps};
-  }
-  /// One step from projected = x W_ih^T, made of simple operations: {h} or {h, c}. `h_mask`, where it is
-  /// defined, multiplies the h that goes into the product with W_hh.
-  Gradients advance(const Tensor& projected, const Tensor& h, const Tensor& c,
-                    const RecurrentParameters& parameters, int64_t time, const Tensor& h_mask = {}) const;
-
- protected:
-  explicit CellBase(const CellConfig& config) : config(config) { this->describe(config.text()); }
-
-  /// One step: {h} or {h, c}. Undefined states are zeros.
-  Gradients step(const Tensor& x, const Tensor& h, const Tensor& c, int64_t time) const;
-
- private:
-  std::vector<CellNorm> make_norms() {
-    std::vector<CellNorm> out;
-    for (const char* part : {"ln_ih", "ln_hh", "ln", "ln_c", "bn_ih", "bn_hh", "bn", "bn_c"})
-      if (config.has(part)) out.push_back(this->add(part, config.norm_for(part)));
-    return out;
-  }
-  static RecurrentParameters cell_parameters(const CellConfig& config, const Tensor& weight_hh,
-                                             const Tensor& bias_ih, const Tensor& bias_hh, const Tensor& bias,
-                                             const std::vector<CellNorm>& norms);
-};
-
-}  // namespace detail
-
-/// h' = tanh(W_ih x + b_ih + W_hh h + b_hh), or with a norm h' = tanh(LN(W_ih x + W_hh h)), whose shift is
-/// the bias.
-///
-/// With Norm::batch h' = tanh(BN(W_ih x + W_hh h) + bias), or with Placement::separate the two terms apart:
-/// see CellNorm. `time` is the step's number from 0 and matters with Norm::batch only.
-///
-/// **Shape**: x [B, input_size], h [B, hidden_size] or undefined (zeros) -> h' [B, hidden_size].
-/// **Initialization**: uniform in [-1/sqrt(H), 1/sqrt(H)], as PyTorch; gains 1 and shifts 0.
-/// **Throws** ShapeError, DtypeError; ValueError with Norm::batch in training for a batch of one.
-/// **Source**: Ba et al. 2016, arXiv:1607.06450, eq. 4; Cooijmans et al. 2016, arXiv:1603.09025.
-class RNNCell : public detail::CellBase<RNNCell> {
- public:
-  using State = Tensor;
-  RNNCell(int64_t input_size, int64_t hidden_size, RNNCellOptions options = {});
-  Tensor forward(const Tensor& x, const Tensor& h = {}, int64_t time = 0);
-};
-
 /// The state of an LSTM; empty means zeros.
 struct LSTMState {
   Tensor h, c;
 };
 
-/// i, f, o = sigmoid, g = tanh of the summed inputs;  c' = f c + i g,  h' = o tanh(c'). With a norm the
-/// summed inputs are LN(W_ih x) + LN(W_hh h) + bias, one mean and variance over all 4H values, and h' = o
-/// tanh(LN(c')); c' itself is carried as it is. Gates in PyTorch's order (i, f, g, o).
-///
-/// With Norm::batch the same with BN for LN, and proj_size P makes h' = W_hr (o tanh(c')) of size P.
-///
-/// **Shape**: x [B, input_size], h [B, hidden_size or proj_size] and c [B, hidden_size] -> {h', c'}.
-/// Otherwise as RNNCell.
-/// **Source**: Ba et al. 2016, arXiv:1607.06450, appendix; gains are 1 and shifts 0, not as its text says.
-/// Cooijmans et al. 2016, "Recurrent Batch Normalization", arXiv:1603.09025, equations 6 to 8. Projection:
-/// Sak et al. 2014, arXiv:1402.1128.
-class LSTMCell : public detail::CellBase<LSTMCell> {
+namespace detail {
+
+/// A state as the list that a step takes, {h} or {h, c}, and back.
+inline Tensors parts_of(const Tensor& h) {
+  return {h};
+}
+inline Tensors parts_of(const LSTMState& state) {
+  return {state.h, state.c};
+}
+template <class State>
+State state_of(const Tensors& parts) {
+  if constexpr (std::is_same_v<State, Tensor>)
+    return parts[0];
+  else
+    return {parts[0], parts[1]};
+}
+
+/// What a cell is made of, whichever it is: what recurrent() is told, and what it learns from shapes.
+struct CellConfig : RecurrentOptions {
+  int64_t input_size = 0, hidden_size = 0;
+  bool bias = true;
+  int64_t max_steps = 0, proj_size = 0;
+
+  int64_t width() const { return gate_count(cell) * hidden_size; }  ///< of the summed inputs
+  int64_t output_size() const { return proj_size ? proj_size : hidden_size; }
+};
+/// Of the options of a cell or of a layer.
+template <class Options>
+CellConfig cell_config(RecurrentCell cell, int64_t input_size, int64_t hidden_size, const Options& o) {
+  CellConfig config{{.cell = cell, .norm = o.norm, .placement = o.placement, .eps = o.eps},
+                    input_size,
+                    hidden_size,
+                    o.bias,
+                    o.max_steps};
+  if constexpr (requires { o.proj_size; }) config.proj_size = o.proj_size;
+  return config;
+}
+std::string to_string(const CellConfig& config);
+
+/// The parameters of a cell, under PyTorch's names; those that it does not have are undefined:
+///   without a norm   weight_ih [GH, I], weight_hh [GH, H], bias_ih and bias_hh [GH]
+///   with one         weight_ih, weight_hh, bias [GH], ln_ih and ln_hh (separate) or ln (sum), lstm: ln_c;
+///                    with Norm::batch bn_ih, ...
+///   with proj_size   weight_hh [GH, P], and weight_hr [P, H]
+template <class Derived, class StateOf>
+class CellBase : public Module<Derived> {
  public:
-  using State = LSTMState;
-  LSTMCell(int64_t input_size, int64_t hidden_size, LSTMCellOptions options = {});
+  using State = StateOf;
+  explicit CellBase(const CellConfig& config);
+
+  /// The next state. `time` is the step's number from 0 and matters with Norm::batch only.
   State forward(const Tensor& x, const State& state = {}, int64_t time = 0);
+  /// The call; spelled out, so that a state can be given in braces.
+  State operator()(const Tensor& x, const State& state = {}, int64_t time = 0) const {
+    return Module<Derived>::operator()(x, state, time);
+  }
+
+  CellConfig config;
+  Parameter weight_ih, weight_hh, bias_ih, bias_hh, bias, weight_hr;
+  CellNorm ln_ih, ln_hh, ln, ln_c;  ///< layer or RMS norm: of W_ih x, of W_hh h, of their sum, of c
+  CellNorm bn_ih, bn_hh, bn, bn_c;  ///< batch norm, in the same places
+
+  /// What the operation recurrent() takes, its biases added up.
+  RecurrentParameters recurrent_parameters() const;
+  /// One step from projected = x W_ih^T and {h} or {h, c}, made of simple operations. `h_mask`, where it is
+  /// defined, multiplies the h that goes into the product with W_hh.
+  Tensors advance(const Tensor& projected, const Tensors& state, const RecurrentParameters& parameters,
+                  int64_t time, const Tensor& h_mask = {}) const;
+
+ private:
+  CellNorm norm_at(const char* name, bool wanted, int64_t size, bool with_bias);
 };
 
-/// r, z = sigmoid, n = tanh(p_n + r q_n);  h' = (1 - z) n + z h, with p from x and q from h. With a norm
-/// p = LN(W_ih x) + bias and q = LN(W_hh h), where the 2H values of r and z have one mean and variance and
-/// the H values of n another. With Placement::sum r, z = sigmoid(LN(p + q) + bias), n = tanh(LN(p_n + r q_n)
-/// + bias) from p = W_ih x and q = W_hh h. With Norm::batch p = BN(W_ih x) + bias and q = BN(W_hh h). Gates
-/// in PyTorch's order (r, z, n).
+}  // namespace detail
+
+/// One step of Elman's network:
 ///
-/// **Shape** and the rest as RNNCell. Ba et al. let z write where here, as in PyTorch, it keeps.
-class GRUCell : public detail::CellBase<GRUCell> {
+///     h' = tanh(W_ih x + b_ih + W_hh h + b_hh)            relu for tanh with {.relu = true}
+///     h' = tanh(N(W_ih x + W_hh h))                       with a norm, whose shift is the bias
+///     h' = tanh(N(W_ih x) + N(W_hh h) + bias)             with a norm and Placement::separate
+///
+/// N is layer, RMS or batch normalization. With Norm::rms and Norm::batch, which have no shift here, `bias`
+/// follows N in both placements.
+///
+/// **Shape**: x [B, input_size], h [B, hidden_size] or undefined (zeros) -> h' [B, hidden_size].
+/// **Initialization**: weights and biases uniform in [-1/sqrt(H), 1/sqrt(H)], as PyTorch; with a norm gains 1
+/// (Norm::batch: 0.1) and shifts and biases 0.
+/// **Throws** ShapeError, DtypeError; ValueError for options out of range, a negative time, and Norm::batch in
+/// training for a batch of one. **Gradient**: to x, h and all parameters, of any order.
+/// **Differences from PyTorch**: norm, placement and time; `relu` in place of `nonlinearity`; x and h always
+/// have a batch.
+/// **Source**: Elman 1990; Ba et al. 2016, arXiv:1607.06450, eq. 4; Cooijmans et al. 2016, arXiv:1603.09025.
+///
+///     nn::RNNCell cell(3, 4, {.norm = nn::Norm::layer});
+///     Tensor h;                                            // zeros
+///     for (const Tensor& x : unbind(sequence, 0)) h = cell(x, h);
+class RNNCell : public detail::CellBase<RNNCell, Tensor> {
  public:
-  using State = Tensor;
+  using CellBase::CellBase;
+  RNNCell(int64_t input_size, int64_t hidden_size, RNNCellOptions options = {});
+};
+
+/// One step of a long short-term memory, gates in PyTorch's order (i, f, g, o):
+///
+///     a = W_ih x + b_ih + W_hh h + b_hh                    without a norm
+///     a = N(W_ih x) + N(W_hh h) + bias                     Placement::separate; N over all 4H values
+///     a = N(W_ih x + W_hh h)                               Placement::sum; + bias as in RNNCell
+///     i = sigmoid(a_i)   f = sigmoid(a_f)   g = tanh(a_g)   o = sigmoid(a_o)
+///     c' = f c + i g
+///     h' = o tanh(c'), with a norm o tanh(N(c'));  c' itself is carried as it is
+///
+/// With proj_size P the state is h' = W_hr (o tanh(c')), of size P.
+///
+/// **Shape**: x [B, input_size], h [B, hidden_size or proj_size], c [B, hidden_size]; undefined ones are
+/// zeros. Returns {h', c'} of the same shapes. Initialization, errors, gradient, and differences are those of
+/// RNNCell; proj_size must be less than hidden_size; c may be given without h.
+/// **Source**: Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000; Ba et al. 2016,
+/// arXiv:1607.06450, appendix, though gains are 1 and shifts 0, not as its text says; Cooijmans et al. 2016,
+/// arXiv:1603.09025, equations 6 to 8; projection: Sak et al. 2014, arXiv:1402.1128.
+///
+///     nn::LSTMCell cell(3, 4);
+///     auto [h, c] = cell(x, {zeros({2, 4}), zeros({2, 4})});
+class LSTMCell : public detail::CellBase<LSTMCell, LSTMState> {
+ public:
+  using CellBase::CellBase;
+  LSTMCell(int64_t input_size, int64_t hidden_size, LSTMCellOptions options = {});
+};
+
+/// One step of a gated recurrent unit, gates in PyTorch's order (r, z, n):
+///
+///     p = W_ih x + b_ih           q = W_hh h + b_hh        without a norm
+///     p = N(W_ih x) + bias        q = N(W_hh h)            Placement::separate
+///     r = sigmoid(p_r + q_r)   z = sigmoid(p_z + q_z)   n = tanh(p_n + r q_n)
+///     h' = (1 - z) n + z h
+///
+/// With Placement::sum r, z = sigmoid(N(p + q)) and n = tanh(N(p_n + r q_n)) of p = W_ih x and q = W_hh h,
+/// with + bias as in RNNCell. The 2H values of r and z have one mean and variance, and the H values of n
+/// another; with Norm::batch each value has its own, and Placement::sum is refused.
+///
+/// **Shape**: x [B, input_size], h [B, hidden_size] or undefined (zeros) -> h' [B, hidden_size].
+/// Initialization, errors, gradient, and differences are those of RNNCell.
+/// **Source**: Cho et al. 2014, arXiv:1406.1078, with the reset gate after the product, as PyTorch; Ba et al.
+/// 2016, arXiv:1607.06450, who let z write where it keeps here.
+///
+///     nn::GRUCell cell(3, 4, {.norm = nn::Norm::rms});
+///     const Tensor h = cell(x, zeros({2, 4}));
+class GRUCell : public detail::CellBase<GRUCell, Tensor> {
+ public:
+  using CellBase::CellBase;
   GRUCell(int64_t input_size, int64_t hidden_size, GRUCellOptions options = {});
-  Tensor forward(const Tensor& x, const Tensor& h = {}, int64_t time = 0);
 };
 
 }  // namespace tapegrad::nn

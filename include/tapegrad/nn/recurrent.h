@@ -79,86 +79,85 @@ struct SequenceOptions {
 
 namespace detail {
 
-/// What the stack itself needs to know of the options.
-struct StackOptions {
-  int64_t num_layers;
-  bool batch_first;
-  double dropout;
-  bool variational, bidirectional;
-  double zoneout, recurrent_dropout;
-};
-template <class Options>
-StackOptions stack_options(const Options& o) {
-  return {o.num_layers,    o.batch_first, o.dropout,          o.variational,
-          o.bidirectional, o.zoneout,     o.recurrent_dropout};
-}
-
 /// A layer stack over cells of one kind. State h (and c): [num_layers * directions, B, H], where the h of an
 /// LSTM with projection has proj_size for H.
-template <class Derived, class Cell>
+template <class Derived, class Cell, class OptionsOf>
 class RecurrentLayer : public Module<Derived> {
  public:
   using State = typename Cell::State;
+  using Options = OptionsOf;
   struct Result {
     Tensor output;  ///< [T, B, directions * H]: of the last layer at every step, 0 in padding
     State state;    ///< after the last step of each sequence
   };
 
-  /// **Shape**: x [T, B, input_size], or [B, T, input_size] with batch_first. **Throws** ShapeError,
-  /// DtypeError, IndexError for lengths outside [0, T], ValueError for lengths with Norm::batch.
   Result forward(const Tensor& x, const State& state = {}, const SequenceOptions& sequence = {});
-
   /// The call; spelled out, so that state and options can be given in braces.
   Result operator()(const Tensor& x, const State& state = {}, const SequenceOptions& sequence = {}) const {
     return Module<Derived>::operator()(x, state, sequence);
   }
 
-  StackOptions options;
+  Options options;
   std::vector<Cell> cells;  ///< layer 0 forward, layer 0 backward, layer 1 forward, ...
 
  protected:
-  /// make(input_size) makes a cell; output_size is the size of its h.
-  template <class Make>
-  RecurrentLayer(int64_t input_size, int64_t output_size, const StackOptions& options, Make make)
-      : options(options) {
-    check_options(options);
-    const int64_t directions = options.bidirectional ? 2 : 1;
-    for (int64_t layer = 0; layer < options.num_layers; ++layer)
-      for (int64_t direction = 0; direction < directions; ++direction)
-        cells.push_back(this->add_flat("_l" + std::to_string(layer) + (direction ? "_reverse" : ""),
-                                       make(layer == 0 ? input_size : directions * output_size)));
-    describe_layers(cells[0].config);
-  }
+  RecurrentLayer(RecurrentCell cell, int64_t input_size, int64_t hidden_size, const Options& options);
 
  private:
-  static void check_options(const StackOptions& options);
-  void describe_layers(const CellConfig& config);
-  bool is_fused() const;
-  Gradients run_by_steps(const Cell& cell, const Tensor& projected, Tensor h, Tensor c, bool reverse,
-                         const Tensor& lengths) const;
+  Tensors run(const Cell& cell, const Tensor& projected, const Tensor& h0, const Tensor& c0,
+              const RecurrentOptions& how) const;
 };
 
 }  // namespace detail
 
-/// Elman's network: RNNCell at every step. Parameters weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l0,
-/// ...; of the second direction with _reverse behind; with a norm ln_l0.weight, ...
-class RNN : public detail::RecurrentLayer<RNN, RNNCell> {
+/// Elman's network over whole sequences: RNNCell, which has the equations, at every step.
+///
+/// Layer l > 0 takes the output of layer l - 1, after dropout. The second direction of a bidirectional layer
+/// runs from the last step to the first, and its output stands behind that of the first direction.
+///
+/// **Shape**: x [T, B, input_size], output [T, B, D H], where D is 2 if bidirectional, else 1, and H is
+/// hidden_size; with batch_first [B, T, ...]. State [num_layers D, B, H], in the order layer 0 forward, layer
+/// 0 backward, layer 1 forward, ...; an empty one is zeros.
+/// **Parameters**: weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l0, weight_ih_l1, ...; of the second
+/// direction with _reverse behind; with a norm ln_l0.weight, ...: see RNNCell. Their initialization too.
+/// **Throws** ShapeError, DtypeError; IndexError for lengths outside [0, T]; ValueError for options out of
+/// range, and for lengths with Norm::batch.
+/// **Gradient**: to x, the state and all parameters, of any order; padding gets 0, and its values, be they
+/// NaN, reach nothing. **Numerics**: sums and moments as in recurrent().
+/// **Differences from PyTorch**: `lengths` in place of packed sequences; `relu` in place of `nonlinearity`; x
+/// always has a batch; norm, placement, variational, zoneout, recurrent_dropout and reset are additions.
+/// **Source**: Elman 1990; Ba et al. 2016, arXiv:1607.06450, eq. 4; see RNNCell and the options.
+///
+///     nn::RNN rnn(3, 4, {.num_layers = 2, .dropout = 0.1});
+///     const Tensor last = rnn(x, {}, {.lengths = lengths}).state[-1];      // [B, 4]: of the last layer
+class RNN : public detail::RecurrentLayer<RNN, RNNCell, RNNOptions> {
  public:
-  using Options = RNNOptions;
   RNN(int64_t input_size, int64_t hidden_size, RNNOptions options = {});
 };
 
-/// LSTMCell at every step; the state is {h, c}.
-class LSTM : public detail::RecurrentLayer<LSTM, LSTMCell> {
+/// A long short-term memory over whole sequences: LSTMCell, which has the equations, at every step.
+///
+/// **Shape**: as RNN; the state is {h, c}. With proj_size P the output is [T, B, D P] and h [.., B, P].
+/// **Parameters**: as RNN, each of four gates in the order i, f, g, o; weight_hr_l0 [P, H] with proj_size.
+/// Errors, gradient, and differences from PyTorch are those of RNN; initialization and source of LSTMCell.
+///
+///     nn::LSTM lstm(3, 4, {.norm = nn::Norm::layer});
+///     auto [output, state] = lstm(x);                                       // zeros before the first step
+///     output = lstm(x, state).output;                                       // goes on from there
+class LSTM : public detail::RecurrentLayer<LSTM, LSTMCell, LSTMOptions> {
  public:
-  using Options = LSTMOptions;
   LSTM(int64_t input_size, int64_t hidden_size, LSTMOptions options = {});
 };
 
-/// GRUCell at every step.
-class GRU : public detail::RecurrentLayer<GRU, GRUCell> {
+/// A gated recurrent unit over whole sequences: GRUCell, which has the equations, at every step.
+///
+/// **Shape**: as RNN. **Parameters**: as RNN, each of three gates in the order r, z, n. Errors, gradient, and
+/// differences from PyTorch are those of RNN; initialization and source of GRUCell.
+///
+///     nn::GRU gru(3, 4, {.batch_first = true, .bidirectional = true});
+///     const Tensor output = gru(x.transpose(0, 1)).output;                  // [B, T, 8]
+class GRU : public detail::RecurrentLayer<GRU, GRUCell, GRUOptions> {
  public:
-  using Options = GRUOptions;
   GRU(int64_t input_size, int64_t hidden_size, GRUOptions options = {});
 };
 

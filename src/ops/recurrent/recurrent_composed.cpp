@@ -1,8 +1,5 @@
 // The recurrent cells made of simple operations, one step at a time: what the equations say and no more. The
 // fused form in recurrent.cpp is tested against it, and second derivatives go through it.
-#include <tapegrad/detail/scope.h>
-#include <tapegrad/ops.h>
-
 #include "ops/recurrent/recurrent.h"
 
 namespace tapegrad {
@@ -54,25 +51,26 @@ Tensor gru_of_sums(const Tensor& p, const Tensor& q, const Tensor& h, const Recu
 
 }  // namespace
 
-Gradients recurrent_step(const Tensor& projected, const Tensor& h, const Tensor& c,
-                         const RecurrentParameters& w, const RecurrentOptions& options) {
-  return recurrent_update(projected, linear(h, w.weight_hh), h, c, w, options);
+Tensors recurrent_step(const Tensor& projected, const Tensor& h, const Tensor& c,
+                       const RecurrentParameters& w, const RecurrentOptions& options) {
+  return recurrent_update(projected, linear(h, w.weight_hh), {h, c}, w, options);
 }
 
-Gradients recurrent_update(const Tensor& projected, const Tensor& q, const Tensor& h, const Tensor& c,
-                           const RecurrentParameters& w, const RecurrentOptions& options,
-                           const std::function<Tensor(const Tensor&)>& norm_c) {
+Tensors recurrent_update(const Tensor& projected, const Tensor& q, const Tensors& state,
+                         const RecurrentParameters& w, const RecurrentOptions& options,
+                         const std::function<Tensor(const Tensor&)>& norm_c) {
   switch (options.cell) {
     case RecurrentCell::rnn_tanh: return {tanh(summed_inputs(projected, q, w, options))};
     case RecurrentCell::rnn_relu: return {relu(summed_inputs(projected, q, w, options))};
     case RecurrentCell::lstm: {
       const Tensors gates = chunk(summed_inputs(projected, q, w, options), 4, -1);
-      const Tensor next = sigmoid(gates[1]) * c + sigmoid(gates[0]) * tanh(gates[2]);
+      const Tensor next = sigmoid(gates[1]) * state[1] + sigmoid(gates[0]) * tanh(gates[2]);
       const Tensor shown = norm_c ? norm_c(next) : plus(normalized(next, w.gain_c, options), w.bias_c);
       return {sigmoid(gates[3]) * tanh(shown), next};
     }
     case RecurrentCell::gru: break;
   }
+  const Tensor& h = state[0];
   if (options.norm != Norm::none && options.placement == Placement::sum)
     return {gru_of_sums(projected, q, h, w, options)};
   const Tensors from_x = chunk(gru_part(projected, w.gain_ih, w.bias, options), 3, -1);
@@ -82,36 +80,14 @@ Gradients recurrent_update(const Tensor& projected, const Tensor& q, const Tenso
   return {candidate + update * (h - candidate)};
 }
 
-Gradients recurrent_composed(const Gradients& in, const RecurrentOptions& options) {
-  const Tensor& p = in[0];
+Tensors recurrent_composed(const Tensors& in, const RecurrentOptions& options) {
   const RecurrentParameters w = recurrent_parameters(in);
-  const int64_t steps = p.size(0), batch = p.size(1), hidden = w.weight_hh.size(1);
-  const bool is_lstm = options.cell == RecurrentCell::lstm;
-  const Tensor zero = zeros({batch, hidden}, {.dtype = p.dtype()});
-  Tensor h = in[1].defined() ? in[1] : zero;
-  Tensor c = in[2].defined() ? in[2] : zero;
-  Tensors outputs;
-  outputs.resize(size_t(steps));
-  const Tensors at = unbind(p, 0);
-  for (int64_t k = 0; k < steps; ++k) {
-    const int64_t t = options.reverse ? steps - 1 - k : k;
-    const tapegrad::detail::StepScope step(t);
-    if (!options.lengths.defined()) {
-      const Gradients next = recurrent_step(at[size_t(t)], h, c, w, options);
-      outputs[size_t(t)] = h = next[0];
-      if (is_lstm) c = next[1];
-      continue;
-    }
-    const Tensor active = gt(options.lengths, double(t)).unsqueeze(1);  // [B, 1]
-    // Padding may hold NaN, and 0 * NaN is NaN: it is replaced before anything is computed from it.
-    const Gradients next = recurrent_step(where(active, at[size_t(t)], 0.0), h, c, w, options);
-    outputs[size_t(t)] = where(active, next[0], 0.0);
-    h = where(active, next[0], h);
-    if (is_lstm) c = where(active, next[1], c);
-  }
-  Gradients out{steps ? stack(outputs, 0) : zeros({0, batch, hidden}, {.dtype = p.dtype()}), h};
-  if (is_lstm) out.push_back(c);
-  return out;
+  const int64_t hidden = w.weight_hh.size(1);
+  const Tensors state =
+      state_or_zeros(in[1], in[2], in[0].size(1), hidden, hidden, options.cell, in[0].dtype());
+  return recurrent_loop(in[0], state, options, [&](const Tensor& p, const Tensors& now, int64_t) {
+    return recurrent_update(p, linear(now[0], w.weight_hh), now, w, options);
+  });
 }
 
 }  // namespace tapegrad
