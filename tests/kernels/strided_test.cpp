@@ -80,7 +80,7 @@ TYPED_TEST(Strided, ScattersBackWhatItCopied) {
   }
 }
 
-TYPED_TEST(Strided, BroadcastsTwoAndThreeInputs) {
+TYPED_TEST(Strided, BroadcastsThreeInputs) {
   using T = TypeParam;
   const std::vector<T> a = this->numbers(1), b = this->numbers(5000), c = this->numbers(7);
   struct Triple {
@@ -100,17 +100,13 @@ TYPED_TEST(Strided, BroadcastsTwoAndThreeInputs) {
   for (const auto& [sizes, sa, sb, sc] : triples) {
     const int64_t n = count(sizes);
     const int rank = static_cast<int>(sizes.size());
-    std::vector<T> y(n + 1, T(-1)), z(n + 1, T(-1));
-    map2_strided(rank, sizes.data(), View<T>{a.data(), sa.data()}, View<T>{b.data(), sb.data()}, y.data(),
-                 [](T p, T q) { return p - q; });
+    std::vector<T> z(n + 1, T(-1));
     map3_strided(rank, sizes.data(), View<T>{a.data(), sa.data()}, View<T>{b.data(), sb.data()},
                  View<T>{c.data(), sc.data()}, z.data(), [](T p, T q, T r) { return p - q + 3 * r; });
     for (int64_t i = 0; i < n; ++i) {
       const T difference = a[offset_of(i, sizes, sa)] - b[offset_of(i, sizes, sb)];
-      ASSERT_EQ(y[i], difference) << testing::PrintToString(sizes) << i;
       ASSERT_EQ(z[i], difference + 3 * c[offset_of(i, sizes, sc)]) << testing::PrintToString(sizes) << i;
     }
-    EXPECT_EQ(y[n], T(-1)) << "wrote past the end";
     EXPECT_EQ(z[n], T(-1)) << "wrote past the end";
   }
 }

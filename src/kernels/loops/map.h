@@ -1,5 +1,4 @@
-// y[i] = f(x[i]), y[i] = f(a[i], b[i]), y[i] = f(a[i], b[i], c[i]): the loops under the elementwise
-// operations.
+// y[i] = f(x[i]) and y[i] = f(a[i], b[i], c[i]): loops under the elementwise operations.
 //
 // f is any function object that the compiler can inline; the loop is compiled for every vector width
 // (simd.h). An input is read with a stride, of which 1 (a span) and 0 (one value for all, broadcast) have
@@ -52,32 +51,6 @@ void map(int64_t n, const T* x, U* y, F f) {
   simd([=] {
     TAPEGRAD_INDEPENDENT
     for (int64_t i = 0; i < n; ++i) y[i] = f(x[i]);
-  });
-}
-
-/// y[i] = f(a[i * stride_a], b[i * stride_b]), i < n.
-template <class A, class B, class U, class F>
-void map2(int64_t n, const A* a, int64_t stride_a, const B* b, int64_t stride_b, U* y, F f) {
-  if (n <= 0) return;
-  const auto run = [=](auto from_a, auto from_b) {
-    simd([=] {
-      TAPEGRAD_INDEPENDENT
-      for (int64_t i = 0; i < n; ++i) y[i] = f(from_a[i], from_b[i]);
-    });
-  };
-  using namespace access;
-  if (stride_a == 1 && stride_b == 1) return run(Span<A>{a}, Span<B>{b});
-  if (stride_a == 1 && stride_b == 0) return run(Span<A>{a}, Value<B>{*b});
-  if (stride_a == 0 && stride_b == 1) return run(Value<A>{*a}, Span<B>{b});
-  run(Strided<A>{a, stride_a}, Strided<B>{b, stride_b});
-}
-
-/// y[i] = f(a[i], b[i], c[i]), i < n, all contiguous: fused backward passes, dx = f(dy, y, x).
-template <class A, class B, class C, class U, class F>
-void map3(int64_t n, const A* a, const B* b, const C* c, U* y, F f) {
-  simd([=] {
-    TAPEGRAD_INDEPENDENT
-    for (int64_t i = 0; i < n; ++i) y[i] = f(a[i], b[i], c[i]);
   });
 }
 

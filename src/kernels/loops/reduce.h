@@ -1,10 +1,7 @@
 // Reductions over the middle dimension of a contiguous [outer, n, inner]. Sums are float64, in an order that
 // depends on the shape alone; NaN goes through max and min.
 #pragma once
-#include <bit>
 #include <cstdint>
-#include <limits>
-#include <type_traits>
 
 #include "kernels/loops/map.h"
 #include "kernels/vector/lanes.h"
@@ -69,33 +66,6 @@ void sum(int64_t outer, int64_t n, int64_t inner, const T* x, U* y, double divis
       outer, n, inner, x, y, [](double v) { return v; }, divisor);
 }
 
-/// y[o, i] = product over j of x[o, j, i], in float64; 1 where n = 0.
-template <class T>
-void prod(int64_t outer, int64_t n, int64_t inner, const T* x, T* y) {
-  simd([=] {
-    for (int64_t o = 0; o < outer; ++o) {
-      const T* block = x + o * n * inner;
-      // A row is seen as rows of 32, whose columns are multiplied first.
-      constexpr int64_t strip = 256;
-      const int64_t width_of_row = inner == 1 ? 32 : inner, rows = inner == 1 ? n / 32 : n;
-      detail::in_strips<strip>(width_of_row, [=](int64_t first, int64_t width) {
-        double p[strip];
-        for (int64_t i = 0; i < width; ++i) p[i] = 1.0;
-        detail::fold_columns(rows, width_of_row, width, block + first, p,
-                             [](double product, T v) { return product * v; });
-        if (inner > 1) {
-          for (int64_t i = 0; i < width; ++i) y[o * inner + first + i] = static_cast<T>(p[i]);
-          return;
-        }
-        double product = 1.0;
-        for (int64_t i = 0; i < width; ++i) product *= p[i];
-        for (int64_t j = rows * 32; j < n; ++j) product *= block[j];
-        y[o] = static_cast<T>(product);
-      });
-    }
-  });
-}
-
 namespace detail {
 
 /// The value that none is better than, or NaN if there is one. A NaN is not better by any comparison and
@@ -158,27 +128,6 @@ void max(int64_t outer, int64_t n, int64_t inner, const T* x, T* y, int64_t* ind
 template <class T>
 void min(int64_t outer, int64_t n, int64_t inner, const T* x, T* y, int64_t* index) {
   best(outer, n, inner, x, y, index, [](T a, T b) { return a < b; });
-}
-
-/// Whether no element is NaN or infinite: exactly those have all bits of the exponent set.
-template <class T>
-bool all_finite(int64_t n, const T* x) {
-  using Bits = std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>;
-  constexpr Bits exponent = std::bit_cast<Bits>(std::numeric_limits<T>::infinity());
-  constexpr int64_t block = 4096;  // then look whether to go on
-  for (int64_t first = 0; first < n; first += block) {
-    const int64_t end = n - first < block ? n : first + block;
-    Bits found = 0;
-    Bits* to = &found;
-    simd([=] {
-      Bits any = 0;
-      for (int64_t i = first; i < end; ++i)
-        any |= (std::bit_cast<Bits>(x[i]) & exponent) == exponent ? Bits{1} : Bits{0};
-      *to = any;
-    });
-    if (found) return false;
-  }
-  return true;
 }
 
 /// Sum of squares in float64; it is finite exactly if all of a float32 span is.

@@ -123,39 +123,6 @@ void scatter_strided(int rank, const int64_t* sizes, const int64_t* strides, con
   });
 }
 
-/// y = f(a, b), y contiguous with the given sizes; a stride of 0 broadcasts.
-template <class A, class B, class U, class F>
-void map2_strided(int rank, const int64_t* sizes, View<A> a, View<B> b, U* y, F f) {
-  const auto loops = detail::collapse<2>(rank, sizes, {a.strides, b.strides});
-  const int64_t n = loops.inner(), stride_a = loops.inner_stride(0), stride_b = loops.inner_stride(1);
-  if (loops.rank == 1) return map2(n, a.data, stride_a, b.data, stride_b, y, f);
-  // One call of simd for all rows: the last dimension may be short.
-  const auto run = [=](auto row_of_a, auto row_of_b) {
-    simd([=] {
-      detail::for_each_outer(loops, 1, [=](const auto& offset, int64_t i) {
-        const auto from_a = row_of_a(offset[0]);
-        const auto from_b = row_of_b(offset[1]);
-        U* to = y + i * n;
-        TAPEGRAD_INDEPENDENT
-        for (int64_t j = 0; j < n; ++j) to[j] = f(from_a[j], from_b[j]);
-      });
-    });
-  };
-  using namespace access;
-  const auto span_a = [=](int64_t offset) { return Span<A>{a.data + offset}; };
-  const auto span_b = [=](int64_t offset) { return Span<B>{b.data + offset}; };
-  if (stride_a == 1 && stride_b == 1) return run(span_a, span_b);
-  if (stride_a == 1 && stride_b == 0) return run(span_a, [=](int64_t at) { return Value<B>{b.data[at]}; });
-  if (stride_a == 0 && stride_b == 1) return run([=](int64_t at) { return Value<A>{a.data[at]}; }, span_b);
-  run(
-      [=](int64_t offset) {
-        return Strided<A>{a.data + offset, stride_a};
-      },
-      [=](int64_t offset) {
-        return Strided<B>{b.data + offset, stride_b};
-      });
-}
-
 /// y = f(a, b, c), y contiguous with the given sizes; a stride of 0 broadcasts.
 template <class A, class B, class C, class U, class F>
 void map3_strided(int rank, const int64_t* sizes, View<A> a, View<B> b, View<C> c, U* y, F f) {
