@@ -11,7 +11,7 @@ TEST(Consumer, AddsOnes) {
 }
 
 TEST(Consumer, UsesWhatTrainingShows) {
-  EXPECT_EQ(tg::train::Progress(2, {.label = "fit"}).line(40), "fit [...............]   0 %");
+  EXPECT_EQ(tg::train::Progress(2, {.label = "fit"}).line(40), "fit [...........................]   0 %");
 }
 
 TEST(Consumer, CatchesErrorsOfTheLibrary) {
