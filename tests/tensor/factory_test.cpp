@@ -75,7 +75,8 @@ TEST(Factories, LoseNoValueInInt64) {
   EXPECT_EQ(message<DtypeError>([&] { full({2}, 0.5, whole); }), not_whole("full", "0.5"));
   EXPECT_EQ(message<DtypeError>([&] { full({0}, NAN, whole); }), not_whole("full", "nan"));
   EXPECT_EQ(message<DtypeError>([&] { full({2}, INFINITY, whole); }), not_whole("full", "inf"));
-  EXPECT_EQ(message<DtypeError>([&] { full({2}, 0x1p54, whole); }), not_whole("full", "1.8014398509481984e+16"));
+  EXPECT_EQ(message<DtypeError>([&] { full({2}, 0x1p54, whole); }),
+            not_whole("full", "1.8014398509481984e+16"));
   EXPECT_EQ(message<DtypeError>([&] { full_like(zeros({2}, whole), 0.5); }), not_whole("full", "0.5"));
   EXPECT_EQ(message<DtypeError>([&] { tensor(0.5, whole); }), not_whole("tensor", "0.5"));
   EXPECT_EQ(message<DtypeError>([&] { tensor({1, 0.5}, whole); }), not_whole("tensor", "0.5"));

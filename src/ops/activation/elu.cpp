@@ -3,8 +3,8 @@
 // x is saved: y does not tell where x was if alpha is 0 or negative.
 // Source: Clevert, Unterthiner, Hochreiter 2016, "Fast and accurate deep network learning by exponential
 // linear units", arXiv:1511.07289, equation 15.
-#include "ops/elementwise.h"
 #include "compute/formula.h"
+#include "ops/elementwise.h"
 
 namespace tapegrad {
 

@@ -9,8 +9,8 @@
 #include <cmath>
 #include <numbers>
 
-#include "ops/elementwise.h"
 #include "compute/formula.h"
+#include "ops/elementwise.h"
 
 namespace tapegrad {
 

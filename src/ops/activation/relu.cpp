@@ -2,8 +2,8 @@
 // leaky_relu  y = x where x > 0, else s x   dx = dy where x > 0, else s dy
 // relu saves y, whose sign is that of x where it matters; leaky_relu saves x, since s may be 0 or negative.
 // The conditions are written so that NaN goes through. At 0 the slope is 0, and s.
-#include "ops/elementwise.h"
 #include "compute/formula.h"
+#include "ops/elementwise.h"
 
 namespace tapegrad {
 

@@ -1,8 +1,8 @@
 // y = 1 / (1 + exp(-x)), elementwise.
 //   dx = dy y (1 - y)
 // y is saved. The exponential is taken of -|x|, so it cannot overflow.
-#include "ops/elementwise.h"
 #include "compute/formula.h"
+#include "ops/elementwise.h"
 
 namespace tapegrad {
 

@@ -3,8 +3,8 @@
 // x is saved, and s computed again: one exponential costs less than one more array in memory.
 // Source: Elfwing, Uchibe, Doya 2018, "Sigmoid-weighted linear units for neural network function
 // approximation in reinforcement learning", arXiv:1702.03118, equations 2 and 3.
-#include "ops/elementwise.h"
 #include "compute/formula.h"
+#include "ops/elementwise.h"
 
 namespace tapegrad {
 

@@ -2,8 +2,8 @@
 // and no threshold is needed above which y is taken to be x.
 //   dx = dy sigmoid(x)
 // x is saved.
-#include "ops/elementwise.h"
 #include "compute/formula.h"
+#include "ops/elementwise.h"
 
 namespace tapegrad {
 

@@ -1,8 +1,8 @@
 // y = |x|, elementwise.                     y = sign(x): -1, 0 or 1
 //   dx = dy sign(x), 0 at the kink            constant wherever it is differentiable
 // NaN in is NaN out for both.
-#include "ops/elementwise.h"
 #include "compute/formula.h"
+#include "ops/elementwise.h"
 
 namespace tapegrad {
 

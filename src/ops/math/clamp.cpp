@@ -2,8 +2,8 @@
 //   dx = dy where low <= x <= high, else 0
 // x is saved. The gradient goes through at the bounds themselves, so that a value that was clamped to one can
 // come back.
-#include "ops/elementwise.h"
 #include "compute/formula.h"
+#include "ops/elementwise.h"
 
 namespace tapegrad {
 

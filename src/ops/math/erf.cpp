@@ -3,8 +3,8 @@
 // x is saved.
 #include <numbers>
 
-#include "ops/elementwise.h"
 #include "compute/formula.h"
+#include "ops/elementwise.h"
 
 namespace tapegrad {
 

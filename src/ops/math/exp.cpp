@@ -1,8 +1,8 @@
 // y = exp(x), elementwise.                  y = expm1(x) = exp(x) - 1, exact to rounding also near 0.
 //   dx = dy y                                 dx = dy (y + 1)
 // y is saved.
-#include "ops/elementwise.h"
 #include "compute/formula.h"
+#include "ops/elementwise.h"
 
 namespace tapegrad {
 

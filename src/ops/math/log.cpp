@@ -1,8 +1,8 @@
 // y = log(x), elementwise.                  y = log1p(x) = log(1 + x), exact to rounding also near 0.
 //   dx = dy / x                               dx = dy / (1 + x)
 // x is saved. log(0) is -inf with gradient inf; below 0 it is NaN.
-#include "ops/elementwise.h"
 #include "compute/formula.h"
+#include "ops/elementwise.h"
 
 namespace tapegrad {
 

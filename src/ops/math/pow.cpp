@@ -8,8 +8,8 @@
 #include <cmath>
 #include <limits>
 
-#include "ops/elementwise.h"
 #include "compute/formula.h"
+#include "ops/elementwise.h"
 
 namespace tapegrad {
 

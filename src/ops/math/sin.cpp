@@ -2,8 +2,8 @@
 //   dx = dy cos(x)                            dx = -dy sin(x)
 // x is saved. The C library's functions, one number at a time, also in float32: they are exact for large x,
 // and what needs many of them (positions in an encoding) computes them once.
-#include "ops/elementwise.h"
 #include "compute/formula.h"
+#include "ops/elementwise.h"
 
 namespace tapegrad {
 

@@ -1,8 +1,8 @@
 // y = sqrt(x), elementwise.                 y = rsqrt(x) = 1 / sqrt(x)
 //   dx = dy / (2 y)                           dx = -dy y^3 / 2
 // y is saved. At 0 the slope is infinite, as the function's is; below 0 the value is NaN.
-#include "ops/elementwise.h"
 #include "compute/formula.h"
+#include "ops/elementwise.h"
 
 namespace tapegrad {
 
