@@ -23,7 +23,7 @@ RecordInfo Tape::operator[](size_t index) const {
                   .forward_ms = state_->profile.forward_ms(index),
                   .backward_ms = state_->profile.backward_ms(index),
                   .attributes = {record.attributes, record.attributes + record.n_attributes}};
-  for (int i = 0; i < record.n_inputs; ++i) {
+  for (uint32_t i = 0; i < record.n_inputs; ++i) {
     const uint32_t made_by = record.inputs[i].record;
     info.inputs.push_back(made_by == detail::Edge::kNone ? -1 : int64_t(made_by & ~detail::kConstantRecord));
   }

@@ -43,7 +43,8 @@ struct Record {
   uint32_t path;        // of the module
   int32_t step;         // of a recurrent loop, -1 outside
   uint32_t first_slot;  // of its outputs' gradients
-  uint16_t n_inputs, n_outputs;
+  uint32_t n_inputs;
+  uint16_t n_outputs;
   RecordState state;
   bool has_gradient;
   bool reached;  // by the backward pass of an observed tape

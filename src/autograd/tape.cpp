@@ -135,7 +135,7 @@ Record& new_record(TapeState& tape, const char* op, RecordState state, size_t n_
   record.path = current_path();
   record.step = int32_t(current_step());
   record.first_slot = tape.n_slots;
-  record.n_inputs = uint16_t(n_inputs);
+  record.n_inputs = uint32_t(n_inputs);
   record.n_outputs = uint16_t(n_outputs);
   record.state = state;
   record.n_attributes = 0;

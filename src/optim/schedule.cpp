@@ -134,7 +134,7 @@ double OneCycleLR::lr_at(int64_t t, double) const {
   const double now = double(t);
   if (now >= end && end > top) return last;
   if (now >= end) return options_.max_lr;  // pct_start = 1: it never falls
-  if (now <= top) return anneal(first, options_.max_lr, now / top);
+  if (now <= top) return anneal(first, options_.max_lr, top > 0 ? now / top : 1);
   return anneal(options_.max_lr, last, (now - std::max(top, 0.0)) / (end - std::max(top, 0.0)));
 }
 

@@ -127,6 +127,31 @@ TEST(Prod, HasTheSecondDerivativeAtZeros) {
   EXPECT_EQ(second[0].to_vector<double>(), (std::vector<double>{5, 7, 2}));
 }
 
+// The gradient of sum(y) over n equal elements is softmax, whose elements add up to one.
+TEST(LogSumExp, GradientKeepsItsDigitsWhereTheMeanIsLarge) {
+  for (double offset : {0.0, 1e4, 1e6, 1e8}) {
+    Tensor x = full({1000}, offset, {.requires_grad = true});
+    Tape tape;
+    const Tensor dx = tape.gradient(logsumexp(x), {x})[0];
+    EXPECT_NEAR(sum(dx).item(), 1, 1e-6) << offset;
+  }
+}
+
+TEST(Var, GradientKeepsItsDigitsWhereTheMeanIsLarge) {
+  const std::vector<double> steps{0, 1, 2, 3};
+  for (double offset : {1e5, 1e6, 1.6e7 - 4}) {
+    Tensor x = (tensor({0, 1, 2, 3}) + offset).set_requires_grad();
+    Tape tape;
+    const Tensor of_var = tape.gradient(var(x), {x}, {.retain_graph = true})[0];
+    const Tensor of_std = tape.gradient(std(x), {x})[0];
+    for (int64_t i = 0; i < 4; ++i) {
+      const double centered = steps[size_t(i)] - 1.5;  // the variance is 5 / 3
+      EXPECT_NEAR(of_var[i].item(), 2 * centered / 3, 1e-6) << offset;
+      EXPECT_NEAR(of_std[i].item(), centered / 3 / std::sqrt(5.0 / 3), 1e-6) << offset;
+    }
+  }
+}
+
 TEST(Var, TakesTwoPasses) {
   const Tensor x = tensor({{40000, 40001, 40002, 40003}, {1e6, 1e6, 1e6, 1e6}});
   EXPECT_EQ(var(x, 1, {.correction = 0}).to_vector<float>(), (std::vector<float>{1.25, 0}));

@@ -8,6 +8,13 @@
 namespace tapegrad {
 namespace {
 
+TEST(Stack, TakesMoreTensorsThanSixteenBitsCount) {
+  Tensor x = ones({1}, {.requires_grad = true});
+  Tape tape;
+  const std::vector<Tensor> many(70000, x);
+  EXPECT_EQ(tape.gradient(sum(stack(many)), {x})[0].item(), 70000);
+}
+
 std::vector<float> floats(std::initializer_list<float> list) {
   return list;
 }

@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <limits>
+#include <utility>
 
 namespace tapegrad::optim {
 namespace {
@@ -32,6 +33,15 @@ TEST(WarmupCosineLR, RisesInALineAndFallsAlongACosine) {
   EXPECT_NEAR(seen[9], 0.55, 1e-12);
   for (int t = 5; t <= 14; ++t) EXPECT_LT(seen[t], seen[t - 1]);
   for (int t = 14; t <= 20; ++t) EXPECT_DOUBLE_EQ(seen[t], 0.1);
+}
+
+TEST(OneCycleLR, BeginsAtTheTopWhereTheRiseIsOneStep) {
+  Rate rate;
+  for (const auto& [total, start] : {std::pair<int64_t, double>{10, 0.1}, {20, 0.05}, {20, 0.04}}) {
+    OneCycleLR schedule(rate.optimizer, {.max_lr = 1, .total_steps = total, .pct_start = start});
+    EXPECT_DOUBLE_EQ(schedule.lr_at(0, 7), 1) << total << " " << start;
+    EXPECT_LT(schedule.lr_at(1, 7), 1) << total << " " << start;
+  }
 }
 
 TEST(OneCycleLR, EndsWhereItSays) {

@@ -135,7 +135,8 @@ struct OneCycleLROptions {
   double final_div_factor = 1e4;  ///< the last rate is the first one / final_div_factor; > 0
 };
 /// Rises from max_lr / div_factor to max_lr at t = pct_start * total_steps - 1, then falls to
-/// max_lr / div_factor / final_div_factor at t = total_steps - 1, and stays there.
+/// max_lr / div_factor / final_div_factor at t = total_steps - 1, and stays there. A rise of one step or less
+/// begins at max_lr; PyTorch divides by zero for one step.
 ///
 /// The rate that the optimizer had is not used. PyTorch also moves the momentum in the other direction
 /// (cycle_momentum); this is its form with cycle_momentum=False, and a step beyond the last is no error.

@@ -1,7 +1,8 @@
 // y = ln sum exp(x) over some axes.
-//   dx = dy exp(x - y)
-// because dy/dx_i = exp(x_i) / sum exp(x). x and y are saved. The largest element is taken out of the sum, so
-// that no finite x overflows; the sum is in float64.
+//   dx = dy exp(x - y) = dy softmax(x)
+// because dy/dx_i = exp(x_i) / sum exp(x). x is saved. The largest element is taken out of the sum, so that no
+// finite x overflows; the sum is in float64. softmax() does the same, where x - y would have only the digits
+// that y has in x's dtype.
 #include <limits>
 
 #include "compute/softmax.h"
@@ -9,12 +10,25 @@
 
 namespace tapegrad {
 
+namespace {
+
+// softmax() over several axes: they are brought to the end and read as one.
+Tensor softmax_over(const Tensor& x, const compute::Reduction& over) {
+  const Shape& order = over.order();
+  const Tensor moved = x.permute(order);
+  Shape back = order;
+  for (int64_t i = 0; i < order.size(); ++i) back[order[i]] = i;
+  return softmax(moved.reshape({over.results(), over.n}), -1).reshape(moved.shape()).permute(back);
+}
+
+}  // namespace
+
 Tensor logsumexp(const Tensor& x, const Axes& axes, ReduceOptions options) {
   const compute::Reduction over("logsumexp", x.shape(), axes);
   if (over.n == 0) return sum(x, axes, options) - std::numeric_limits<double>::infinity();
   const Tensor y = compute::logsumexp(x, over, options.keepdim).to(x.dtype());
-  return record("logsumexp", y, {x}, [over, x = Saved(x), y = Saved(y)](const Tensor& dy) -> Gradients {
-    return {exp(x - y.get().reshape(over.kept_shape())) * dy.reshape(over.kept_shape())};
+  return record("logsumexp", y, {x}, [over, x = Saved(x)](const Tensor& dy) -> Gradients {
+    return {softmax_over(x, over) * dy.reshape(over.kept_shape())};
   });
 }
 

@@ -20,8 +20,11 @@ double divisor(const compute::Reduction& over, const VarOptions& options) {
   return double(std::max<int64_t>(over.n - options.correction, 0));
 }
 
-Tensor centered(const Tensor& x, const compute::Reduction& over) {
-  return x - sum(x, over.axes(), {.keepdim = true}) * (1.0 / double(over.n));
+// (x - mu) weight, in float64: with a mean rounded to float32 the differences lose their digits where it is large.
+Tensor centered_times(const Tensor& x, const Tensor& weight, const compute::Reduction& over) {
+  const Tensor wide = x.to(float64);
+  const Tensor centered = wide - mean(wide, over.axes(), {.keepdim = true});
+  return (centered * weight.reshape(over.kept_shape()).to(float64)).to(x.dtype());
 }
 
 }  // namespace
@@ -30,7 +33,7 @@ Tensor var(const Tensor& x, const Axes& axes, VarOptions options) {
   const compute::Reduction over("var", x.shape(), axes);
   return record("var", compute::variance("var", x, over, options.keepdim, divisor(over, options), false), {x},
                 [over, options, x = Saved(x)](const Tensor& dy) -> Gradients {
-                  return {centered(x, over) * (dy.reshape(over.kept_shape()) * (2 / divisor(over, options)))};
+                  return {centered_times(x, dy * (2 / divisor(over, options)), over)};
                 });
 }
 
@@ -39,7 +42,7 @@ Tensor std(const Tensor& x, const Axes& axes, VarOptions options) {
   const Tensor y = compute::variance("std", x, over, options.keepdim, divisor(over, options), true);
   return record("std", y, {x}, [over, options, x = Saved(x), y = Saved(y)](const Tensor& dy) -> Gradients {
     const Tensor weight = divide_or_zero(dy, y) * (1 / divisor(over, options));
-    return {centered(x, over) * weight.reshape(over.kept_shape())};
+    return {centered_times(x, weight, over)};
   });
 }
 
