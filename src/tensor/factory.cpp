@@ -118,8 +118,9 @@ Tensor detail::integer_range(int64_t start, int64_t end, int64_t step, TensorOpt
   const auto wide = static_cast<__int128>(end) - start;
   const auto n = wide / step + (wide % step != 0 && (wide > 0) == (step > 0));
   if (n > std::numeric_limits<int64_t>::max()) fail<ShapeError>("arange", "at most 2^63 - 1 elements");
-  return filled("arange", {std::max<int64_t>(0, int64_t(n))}, options,
-                [=](int64_t i) { return start + i * step; });
+  // Unsigned, as i * step may leave the range though the sum does not.
+  return filled("arange", {n > 0 ? int64_t(n) : 0}, options,
+                [=](int64_t i) { return int64_t(uint64_t(start) + uint64_t(i) * uint64_t(step)); });
 }
 
 Tensor linspace(double start, double end, int64_t steps, TensorOptions options) {

@@ -50,6 +50,7 @@ TEST(Arange, CountsIntegersThatNoDoubleHolds) {
   const int64_t most = std::numeric_limits<int64_t>::max(), least = std::numeric_limits<int64_t>::min();
   EXPECT_EQ(arange(most - 2, most).to_vector<int64_t>(), (std::vector<int64_t>{most - 2, most - 1}));
   EXPECT_EQ(arange(least, most, most).to_vector<int64_t>(), (std::vector<int64_t>{least, -1, most - 1}));
+  EXPECT_EQ(arange(most, least, int64_t(1)).numel(), 0);
 }
 
 TEST(Arange, RefusesWhatHasNoNumbers) {
