@@ -132,13 +132,13 @@ void ModuleTests::parameters_are_registered_and_move() const {
   const ModuleHandle handle = make(float32);
   const Values in = inputs(float32), weights = weights_for(run(handle, in));
   const auto named = handle.module->named_parameters();
-  if (named.empty()) return;
   Tape tape;
   const Tensor loss = weighted_sum(run(handle, in), weights);
   for (const Tensor& leaf : nn::unregistered_leaves(tape, *handle.module))
     ADD_FAILURE()
         << "a parameter of shape " << leaf.shape()
         << " is used and not registered: no optimizer would change it. Hint: make it with add_parameter()";
+  if (named.empty()) return;
   tape.backward(loss);
   for (const auto& [name, parameter] : named) {
     if (parameter.numel() == 0) continue;

@@ -27,6 +27,10 @@ struct Forgotten : nn::Module<Forgotten> {
   nn::Parameter bias = add_parameter("bias", zeros({3}));
   Tensor forward(const Tensor& x) { return x * weight + bias; }
 };
+struct AllForgotten : nn::Module<AllForgotten> {
+  Tensor weight = ones({3}, {.requires_grad = true});  // not registered, and there is no other
+  Tensor forward(const Tensor& x) { return x * weight; }
+};
 struct Unused : nn::Module<Unused> {
   nn::Parameter weight = add_parameter("weight", ones({3}));
   nn::Parameter bias = add_parameter("bias", zeros({3}));
@@ -59,6 +63,12 @@ void use() {
 
 TEST(TestModule, FindsAParameterThatIsNotRegistered) {
   use<Forgotten>();
+  EXPECT_NONFATAL_FAILURE(tests->parameters_are_registered_and_move(),
+                          "a parameter of shape [3] is used and not registered");
+}
+
+TEST(TestModule, FindsTheOnlyParameterThatIsNotRegistered) {
+  use<AllForgotten>();
   EXPECT_NONFATAL_FAILURE(tests->parameters_are_registered_and_move(),
                           "a parameter of shape [3] is used and not registered");
 }
