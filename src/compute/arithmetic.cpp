@@ -21,25 +21,27 @@ void div_into(const Tensor& a, const Tensor& b, const Tensor& y) {
                          [&]<class T>(T) { map2_into<T, T, T>(a, b, y, [](T a, T b) { return a / b; }); });
 }
 
-Tensor add(const Tensor& a, const Tensor& b) {
-  Tensor y = new_result("add", a, b, a.dtype());
-  add_into(a, b, y);
+namespace {
+using Into = void (*)(const Tensor& a, const Tensor& b, const Tensor& y);
+
+Tensor new_from(const char* op, const Tensor& a, const Tensor& b, Into into) {
+  Tensor y = new_result(op, a, b, a.dtype());
+  into(a, b, y);
   return y;
+}
+}  // namespace
+
+Tensor add(const Tensor& a, const Tensor& b) {
+  return new_from("add", a, b, add_into);
 }
 Tensor sub(const Tensor& a, const Tensor& b) {
-  Tensor y = new_result("sub", a, b, a.dtype());
-  sub_into(a, b, y);
-  return y;
+  return new_from("sub", a, b, sub_into);
 }
 Tensor mul(const Tensor& a, const Tensor& b) {
-  Tensor y = new_result("mul", a, b, a.dtype());
-  mul_into(a, b, y);
-  return y;
+  return new_from("mul", a, b, mul_into);
 }
 Tensor div(const Tensor& a, const Tensor& b) {
-  Tensor y = new_result("div", a, b, a.dtype());
-  div_into(a, b, y);
-  return y;
+  return new_from("div", a, b, div_into);
 }
 
 void accumulate(Tensor& a, const Tensor& b) {

@@ -18,6 +18,13 @@ Tensor permute(const Tensor& x, const Shape& axes) {
   return detail::new_view(x, sizes, strides, 0);
 }
 
+Tensor transpose(const Tensor& x, int64_t axis0, int64_t axis1) {
+  Shape sizes = x.shape(), strides = x.strides();
+  std::swap(sizes[axis0], sizes[axis1]);
+  std::swap(strides[axis0], strides[axis1]);
+  return detail::new_view(x, sizes, strides, 0);
+}
+
 Tensor broadcast_to(const Tensor& x, const Shape& shape) {
   return detail::new_view(x, shape, broadcast_strides(x, shape), 0);
 }

@@ -6,6 +6,8 @@ namespace tapegrad::compute {
 
 /// A view of x with its axes in the order `axes`.
 Tensor permute(const Tensor& x, const Shape& axes);
+/// A view of x with two axes in each other's place.
+Tensor transpose(const Tensor& x, int64_t axis0, int64_t axis1);
 /// A view of x repeated to `shape`, which it must broadcast to.
 Tensor broadcast_to(const Tensor& x, const Shape& shape);
 

@@ -6,7 +6,7 @@
 #include <limits>
 
 #include "compute/elementwise.h"
-#include "kernels/vector/lanes.h"
+#include "kernels/loops/reduce.h"
 
 namespace tapegrad::compute {
 
@@ -69,11 +69,7 @@ double sum_of_squares(const Tensor& x) {
     const Tensor partial = detail::new_tensor({chunks}, float64);
     double* sums = detail::mutable_ptr<double>(partial);
     parallel_rows(x.numel(), kChunk, [in, sums](int64_t begin, int64_t end) {
-      double* out = sums + begin / kChunk;
-      kernels::simd([in, begin, end, out] {
-        *out =
-            kernels::sum_of(end - begin, [x = in + begin](int64_t i) { return double(x[i]) * double(x[i]); });
-      });
+      sums[begin / kChunk] = kernels::sum_of_squares(end - begin, in + begin);
     });
     double total = 0;
     for (int64_t i = 0; i < chunks; ++i) total += sums[i];

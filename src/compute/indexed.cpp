@@ -40,6 +40,43 @@ struct Blocks {
   }
 };
 
+// y[o, i] = x[o, index[i]] along an axis, and zeros where the index is `zero`; -1: nowhere.
+void select_into(const Tensor& x, int64_t axis, const Tensor& index, int64_t zero, const Tensor& y) {
+  const Tensor from = detail::plain(x), order = detail::plain(index);
+  const Blocks blocks(x.shape(), axis);
+  const int64_t count = index.numel(), inner = blocks.inner;
+  detail::dispatch_all(x.dtype(), [&]<class T>(T) {
+    const int64_t* at = detail::ptr<int64_t>(order);
+    const T* in = detail::ptr<T>(from);
+    T* out = detail::mutable_ptr<T>(y);
+    for (int64_t o = 0; o < blocks.outer; ++o)
+      for (int64_t i = 0; i < count; ++i, out += inner)
+        if (at[i] == zero)
+          std::fill_n(out, inner, T(0));
+        else
+          std::copy_n(in + (o * blocks.n + at[i]) * inner, inner, out);
+  });
+}
+
+// y[o, index[i]] += x[o, i] along an axis of y, but where the index is `skipped`.
+void add_selected(const char* op, const Tensor& x, int64_t axis, const Tensor& index, int64_t skipped,
+                  const Tensor& y) {
+  const Tensor from = detail::plain(x), order = detail::plain(index);
+  const Blocks blocks(y.shape(), axis);
+  const int64_t count = index.numel(), inner = blocks.inner;
+  detail::dispatch_float(op, y.dtype(), [&]<class T>(T) {
+    const int64_t* at = detail::ptr<int64_t>(order);
+    const T* in = detail::ptr<T>(from);
+    T* out = detail::mutable_ptr<T>(y);
+    for (int64_t o = 0; o < blocks.outer; ++o)
+      for (int64_t i = 0; i < count; ++i, in += inner) {
+        if (at[i] == skipped) continue;
+        T* to = out + (o * blocks.n + at[i]) * inner;
+        for (int64_t k = 0; k < inner; ++k) to[k] += in[k];
+      }
+  });
+}
+
 template <class T>
 bool less(T a, T b) {
   if constexpr (std::is_floating_point_v<T>)
@@ -117,38 +154,16 @@ Tensor scatter_add(const Tensor& x, int64_t axis, const Tensor& index, const Ten
 }
 
 Tensor index_select(const Tensor& x, int64_t axis, const Tensor& index) {
-  const Tensor from = detail::plain(x), order = detail::plain(index);
-  const Blocks blocks(x.shape(), axis);
-  const int64_t count = index.numel(), inner = blocks.inner;
   Shape shape = x.shape();
-  shape[axis] = count;
+  shape[axis] = index.numel();
   Tensor y = detail::new_tensor(shape, x.dtype());
-  detail::dispatch_all(x.dtype(), [&]<class T>(T) {
-    const int64_t* at = detail::ptr<int64_t>(order);
-    const T* in = detail::ptr<T>(from);
-    T* out = detail::mutable_ptr<T>(y);
-    for (int64_t o = 0; o < blocks.outer; ++o)
-      for (int64_t i = 0; i < count; ++i)
-        std::copy_n(in + (o * blocks.n + at[i]) * inner, inner, out + (o * count + i) * inner);
-  });
+  select_into(x, axis, index, -1, y);
   return y;
 }
 
 Tensor index_add(const Tensor& x, int64_t axis, const Tensor& index, const Tensor& source) {
-  const Tensor from = detail::plain(source), order = detail::plain(index);
-  const Blocks blocks(x.shape(), axis);
-  const int64_t count = index.numel(), inner = blocks.inner;
   Tensor y = detail::contiguous_copy(x);
-  detail::dispatch_float("index_add", x.dtype(), [&]<class T>(T) {
-    const int64_t* at = detail::ptr<int64_t>(order);
-    const T* in = detail::ptr<T>(from);
-    T* out = detail::mutable_ptr<T>(y);
-    for (int64_t o = 0; o < blocks.outer; ++o)
-      for (int64_t i = 0; i < count; ++i) {
-        T* to = out + (o * blocks.n + at[i]) * inner;
-        for (int64_t k = 0; k < inner; ++k) to[k] += in[(o * count + i) * inner + k];
-      }
-  });
+  add_selected("index_add", source, axis, index, -1, y);
   return y;
 }
 
@@ -170,38 +185,16 @@ Tensor rows(const Tensor& x, std::span<const int64_t> indices) {
 }
 
 Tensor lookup(const Tensor& weight, const Tensor& index, int64_t zero_row) {
-  const Tensor from = detail::plain(weight), order = detail::plain(index);
-  const int64_t d = weight.size(1);
   Shape shape = index.shape();
-  shape.push_back(d);
+  shape.push_back(weight.size(1));
   Tensor y = detail::new_tensor(shape, weight.dtype());
-  detail::dispatch_float("embedding", weight.dtype(), [&]<class T>(T) {
-    const T* in = detail::ptr<T>(from);
-    T* out = detail::mutable_ptr<T>(y);
-    const int64_t* at = detail::ptr<int64_t>(order);
-    for (int64_t i = 0; i < index.numel(); ++i, out += d)
-      if (at[i] == zero_row)
-        std::fill_n(out, d, T(0));
-      else
-        std::copy_n(in + at[i] * d, d, out);
-  });
+  select_into(weight, 0, index, zero_row, y);
   return y;
 }
 
 Tensor add_rows(const Tensor& dy, const Tensor& index, int64_t rows, int64_t zero_row) {
-  const Tensor from = detail::plain(dy), order = detail::plain(index);
-  const int64_t d = dy.size(-1);
-  Tensor y = zeros({rows, d}, {.dtype = dy.dtype()});
-  detail::dispatch_float("embedding", dy.dtype(), [&]<class T>(T) {
-    const T* in = detail::ptr<T>(from);
-    T* out = detail::mutable_ptr<T>(y);
-    const int64_t* at = detail::ptr<int64_t>(order);
-    for (int64_t i = 0; i < index.numel(); ++i, in += d) {
-      if (at[i] == zero_row) continue;
-      T* row = out + at[i] * d;
-      for (int64_t j = 0; j < d; ++j) row[j] += in[j];
-    }
-  });
+  Tensor y = zeros({rows, dy.size(-1)}, {.dtype = dy.dtype()});
+  add_selected("embedding", dy, 0, index, zero_row, y);
   return y;
 }
 
@@ -214,17 +207,15 @@ Tensor one_hot(const Tensor& index, int64_t num_classes, Dtype dtype) {
 }
 
 Tensor argsort(const Tensor& x, int64_t axis, int64_t count, bool descending) {
-  Shape axes = x.shape();
-  std::iota(axes.begin(), axes.end(), int64_t(0));
-  if (x.dim() > 0) std::swap(axes[axis], axes[x.dim() - 1]);
-  const Tensor from = detail::plain(permute(x, axes));
+  const int64_t last = x.dim() - 1;
+  const Tensor from = detail::plain(transpose(x, axis, last));
   Shape shape = from.shape();
-  shape[x.dim() - 1] = count;
+  shape[last] = count;
   const Tensor indices = detail::new_tensor(shape, int64);
   detail::dispatch_all(x.dtype(), [&]<class T>(T) {
     argsort_rows<T>(from, from.shape().back(), count, descending, detail::mutable_ptr<int64_t>(indices));
   });
-  return detail::plain(permute(indices, axes));
+  return detail::plain(transpose(indices, axis, last));
 }
 
 }  // namespace tapegrad::compute

@@ -30,17 +30,15 @@ Gradients Prod::backward(const Tensors& dy, const Tensors& in, const Tensors&, N
     double* before = detail::mutable_ptr<double>(front);
     T* out = detail::mutable_ptr<T>(dx);
     const int64_t n = over.n;
-    parallel_rows(over.results(), std::max<int64_t>(1, kernels::fold_grain / std::max<int64_t>(n, 1)),
-                  [=](int64_t begin, int64_t end) {
-                    for (int64_t row = begin; row < end; ++row) {
-                      double product = double(g[row]);
-                      for (int64_t k = row * n; k < (row + 1) * n; product *= double(x[k++]))
-                        before[k] = product;
-                      product = 1;
-                      for (int64_t k = (row + 1) * n; k-- > row * n; product *= double(x[k]))
-                        out[k] = T(before[k] * product);
-                    }
-                  });
+    parallel_rows(over.results(), kernels::fold_rows(n), [=](int64_t begin, int64_t end) {
+      for (int64_t row = begin; row < end; ++row) {
+        double product = double(g[row]);
+        for (int64_t k = row * n; k < (row + 1) * n; product *= double(x[k++])) before[k] = product;
+        product = 1;
+        for (int64_t k = (row + 1) * n; k-- > row * n; product *= double(x[k]))
+          out[k] = T(before[k] * product);
+      }
+    });
   });
   return {over.restore_rows(dx)};
 }

@@ -91,7 +91,7 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   Tensor y = detail::new_tensor({x.size(0), weight.size(0)}, x.dtype());
   // y begins as rows of the bias, and the product is added on top: no pass of its own.
   if (bias.defined()) copy_into(bias, y);
-  multiply("linear", x, permute(weight, {1, 0}), bias.defined() ? 1 : 0, y);
+  multiply("linear", x, transpose(weight, 0, 1), bias.defined() ? 1 : 0, y);
   return y;
 }
 

@@ -54,9 +54,13 @@ Tensor Reduction::arrange_rows(const Tensor& x) const {
 
 Tensor Reduction::restore_rows(const Tensor& rows) const {
   if (in_order_ && inner == 1) return rows;
+  return permute(rows, inverse_order());
+}
+
+Shape Reduction::inverse_order() const {
   Shape back = order_;
   for (int64_t i = 0; i < order_.size(); ++i) back[order_[i]] = i;
-  return permute(rows, back);
+  return back;
 }
 
 Shape Reduction::result_shape(bool keepdim) const {
@@ -82,7 +86,7 @@ namespace {
 // One tall block is cut into pieces of rows, whose sums are added in their order.
 template <class T>
 void sum_block(int64_t n, int64_t inner, const T* x, T* y, double divisor) {
-  const int64_t rows = std::max<int64_t>(1, kernels::fold_grain / std::max<int64_t>(inner, 1));
+  const int64_t rows = kernels::fold_rows(inner);
   const int64_t pieces = (n + rows - 1) / rows;
   if (pieces <= 1) return kernels::sum(1, n, inner, x, y, divisor);
   const Tensor sums = detail::new_tensor({pieces, inner}, float64);
@@ -104,7 +108,7 @@ Tensor reduce_sum(const char* op, const Tensor& x, const Reduction& over, bool k
     const T* in = detail::ptr<T>(from);
     T* out = detail::mutable_ptr<T>(y);
     if (over.outer == 1) return sum_block(n, inner, in, out, divisor);
-    const int64_t grain = std::max<int64_t>(1, kernels::fold_grain / std::max<int64_t>(n * inner, 1));
+    const int64_t grain = kernels::fold_rows(n * inner);
     parallel_rows(over.outer, grain, [=](int64_t begin, int64_t end) {
       kernels::sum(end - begin, n, inner, in + begin * n * inner, out + begin * inner, divisor);
     });
@@ -127,18 +131,16 @@ namespace {
 // Rows of n, both passes over one while it is in the cache.
 template <class T, class Finish>
 void variance_of_rows(int64_t rows, int64_t n, const T* x, Finish finish) {
-  parallel_rows(
-      rows, std::max<int64_t>(1, kernels::fold_grain / std::max<int64_t>(n, 1)),
-      [=](int64_t begin, int64_t end) {
-        kernels::simd([=] {
-          for (int64_t at = begin; at < end; ++at) {
-            const T* row = x + at * n;
-            const double mu = kernels::sum_of(n, [=](int64_t i) { return double(row[i]); }) / double(n);
-            finish(at, kernels::sum_of(
-                           n, [=](int64_t i) { return (double(row[i]) - mu) * (double(row[i]) - mu); }));
-          }
-        });
-      });
+  parallel_rows(rows, kernels::fold_rows(n), [=](int64_t begin, int64_t end) {
+    kernels::simd([=] {
+      for (int64_t at = begin; at < end; ++at) {
+        const T* row = x + at * n;
+        const double mu = kernels::sum_of(n, [=](int64_t i) { return double(row[i]); }) / double(n);
+        finish(at,
+               kernels::sum_of(n, [=](int64_t i) { return (double(row[i]) - mu) * (double(row[i]) - mu); }));
+      }
+    });
+  });
 }
 
 }  // namespace
@@ -183,7 +185,7 @@ Tensor euclidean_norm(const Tensor& x, const Reduction& over, bool keepdim) {
     T* out = detail::mutable_ptr<T>(y);
     if (over.inner == 1) {
       const T* in = detail::ptr<T>(from);
-      const int64_t n = over.n, grain = std::max<int64_t>(1, kernels::fold_grain / std::max<int64_t>(n, 1));
+      const int64_t n = over.n, grain = kernels::fold_rows(n);
       return parallel_rows(over.outer, grain, [=](int64_t begin, int64_t end) {
         for (int64_t at = begin; at < end; ++at)
           out[at] = T(std::sqrt(kernels::sum_of_squares(n, in + at * n)));
@@ -207,7 +209,7 @@ void extremes(const char* op, Side side, const Reduction& over, const Tensor& x,
     T* value = detail::mutable_ptr_or_null<T>(values);
     int64_t* index = detail::mutable_ptr_or_null<int64_t>(indices);
     const int64_t n = over.n, inner = over.inner;
-    const int64_t grain = std::max<int64_t>(1, kernels::fold_grain / std::max<int64_t>(n * inner, 1));
+    const int64_t grain = kernels::fold_rows(n * inner);
     parallel_rows(over.outer, grain, [=](int64_t begin, int64_t end) {
       const auto best = side == Side::largest ? kernels::max<T> : kernels::min<T>;
       best(end - begin, n, inner, in + begin * n * inner, value ? value + begin * inner : nullptr,
@@ -226,8 +228,7 @@ Tensor cumsum(const Tensor& x, int64_t axis, bool from_end) {
     // Blocks of columns go row by row, so that memory is read in its order.
     const int64_t n = over.n, inner = over.inner, width = kernels::fold_columns;
     const int64_t blocks = (inner + width - 1) / width;
-    const int64_t work = std::max<int64_t>(n * std::min(inner, width), 1);
-    parallel_rows(over.outer * blocks, std::max<int64_t>(1, kernels::fold_grain / work),
+    parallel_rows(over.outer * blocks, kernels::fold_rows(n * std::min(inner, width)),
                   [=](int64_t begin, int64_t end) {
                     for (int64_t task = begin; task < end; ++task) {
                       const int64_t column = task % blocks * width, count = std::min(width, inner - column);

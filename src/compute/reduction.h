@@ -25,6 +25,8 @@ class Reduction {
   Axes axes() const;
   /// The axes that stay, then the reduced ones.
   const Shape& order() const { return order_; }
+  /// The permutation that undoes order().
+  Shape inverse_order() const;
   int64_t results() const { return outer * inner; }
   const Shape& input_shape() const { return shape_; }
   /// The result's shape, with the reduced axes as size 1 or gone.

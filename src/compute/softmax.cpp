@@ -1,7 +1,6 @@
 #include "compute/softmax.h"
 
 #include <algorithm>
-#include <utility>
 
 #include "compute/copy.h"
 #include "kernels/softmax.h"
@@ -24,11 +23,7 @@ void for_rows(int64_t n, int64_t d, F f) {
 // x contiguous, with an axis and the last one in each other's place.
 Tensor swapped(const Tensor& x, int64_t axis) {
   const int64_t last = x.dim() - 1;
-  if (axis == last) return detail::plain(x);
-  Shape axes;
-  for (int64_t i = 0; i <= last; ++i) axes.push_back(i);
-  std::swap(axes[axis], axes[last]);
-  return detail::plain(permute(x, axes));
+  return detail::plain(axis == last ? x : transpose(x, axis, last));
 }
 
 template <class Kernel>

@@ -40,16 +40,6 @@ namespace detail {
 
 namespace {
 
-const char* norm_name(Norm norm) {
-  switch (norm) {
-    case Norm::none: return "none";
-    case Norm::layer: return "layer";
-    case Norm::rms: return "rms";
-    case Norm::batch: break;
-  }
-  return "batch";
-}
-
 const CellConfig& checked(const CellConfig& config) {
   if (config.input_size < 1 || config.hidden_size < 1)
     fail<ValueError>("recurrent cell", "input_size and hidden_size must be positive, got {} and {}",

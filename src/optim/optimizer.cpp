@@ -154,7 +154,8 @@ StateDict Optimizer::state_dict() const {
     state[slot.name + ".step"] = integers({slot.steps});
     if (slot.steps == 0) continue;
     const auto names = moment_names(slot.group);
-    for (size_t i = 0; i < names.size(); ++i) state[slot.name + "." + names[i]] = copy(slot.moments[i]);
+    for (size_t i = 0; i < names.size(); ++i)
+      state[slot.name + "." + names[i]] = detail::contiguous_copy(slot.moments[i]);
   }
   for (size_t group = 0; group < lr_.size(); ++group)
     state["lr." + std::to_string(group)] = numbers({lr_[group]});
@@ -176,7 +177,7 @@ void Optimizer::load_state_dict(const StateDict& state) {
     for (const std::string& name : moment_names(slot.group)) {
       const std::string key = slot.name + "." + name;
       const Tensor moment = reader.take(key, slot.parameter.shape(), slot.parameter.dtype());
-      if (moment.defined()) now.moments[i++] = copy(moment);
+      if (moment.defined()) now.moments[i++] = detail::contiguous_copy(moment);
     }
   }
   std::vector<double> rates;

@@ -15,11 +15,6 @@ Tensor numbers(const std::vector<double>& values) {
   return from_vector(values, {int64_t(values.size())});
 }
 
-Tensor copy(const Tensor& x) {
-  return detail::dispatch_all(x.dtype(),
-                              [&]<class T>(T) { return from_vector(x.to_vector<T>(), x.shape()); });
-}
-
 Tensor StateReader::take(const std::string& key, const Shape& shape, Dtype dtype) {
   taken_.insert(key);
   const auto found = state_.find(key);
@@ -98,7 +93,7 @@ void StateGroup::load_state_dict(const StateDict& state) {
   try {
     for (const StatePart& part : parts_) {
       StateDict now = part.object.state_dict();
-      for (auto& [name, value] : now) value = copy(value);
+      for (auto& [name, value] : now) value = detail::contiguous_copy(value);
       before.push_back(std::move(now));
       part.object.load_state_dict(given[part.name]);
     }

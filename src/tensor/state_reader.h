@@ -11,8 +11,6 @@ namespace tapegrad {
 /// A vector of integers or of float64 numbers as a tensor.
 Tensor integers(const std::vector<int64_t>& values);
 Tensor numbers(const std::vector<double>& values);
-/// The values in contiguous memory of their own, recorded by no tape.
-Tensor copy(const Tensor& x);
 
 /// Reads a state and notes all that is wrong with it, so that one error names everything before anything is
 /// changed.

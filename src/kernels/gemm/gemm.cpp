@@ -54,7 +54,7 @@ Path<float> fastest_avx512(const GemmArgs<float>& g) {
   return m <= 8 || (n >= 32 && n * k <= 1 << 14) ? gemm_rows<float> : gemm_panels<float>;
 }
 
-// On a Zen 4 with TAPEGRAD_ISA=avx2 against OpenBLAS's Haswell kernels, whose peak is the same, 108 GFLOP/s:
+// On a Zen 4 with TAPEGRAD_ISA=avx2 against OpenBLAS's Haswell kernels; large products of both reach 110 GFLOP/s:
 //   y = x W^T of  32 x  128 x 128: panels 102 GFLOP/s, OpenBLAS  86
 //   y = x W^T of   1 x 1000 x 784: dots    39,         OpenBLAS   7
 //   dx = dy W of   4 x 784 x 1000: rows    70,         OpenBLAS  50
@@ -75,10 +75,20 @@ Path<T> fastest(const GemmArgs<T>& g) {
     if (!huge && isa() == Isa::avx512) return fastest_avx512(g);
   return gemm_blas<T>;
 }
+
+template <class T>
+bool is_blas(Path<T> path) {
+  return path == gemm_blas<T>;
+}
 #else
 template <class T>
 Path<T> fastest(const GemmArgs<T>& g) {
   return fastest_of_ours(g);
+}
+
+template <class T>
+bool is_blas(Path<T>) {
+  return false;
 }
 #endif
 
@@ -95,11 +105,7 @@ void run_in_parts(const GemmArgs<T>& g, Path<T> path) {
   const auto parts = static_cast<int64_t>(std::min<double>(flops / part_flops, most_parts));
   const bool by_rows = g.trans_a ? 2 * g.m >= g.n : g.m > g.n;  // packing A^T again costs more than B
   const int64_t size = by_rows ? g.m : g.n;
-#if defined(TAPEGRAD_BLAS)
-  const int64_t cut = path == gemm_blas<T> ? 256 : 64;
-#else
-  const int64_t cut = 64;
-#endif
+  const int64_t cut = is_blas<T>(path) ? 256 : 64;
   const int64_t grain = ((size + parts - 1) / parts + cut - 1) / cut * cut;
   parallel_rows(size, grain, [&](int64_t begin, int64_t end) {
     GemmArgs<T> part = g;

@@ -14,11 +14,16 @@ namespace tapegrad::kernels {
 inline constexpr int64_t fold_columns = 64;   // states of a block
 inline constexpr int64_t fold_grain = 32768;  // elements of a chunk of work, 20 microseconds or so
 
+/// How many rows of `elements` make a chunk of work.
+inline int64_t fold_rows(int64_t elements) {
+  return std::max<int64_t>(1, fold_grain / std::max<int64_t>(elements, 1));
+}
+
 /// For each result `at`: a State made by start(at), step(state, x, k) for k = 0 ... n - 1, finish(at, state).
 template <class State, class T, class Start, class Step, class Finish>
 void fold(int64_t outer, int64_t n, int64_t inner, const T* x, Start start, Step step, Finish finish) {
   if (inner == 1) {
-    const int64_t grain = std::max<int64_t>(1, fold_grain / std::max<int64_t>(n, 1));
+    const int64_t grain = fold_rows(n);
     return parallel_rows(outer, grain, [=](int64_t begin, int64_t end) {
       for (int64_t at = begin; at < end; ++at) {
         State state = start(at);
@@ -29,8 +34,7 @@ void fold(int64_t outer, int64_t n, int64_t inner, const T* x, Start start, Step
     });
   }
   const int64_t blocks = (inner + fold_columns - 1) / fold_columns;
-  const int64_t grain =
-      std::max<int64_t>(1, fold_grain / std::max<int64_t>(n * std::min(inner, fold_columns), 1));
+  const int64_t grain = fold_rows(n * std::min(inner, fold_columns));
   parallel_rows(outer * blocks, grain, [=](int64_t begin, int64_t end) {
     State states[fold_columns];
     for (int64_t task = begin; task < end; ++task) {

@@ -27,10 +27,6 @@ const char* op_name(RecurrentCell cell) {
   return cell == RecurrentCell::lstm ? "lstm" : cell == RecurrentCell::gru ? "gru" : "rnn";
 }
 
-std::string_view norm_name(Norm norm) {
-  return norm == Norm::layer ? "layer" : norm == Norm::rms ? "rms" : "none";
-}
-
 void check_shape(const char* op, const char* what, const Tensor& x, const Shape& shape, Dtype dtype) {
   if (!x.defined()) return;
   if (x.shape() != shape) fail<ShapeError>(op, "{} must have the shape {}, got {}", what, shape, x.shape());

@@ -2,11 +2,22 @@
 // composed form shares with the modules: the loop over time.
 #pragma once
 #include <functional>
+#include <string_view>
 
 #include <tapegrad/detail/scope.h>
 #include <tapegrad/ops.h>
 
 namespace tapegrad {
+
+inline std::string_view norm_name(Norm norm) {
+  switch (norm) {
+    case Norm::none: return "none";
+    case Norm::layer: return "layer";
+    case Norm::rms: return "rms";
+    case Norm::batch: break;
+  }
+  return "batch";
+}
 
 /// projected, h0, c0, then the parameters in the order of RecurrentParameters.
 inline Tensors recurrent_inputs(const Tensor& p, const Tensor& h0, const Tensor& c0,

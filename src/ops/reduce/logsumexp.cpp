@@ -14,11 +14,9 @@ namespace {
 
 // softmax() over several axes: they are brought to the end and read as one.
 Tensor softmax_over(const Tensor& x, const compute::Reduction& over) {
-  const Shape& order = over.order();
-  const Tensor moved = x.permute(order);
-  Shape back = order;
-  for (int64_t i = 0; i < order.size(); ++i) back[order[i]] = i;
-  return softmax(moved.reshape({over.results(), over.n}), -1).reshape(moved.shape()).permute(back);
+  const Tensor moved = x.permute(over.order());
+  const Tensor y = softmax(moved.reshape({over.results(), over.n}), -1);
+  return y.reshape(moved.shape()).permute(over.inverse_order());
 }
 
 }  // namespace
