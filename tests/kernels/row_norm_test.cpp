@@ -38,6 +38,18 @@ Moments moments(const Matrix<T>& x, int64_t row, bool centered) {
   return m;
 }
 
+// At the width of this CPU.
+template <class T>
+void measure(const RowList& list, int64_t n, MatrixRows<const T> x, RowNormOptions options,
+             MatrixRows<RowNorm<T>> norms) {
+  simd([=, &list](auto isa) { measure_rows<decltype(isa), T>(list, n, x, options, norms); });
+}
+template <class T>
+void backward(const RowList& list, int64_t n, const NormInput<T>& input, MatrixRows<const T> dy,
+              MatrixRows<T> dx, RowNormOptions options) {
+  simd([=, &list](auto isa) { norm_rows_backward<decltype(isa), T>(list, n, input, dy, dx, options); });
+}
+
 std::vector<int64_t> every_row(int64_t count) {
   std::vector<int64_t> rows(static_cast<size_t>(count));
   for (int64_t k = 0; k < count; ++k) rows[size_t(k)] = k;
@@ -63,7 +75,7 @@ TYPED_TEST(RowNorms, AreTheMomentsOfEachRowWhateverTheMean) {
           Matrix<T> x(rows, n, unsigned(n + rows), mean);
           std::vector<RowNorm<T>> norms(static_cast<size_t>(rows));
           const std::vector<int64_t> list = every_row(rows);
-          measure_rows<T>({list.data(), rows}, n, x.view(), {centered, this->eps}, {norms.data(), 1});
+          measure<T>({list.data(), rows}, n, x.view(), {centered, this->eps}, {norms.data(), 1});
           for (int64_t k = 0; k < rows; ++k) {
             const Moments m = moments(x, k, centered);
             const Real rstd = 1 / std::sqrt(m.variance + Real(this->eps));
@@ -86,7 +98,7 @@ TEST(RowNorms, OfLargeAndSmallValuesAreRight) {
       Matrix<float> x(3, 100, 1, mean * size, size);
       std::vector<RowNorm<float>> norms(3);
       const std::vector<int64_t> list = every_row(3);
-      measure_rows<float>({list.data(), 3}, 100, x.view(), {true, 1e-30}, {norms.data(), 1});
+      measure<float>({list.data(), 3}, 100, x.view(), {true, 1e-30}, {norms.data(), 1});
       for (int64_t k = 0; k < 3; ++k)
         EXPECT_NEAR(double(norms[size_t(k)].rstd * std::sqrt(moments(x, k, true).variance)), 1, 2e-6);
     }
@@ -104,20 +116,20 @@ TYPED_TEST(RowNorms, NormalizeAConstantRowToExactlyZero) {
       std::vector<RowNorm<T>> norms(kRows);
       const std::vector<int64_t> ids = every_row(kRows);
       const RowList list{ids.data(), kRows};
-      measure_rows<T>(list, n, x.view(), {true, this->eps}, {norms.data(), 1});
+      measure<T>(list, n, x.view(), {true, this->eps}, {norms.data(), 1});
       const NormInput<T> input{x.view(), {norms.data(), 1}, gain.values.data(), dgain.values.data()};
-      norm_rows_backward<1, 1, T>(
-          list, n, {input}, {dy.view()}, {true, this->eps}, [&](int64_t k, const auto& backward) {
-            if (k % 2 == 0) return;
-            Real mean_g = 0;
-            for (int64_t j = 0; j < n; ++j) mean_g += dy.at(k, j) * gain.at(0, j) / n;
-            for (int64_t j = 0; j < n; ++j) {
-              const Real g = dy.at(k, j) * gain.at(0, j);
-              EXPECT_EQ(norms[size_t(k)](T(value)), T(0));
-              EXPECT_NEAR(double(backward[0](T(g), T(value))),
-                          double((g - mean_g) / std::sqrt(Real(this->eps))), 2000 * this->tolerance);
-            }
-          });
+      Matrix<T> dx(kRows, n);
+      backward<T>(list, n, input, dy.view(), dx.view(), {true, this->eps});
+      for (int64_t k = 1; k < kRows; k += 2) {
+        Real mean_g = 0;
+        for (int64_t j = 0; j < n; ++j) mean_g += dy.at(k, j) * gain.at(0, j) / n;
+        for (int64_t j = 0; j < n; ++j) {
+          const Real g = dy.at(k, j) * gain.at(0, j);
+          EXPECT_EQ(norms[size_t(k)](T(value)), T(0));
+          EXPECT_NEAR(double(dx.at(k, j)), double((g - mean_g) / std::sqrt(Real(this->eps))),
+                      2000 * this->tolerance);
+        }
+      }
     }
 }
 
@@ -127,9 +139,9 @@ TYPED_TEST(RowNorms, HaveTheSameBitsInAnyCompany) {
   Matrix<T> x(kRows, kN, 1);
   std::vector<RowNorm<T>> together(kRows), alone(kRows);
   const std::vector<int64_t> list = every_row(kRows);
-  measure_rows<T>({list.data(), kRows}, kN, x.view(), {true, this->eps}, {together.data(), 1});
+  measure<T>({list.data(), kRows}, kN, x.view(), {true, this->eps}, {together.data(), 1});
   for (int64_t k = 0; k < kRows; ++k)
-    measure_rows<T>({&list[size_t(k)], 1}, kN, x.view(), {true, this->eps}, {alone.data(), 1});
+    measure<T>({&list[size_t(k)], 1}, kN, x.view(), {true, this->eps}, {alone.data(), 1});
   for (size_t k = 0; k < kRows; ++k) {
     EXPECT_EQ(together[k].rstd, alone[k].rstd);
     EXPECT_EQ(together[k].shift, alone[k].shift);
@@ -142,13 +154,12 @@ TYPED_TEST(RowNorms, MeasureOnlyTheRowsOfTheList) {
   for (int64_t j = 0; j < 40; ++j) x.values[size_t(2 * 40 + j)] = std::numeric_limits<T>::quiet_NaN();
   std::vector<RowNorm<T>> norms(6, RowNorm<T>{-1, -1});
   const std::vector<int64_t> list{0, 1, 3, 4, 5};
-  measure_rows<T>({list.data(), 5}, 40, x.view(), {true, this->eps}, {norms.data(), 1});
+  measure<T>({list.data(), 5}, 40, x.view(), {true, this->eps}, {norms.data(), 1});
   EXPECT_EQ(norms[2].rstd, T(-1));
   for (int64_t k : list) EXPECT_GT(norms[size_t(k)].rstd, T(0));
 }
 
-// dx = rstd (g - mean(g) - xhat mean(g xhat)) with g = dy gain, and dgain += dy xhat, for two norms of one
-// dy.
+// dx = rstd (g - mean(g) - xhat mean(g xhat)) with g = dy gain, and dgain += dy xhat.
 TYPED_TEST(RowNorms, BackwardIsTheFormula) {
   using T = TypeParam;
   for (bool centered : {true, false})
@@ -164,19 +175,13 @@ TYPED_TEST(RowNorms, BackwardIsTheFormula) {
         const RowList list{ids.data(), rows};
         for (int m = 0; m < 2; ++m) {
           norms[m].resize(size_t(rows));
-          measure_rows<T>(list, n, x[m].view(), {centered, this->eps}, {norms[m].data(), 1});
+          measure<T>(list, n, x[m].view(), {centered, this->eps}, {norms[m].data(), 1});
         }
-        const auto input = [&](int m) {
-          return NormInput<T>{
-              x[m].view(), {norms[m].data(), 1}, gain[m].values.data(), dgain[m].values.data()};
-        };
-        norm_rows_backward<2, 1, T>(list, n, {input(0), input(1)}, {dy.view()}, {centered, this->eps},
-                                    [&](int64_t row, const auto& backward) {
-                                      for (int m = 0; m < 2; ++m)
-                                        for (int64_t j = 0; j < n; ++j)
-                                          dx[m].values[size_t(row * n + j)] = backward[m](
-                                              T(dy.at(row, j) * gain[m].at(0, j)), T(x[m].at(row, j)));
-                                    });
+        dx[1] = dy;
+        for (int m = 0; m < 2; ++m)  // of a tensor of its own, and in place
+          backward<T>(list, n,
+                      {x[m].view(), {norms[m].data(), 1}, gain[m].values.data(), dgain[m].values.data()},
+                      (m == 0 ? dy : dx[1]).view(), dx[m].view(), {centered, this->eps});
         for (int m = 0; m < 2; ++m) {
           std::vector<Real> want_dgain(static_cast<size_t>(n));
           for (int64_t k = 0; k < rows; ++k) {

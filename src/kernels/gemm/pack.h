@@ -1,5 +1,5 @@
-// Copies of the factors in the order in which the inner loop of a product reads them, and the transpositions that
-// this needs, to be called inside simd() with its instruction set I.
+// Copies of the factors in the order in which the inner loop of a product reads them, to be called inside simd() with
+// its instruction set I.
 //
 //   panel of B   [k, panel_width], I::tile_vectors vectors wide
 //   block of A   [m / tile_rows, k, tile_rows]
@@ -8,68 +8,13 @@
 #include <cstdint>
 #include <cstring>
 #include <type_traits>
-#include <utility>
 
-#include "kernels/vector/simd.h"
+#include "kernels/vector/shuffle.h"
 
 namespace tapegrad::kernels {
 
 template <class I, class T>
 constexpr int64_t panel_width = I::tile_vectors* lanes<I, T>;
-
-namespace detail {
-
-// One step of a transposition: of two rows `distance` apart, the halves that belong above and below the
-// diagonal.
-template <int distance, class V, size_t... lane>
-inline V upper(V a, V b, std::index_sequence<lane...>) {
-  constexpr size_t d = distance, n = sizeof...(lane);
-  return __builtin_shufflevector(a, b, (lane & d ? n + lane - d : lane)...);
-}
-template <int distance, class V, size_t... lane>
-inline V lower(V a, V b, std::index_sequence<lane...>) {
-  constexpr size_t d = distance, n = sizeof...(lane);
-  return __builtin_shufflevector(a, b, (lane & d ? n + lane : lane + d)...);
-}
-
-template <int distance, class V, size_t n>
-inline void transpose_steps(V (&row)[n]) {
-  constexpr auto all = std::make_index_sequence<n>{};
-#pragma GCC unroll 16
-  for (size_t i = 0; i < n; ++i) {
-    if (i & distance) continue;
-    const V a = row[i], b = row[i + distance];
-    row[i] = upper<distance>(a, b, all);
-    row[i + distance] = lower<distance>(a, b, all);
-  }
-  if constexpr (distance > 1) transpose_steps<distance / 2>(row);
-}
-
-template <int distance, class V, size_t n>
-inline V sum_steps(V (&row)[n]) {
-  constexpr auto all = std::make_index_sequence<n>{};
-#pragma GCC unroll 16
-  for (int i = 0; i < distance; ++i) {
-    row[i] =
-        upper<distance>(row[i], row[i + distance], all) + lower<distance>(row[i], row[i + distance], all);
-  }
-  if constexpr (distance > 1) return sum_steps<distance / 2>(row);
-  return row[0];
-}
-
-}  // namespace detail
-
-/// Transposes a square of as many vectors as one has lanes.
-template <class V, size_t n>
-inline void transpose(V (&row)[n]) {
-  detail::transpose_steps<n / 2>(row);
-}
-
-/// Adds up each of as many vectors as one has lanes: lane i of the result is the sum of row[i].
-template <class V, size_t n>
-inline V sums_of_vectors(V (&row)[n]) {
-  return detail::sum_steps<n / 2>(row);
-}
 
 /// Copies n < 32 numbers in at most five moves.
 template <class T>

@@ -8,15 +8,17 @@
 // One pass over a row gives both moments, about 0, in T; sums run over 256 elements at the most before they are
 // added up. The subtraction var = E[x^2] - E[x]^2 loses a factor mean^2 / var: a row where that is above 16, or
 // whose squares overflow, is rare and measured again in two passes in float64. So the variance is right to about
-// 1e-6 in float32, whatever the values. A sum is a chain of additions that wait for each other, so four rows are
+// 1e-6 in float32, whatever the values. A sum is a chain of additions that wait for each other, so some rows are
 // measured side by side.
 #pragma once
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <type_traits>
 
-#include "kernels/vector/simd.h"
+#include "kernels/loops/map.h"
+#include "kernels/vector/shuffle.h"
 
 namespace tapegrad::kernels {
 
@@ -56,72 +58,42 @@ struct RowList {
 
 namespace detail {
 
-typedef float f32x16 __attribute__((vector_size(64)));
-typedef float f32x8 __attribute__((vector_size(32)));
-typedef float f32x4 __attribute__((vector_size(16)));
-typedef double f64x8 __attribute__((vector_size(64)));
-typedef double f64x4 __attribute__((vector_size(32)));
-
-/// Two sums of each of four rows.
-template <class Four>
-struct TwoSums {
-  Four a, b;
+/// 64 bytes of T as vectors of the instruction set: 16 lanes of float32, so many on every CPU, that a sum has the same
+/// order of additions on all of them.
+template <class I, class T>
+struct Lanes {
+  using V = Vector<I, T>;
+  static constexpr int64_t count = 64 / sizeof(T), parts = 64 / I::bytes;
+  V part[parts]{};
 };
 
-/// The sums of the lanes of vectors: one by one, or of eight at once with a quarter of the shuffles, where
-/// all of them go through the same halving. Both add in the same order.
-template <class T>
-struct Lanes;
-template <>
-struct Lanes<float> {
-  typedef f32x16 type;
-  typedef f32x4 four;
-  static float sum(f32x16 v) {
-    const f32x8 a = __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7) +
-                    __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15);
-    const f32x4 b = __builtin_shufflevector(a, a, 0, 1, 2, 3) + __builtin_shufflevector(a, a, 4, 5, 6, 7);
-    return (b[0] + b[2]) + (b[1] + b[3]);
-  }
-  static TwoSums<f32x4> sums(const f32x16 (&a)[4], const f32x16 (&b)[4]) {
-    const auto eights = [](f32x16 x, f32x16 y) {
-      return __builtin_shufflevector(x, y, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23) +
-             __builtin_shufflevector(x, y, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31);
-    };
-    const auto fours = [](f32x16 x, f32x16 y) {
-      return __builtin_shufflevector(x, y, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27) +
-             __builtin_shufflevector(x, y, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
-    };
-    const f32x16 x = fours(eights(a[0], a[1]), eights(a[2], a[3]));  // a[k] in lanes 4k to 4k + 3
-    const f32x16 y = fours(eights(b[0], b[1]), eights(b[2], b[3]));
-    const f32x16 twos =
-        __builtin_shufflevector(x, y, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29) +
-        __builtin_shufflevector(x, y, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31);
-    const f32x16 ones =
-        twos + __builtin_shufflevector(twos, twos, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14);
-    return {__builtin_shufflevector(ones, ones, 0, 4, 8, 12),
-            __builtin_shufflevector(ones, ones, 2, 6, 10, 14)};
-  }
-};
-template <>
-struct Lanes<double> {
-  typedef f64x8 type;
-  typedef f64x4 four;
-  static double sum(f64x8 v) { return ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7])); }
-  static TwoSums<f64x4> sums(const f64x8 (&a)[4], const f64x8 (&b)[4]) {
-    return {f64x4{sum(a[0]), sum(a[1]), sum(a[2]), sum(a[3])},
-            f64x4{sum(b[0]), sum(b[1]), sum(b[2]), sum(b[3])}};
-  }
-};
-template <class T>
-using Four = typename Lanes<T>::four;
+/// The lanes folded in halves to 16 bytes.
+template <class I, class T>
+inline Vector<Baseline, T> folded(const Lanes<I, T>& lanes) {
+  if constexpr (Lanes<I, T>::parts == 4)
+    return (lanes.part[0] + lanes.part[2]) + (lanes.part[1] + lanes.part[3]);
+  else if constexpr (Lanes<I, T>::parts == 2)
+    return halved(lanes.part[0] + lanes.part[1]);
+  else
+    return halved(halved(lanes.part[0]));
+}
 
-/// Whether a comparison is true in all lanes.
-template <class Mask>
-inline bool all(Mask mask) {
-  int64_t words[sizeof mask / 8], both = -1;
-  store(words, mask);
-  for (int64_t word : words) both &= word;
-  return both == -1;
+/// sums[k] += the sum of all lanes of lanes[k].
+template <class I, class T, int n>
+inline void add_sums(const Lanes<I, T> (&lanes)[n], T (&sums)[n]) {
+  using W = Vector<Baseline, T>;
+  constexpr int at_once = 16 / sizeof(T);
+#pragma GCC unroll 4
+  for (int first = 0; first < n; first += at_once) {
+    W rows[at_once]{};
+#pragma GCC unroll 4
+    for (int k = 0; k < at_once; ++k)
+      if (first + k < n) rows[k] = folded(lanes[first + k]);
+    const W sum = sums_of_vectors(rows);
+#pragma GCC unroll 4
+    for (int k = 0; k < at_once; ++k)
+      if (first + k < n) sums[first + k] += sum[k];
+  }
 }
 
 /// Reads from[i], as one number or as a vector of the numbers from i on.
@@ -138,36 +110,42 @@ struct At {
   }
 };
 
-/// Two sums over i < n for each of R rows, R at most 4. term(at, a, b) sets a[k] and b[k] for row k from
-/// at(pointer), which is a number or a vector of them: written once for either.
-template <class T, int R, class Term>
-inline TwoSums<Four<T>> two_sums(int64_t n, Term term) {
-  using V = typename Lanes<T>::type;
-  constexpr int64_t kLanes = sizeof(V) / sizeof(T), kBlock = 256;
-  TwoSums<Four<T>> total{};
+/// Two sums of each of R rows.
+template <class T, int R>
+struct TwoSums {
+  T a[R]{}, b[R]{};
+};
+
+/// How many rows are summed up side by side: their sums, two a row, fill half of the registers.
+template <class I>
+constexpr int rows_at_once = I::bytes / 16;
+
+/// Two sums over i < n for each of R rows. term(at, a, b) sets a[k] and b[k] for row k from at(pointer), which is a
+/// number or a vector of them: written once for either.
+template <class I, class T, int R, class Term>
+inline TwoSums<T, R> two_sums(int64_t n, Term term) {
+  using L = Lanes<I, T>;
+  using V = typename L::V;
+  constexpr int64_t block = 256;
+  TwoSums<T, R> total;
   int64_t i = 0;
-  while (i + kLanes <= n) {
-    V sum_a[R]{}, sum_b[R]{};
-    const int64_t end = std::min(n, i + kBlock);
-    for (; i + kLanes <= end; i += kLanes) {
-      V a[R], b[R];
-      term(At<V>{i}, a, b);
+  while (i + L::count <= n) {
+    L sum_a[R], sum_b[R];
+    const int64_t end = std::min(n, i + block);
+    for (; i + L::count <= end; i += L::count) {
 #pragma GCC unroll 4
-      for (int k = 0; k < R; ++k) {
-        sum_a[k] += a[k];
-        sum_b[k] += b[k];
+      for (int64_t part = 0; part < L::parts; ++part) {
+        V a[R], b[R];
+        term(At<V>{i + part * lanes<I, T>}, a, b);
+#pragma GCC unroll 4
+        for (int k = 0; k < R; ++k) {
+          sum_a[k].part[part] += a[k];
+          sum_b[k].part[part] += b[k];
+        }
       }
     }
-    if constexpr (R == 4) {
-      const auto sums = Lanes<T>::sums(sum_a, sum_b);
-      total.a += sums.a;
-      total.b += sums.b;
-    } else {
-      for (int k = 0; k < R; ++k) {
-        total.a[k] += Lanes<T>::sum(sum_a[k]);
-        total.b[k] += Lanes<T>::sum(sum_b[k]);
-      }
-    }
+    add_sums(sum_a, total.a);
+    add_sums(sum_b, total.b);
   }
   for (; i < n; ++i) {
     T a[R], b[R];
@@ -209,51 +187,41 @@ template <class T>
 }
 
 /// norms = the moments of n values of each row.
-template <class T>
+template <class I, class T>
 inline void measure_rows(const RowList& list, int64_t n, MatrixRows<const T> values, RowNormOptions options,
                          MatrixRows<RowNorm<T>> norms) {
-  using Four = detail::Four<T>;
   const T scale = T(1) / T(n), scale_of_mean = options.centered ? scale : T(0), epsilon = T(options.eps);
-  detail::in_groups<4>(list.count, [&](auto group, int64_t first) {
+  detail::in_groups<detail::rows_at_once<I>>(list.count, [&](auto group, int64_t first) {
     constexpr int R = group;
     const T* x[R];
     for (int k = 0; k < R; ++k) x[k] = values[list.rows[first + k]];
-    const auto sums = detail::two_sums<T, R>(n, [&](auto at, auto& value, auto& square) {
+    const auto sums = detail::two_sums<I, T, R>(n, [&](auto at, auto& value, auto& square) {
 #pragma GCC unroll 4
       for (int k = 0; k < R; ++k) {
         value[k] = at(x[k]);
         square[k] = value[k] * value[k];
       }
     });
-    const Four mean = sums.a * scale_of_mean, variance = sums.b * scale - mean * mean;
-    Four rstd;
-    for (int k = 0; k < 4; ++k) rstd[k] = T(1) / std::sqrt(variance[k] + epsilon);
-    const Four shift = mean * rstd;
-    RowNorm<T> found[4];
-    store(found, __builtin_shufflevector(shift, rstd, 0, 4, 1, 5, 2, 6, 3, 7));
-    // Where it is not above 0, the mean is far, or the squares overflow (infinite, NaN) or underflow. A row of zeros is
-    // right as it is.
-    const Four left = 16 * variance - mean * mean;
-    const auto right = (left > left * T(0)) | ((sums.a == T(0)) & (sums.b == T(0)));
-    if (!detail::all(right)) [[unlikely]]
-      for (int k = 0; k < R; ++k)
-        if (!right[k]) found[k] = measure_exactly(n, x[k], options);
-    for (int k = 0; k < R; ++k) *norms[list.rows[first + k]] = found[k];
+    T shift[R], rstd[R], left[R];
+    for (int k = 0; k < R; ++k) {
+      const T mean = sums.a[k] * scale_of_mean, variance = sums.b[k] * scale - mean * mean;
+      rstd[k] = T(1) / std::sqrt(variance + epsilon);
+      shift[k] = mean * rstd[k];
+      left[k] = 16 * variance - mean * mean;
+    }
+    for (int k = 0; k < R; ++k) {
+      RowNorm<T>& norm = *norms[list.rows[first + k]];
+      norm = {shift[k], rstd[k]};
+      // Where it is not above 0, the mean is far, or the squares overflow (infinite, NaN) or underflow. A row of zeros
+      // is right as it is.
+      const bool right = left[k] > left[k] * T(0) || (sums.a[k] == T(0) && sums.b[k] == T(0));
+      if (!right) [[unlikely]]
+        norm = measure_exactly(n, x[k], options);
+    }
   });
 }
 
-/// dx = rstd (g - mean(g) - xhat mean(g xhat)) for one row, from g = dy * gain: linear in g and x.
-template <class T>
-struct RowNormBackward {
-  RowNormBackward() = default;
-  RowNormBackward(const RowNorm<T>& norm, T rstd, T mean_g, T mean_g_xhat)
-      : rstd(rstd), slope(-rstd * rstd * mean_g_xhat), offset(rstd * (norm.shift * mean_g_xhat - mean_g)) {}
-  T operator()(T g, T x) const { return g * rstd + (x * slope + offset); }
-
-  T rstd, slope, offset;
-};
-
-/// One N(x) gain: its rows, their moments, and the gradient of its gain.
+/// What N(x) gain is made of: the rows of x, their moments, the gain and the gradient of the gain.
 template <class T>
 struct NormInput {
   MatrixRows<const T> x;
@@ -262,53 +230,48 @@ struct NormInput {
   T* dgain;
 };
 
-/// M norms backward, from one dy for all of them (D = 1) or one for each (D = M): calls use(row, backward)
-/// with what gives dx of norm m in that row, backward[m], and adds dy xhat to the gradients of the gains. A
-/// few rows are measured, then used while in cache.
-template <int M, int D, class T, class Use>
-inline void norm_rows_backward(const RowList& list, int64_t n, const NormInput<T> (&inputs)[M],
-                               const MatrixRows<const T> (&grads)[D], RowNormOptions options, Use use) {
+/// dx = rstd (g - mean(g) - xhat mean(g xhat)) with g = dy gain, and dgain += dy xhat; dx may be dy. Some rows are
+/// measured, then used while in cache.
+template <class I, class T>
+inline void norm_rows_backward(const RowList& list, int64_t n, const NormInput<T>& input,
+                               MatrixRows<const T> grads, MatrixRows<T> to, RowNormOptions options) {
   const T scale = T(1) / T(n), scale_of_mean = options.centered ? scale : T(0);
   const T rstd_of_constant = T(1) / std::sqrt(T(options.eps));
-  detail::in_groups<4 / M>(list.count, [&](auto group, int64_t first) {
-    constexpr int R = group, K = M * R;
-    const T *gain[M], *x[K], *dy[D * R];
-    T* dgain[M];
-    RowNorm<T> norm[K];
-    for (int m = 0; m < M; ++m) {
-      gain[m] = inputs[m].gain;
-      dgain[m] = inputs[m].dgain;
-      for (int k = 0; k < R; ++k) {
-        const int64_t row = list.rows[first + k];
-        x[m * R + k] = inputs[m].x[row];
-        if (m < D) dy[m * R + k] = grads[m][row];
-        norm[m * R + k] = *inputs[m].norms[row];
-      }
-    }
-    const auto sums = detail::two_sums<T, K>(n, [&](auto at, auto& g, auto& g_xhat) {
-#pragma GCC unroll 4
-      for (int m = 0; m < M; ++m) {
-        const auto w = at(gain[m]);
-        auto dw = at(static_cast<const T*>(dgain[m]));
-#pragma GCC unroll 4
-        for (int k = 0; k < R; ++k) {
-          const int i = m * R + k;
-          const auto d = at(dy[D == 1 ? k : i]), d_xhat = d * norm[i](at(x[i]));
-          g[i] = d * w;
-          g_xhat[i] = d_xhat * w;
-          dw += d_xhat;
-        }
-        at.put(dgain[m], dw);
-      }
-    });
+  const T* gain = input.gain;
+  T* dgain = input.dgain;
+  constexpr int at_once = std::max(1, detail::rows_at_once<I> * I::registers / 32);
+  detail::in_groups<at_once>(list.count, [&](auto group, int64_t first) {
+    constexpr int R = group;
+    const T *x[R], *dy[R];
+    T* dx[R];
+    RowNorm<T> norm[R];
     for (int k = 0; k < R; ++k) {
-      RowNormBackward<T> backward[M];
-      for (int m = 0; m < M; ++m) {
-        const int i = m * R + k;
-        const T rstd = norm[i].rstd == 0 ? rstd_of_constant : norm[i].rstd;
-        backward[m] = {norm[i], rstd, sums.a[i] * scale_of_mean, sums.b[i] * scale};
+      const int64_t row = list.rows[first + k];
+      x[k] = input.x[row];
+      dy[k] = grads[row];
+      dx[k] = to[row];
+      norm[k] = *input.norms[row];
+    }
+    const auto sums = detail::two_sums<I, T, R>(n, [&](auto at, auto& g, auto& g_xhat) {
+      const auto w = at(gain);
+      auto dw = at(static_cast<const T*>(dgain));
+#pragma GCC unroll 4
+      for (int k = 0; k < R; ++k) {
+        const auto d = at(dy[k]), d_xhat = d * norm[k](at(x[k]));
+        g[k] = d * w;
+        g_xhat[k] = d_xhat * w;
+        dw += d_xhat;
       }
-      use(list.rows[first + k], backward);
+      at.put(dgain, dw);
+    });
+    for (int k = 0; k < R; ++k) {  // dx is linear in g and x
+      const T rstd = norm[k].rstd == 0 ? rstd_of_constant : norm[k].rstd;
+      const T mean_g = sums.a[k] * scale_of_mean, mean_g_xhat = sums.b[k] * scale;
+      const T slope = -rstd * rstd * mean_g_xhat, offset = rstd * (norm[k].shift * mean_g_xhat - mean_g);
+      const T *from = x[k], *d = dy[k];
+      T* out = dx[k];
+      TAPEGRAD_INDEPENDENT
+      for (int64_t j = 0; j < n; ++j) out[j] = d[j] * gain[j] * rstd + (from[j] * slope + offset);
     }
   });
 }

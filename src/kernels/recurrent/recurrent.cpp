@@ -76,18 +76,31 @@ void in_lists(const Sequence<T>& s, int64_t t, int64_t begin, int64_t end, Work 
   }
 }
 
-template <class T>
+/// step(cell) with the cell as a constant: a function of its own for each leaves the compiler enough registers. Both
+/// activations of the plain cell share one.
+template <class Step>
+void with_cell(RecurrentCell cell, Step step) {
+  using enum RecurrentCell;
+  switch (cell) {
+    case rnn_tanh:
+    case rnn_relu: return step(std::integral_constant<RecurrentCell, rnn_tanh>());
+    case lstm: return step(std::integral_constant<RecurrentCell, lstm>());
+    case gru: return step(std::integral_constant<RecurrentCell, gru>());
+  }
+}
+
+template <class I, RecurrentCell cell, class T>
 void step_forward(const Sequence<T>& s, int64_t t, int64_t begin, int64_t end, T* scratch) {
   const int64_t h = s.hidden;
   const rows::Step<T> at = step_at(s, t, s.reverse ? t - 1 : t + 1, begin, scratch);
   const MatrixRows<T> output{offset(s.output, (t * s.batch + begin) * h), h};
   in_lists(s, t, begin, end, [&](const RowList& running, const RowList& ended) {
-    switch (s.cell) {
-      case RecurrentCell::rnn_tanh:
-      case RecurrentCell::rnn_relu: rows::rnn_forward(s, running, at); break;
-      case RecurrentCell::lstm: rows::lstm_forward(s, running, at); break;
-      case RecurrentCell::gru: rows::gru_forward(s, running, at); break;
-    }
+    if constexpr (cell == RecurrentCell::lstm)
+      rows::lstm_forward<I>(s, running, at);
+    else if constexpr (cell == RecurrentCell::gru)
+      rows::gru_forward<I>(s, running, at);
+    else
+      rows::rnn_forward<I>(s, running, at);
     if (!s.output) return;
     for (int64_t row : running) std::copy_n(at.h[row], h, output[row]);
     for (int64_t row : ended) {  // the state stays
@@ -98,7 +111,7 @@ void step_forward(const Sequence<T>& s, int64_t t, int64_t begin, int64_t end, T
   });
 }
 
-template <class T>
+template <class I, RecurrentCell cell, class T>
 void step_backward(const Sequence<T>& s, const SequenceGradients<T>& g, int64_t t, int64_t begin, int64_t end,
                    T* dq_of_step, rows::RowSums<T> sums) {
   const int64_t h = s.hidden, n = gate_count(s.cell) * h, i = t * s.batch + begin;
@@ -116,12 +129,12 @@ void step_backward(const Sequence<T>& s, const SequenceGradients<T>& g, int64_t 
       TAPEGRAD_INDEPENDENT
       for (int64_t j = 0; j < h; ++j) dh[j] += dy[j];
     }
-    switch (s.cell) {
-      case RecurrentCell::rnn_tanh:
-      case RecurrentCell::rnn_relu: rows::rnn_backward(s, running, at, to, sums); break;
-      case RecurrentCell::lstm: rows::lstm_backward(s, running, at, to, sums); break;
-      case RecurrentCell::gru: rows::gru_backward(s, running, at, to, sums); break;
-    }
+    if constexpr (cell == RecurrentCell::lstm)
+      rows::lstm_backward<I>(s, running, at, to, sums);
+    else if constexpr (cell == RecurrentCell::gru)
+      rows::gru_backward<I>(s, running, at, to, sums);
+    else
+      rows::rnn_backward<I>(s, running, at, to, sums);
     for (int64_t row : ended) {  // the state passed through: dh and dc stay
       std::fill_n(to.dp[row], n, T(0));
       std::fill_n(to.dq[row], n, T(0));
@@ -167,7 +180,9 @@ void recurrent_forward(const Sequence<T>& s, int64_t begin, int64_t end) {
     const int64_t t = at.time(k);
     T* q = s.q ? s.q + (t * s.batch + begin) * n : scratch;
     gemm_packed(end - begin, s.states + (at.before(t) * s.batch + begin) * h, h, s.weight, 0, q, n);
-    simd([=, &s] { step_forward(s, t, begin, end, scratch); });
+    with_cell(s.cell, [=, &s](auto cell) {
+      simd([=, &s](auto isa) { step_forward<decltype(isa), cell()>(s, t, begin, end, scratch); });
+    });
   }
 }
 
@@ -189,7 +204,11 @@ void recurrent_backward(const Sequence<T>& s, const SequenceGradients<T>& g, int
   for (int64_t k = s.steps - 1; k >= 0; --k) {
     const int64_t t = at.time(k);
     T* dq_of_step = dq + kept * rows * n;
-    simd([=, &s, &g] { step_backward(s, g, t, begin, end, dq_of_step, sums); });
+    with_cell(s.cell, [=, &s, &g](auto cell) {
+      simd([=, &s, &g](auto isa) {
+        step_backward<decltype(isa), cell()>(s, g, t, begin, end, dq_of_step, sums);
+      });
+    });
     gemm_packed(rows, dq_of_step, n, g.weight, 1, g.dstate + begin * h, h);
     std::copy_n(s.states + (at.before(t) * s.batch + begin) * h, rows * h, states + kept * rows * h);
     if (++kept < kept_steps && k > 0) continue;

@@ -46,11 +46,11 @@ struct RowSums {
 
 // ---- the summed inputs: n columns of a, with one mean and variance. The norms of p and q are norms[0] and [1].
 
-template <class T>
+template <class I, class T>
 inline void measure_inputs(const Sequence<T>& s, const RowList& list, int64_t n, MatrixRows<const T> p,
                            MatrixRows<T> q, MatrixRows<RowNorm<T>> norms) {
   if (!s.normed()) return;
-  if (s.separate()) measure_rows(list, n, p, s.row_norm(), norms);
+  if (s.separate()) measure_rows<I, T>(list, n, p, s.row_norm(), norms);
   if (s.sum())  // q holds the sum from here on, for backward too
     for (int64_t row : list) {
       const T* from = p[row];
@@ -58,7 +58,7 @@ inline void measure_inputs(const Sequence<T>& s, const RowList& list, int64_t n,
       TAPEGRAD_INDEPENDENT
       for (int64_t j = 0; j < n; ++j) to[j] += from[j];
     }
-  measure_rows<T>(list, n, q, s.row_norm(), norms.from(1));
+  measure_rows<I, T>(list, n, q, s.row_norm(), norms.from(1));
 }
 
 /// a[j] = the summed inputs of one row with function f over them, j < n.
@@ -83,63 +83,33 @@ inline void summed_inputs(const Sequence<T>& s, int64_t n, const T* p, const T* 
   }
 }
 
-/// dx of N(x) gain, in place of dy.
+/// One function a loop: the constants of sigmoid and those of tanh fill the registers of AVX2.
 template <class T>
-inline void norm_backward(const RowList& list, int64_t n, const NormInput<T>& input, MatrixRows<T> dy,
-                          RowNormOptions options) {
-  norm_rows_backward<1, 1, T>(list, n, {input}, {dy}, options, [=](int64_t row, const auto& backwards) {
-    const RowNormBackward<T> backward = backwards[0];
-    const T *x = input.x[row], *gain = input.gain;
-    T* d = dy[row];
-    TAPEGRAD_INDEPENDENT
-    for (int64_t j = 0; j < n; ++j) d[j] = backward(d[j] * gain[j], x[j]);
-  });
-}
-
-/// dp of N(p) gain_ih and dq of N(q) gain_hh. The gradients that come to them are in dp and dq; with D = 1 in
-/// dq, for both.
-template <int D, class T>
-inline void two_norms_backward(const RowList& list, int64_t n, const NormInput<T>& of_p,
-                               const NormInput<T>& of_q, MatrixRows<T> dp, MatrixRows<T> dq,
-                               RowNormOptions options) {
-  const auto use = [=](int64_t row, const auto& backwards) {
-    const RowNormBackward<T> backward_p = backwards[0], backward_q = backwards[1];
-    const T *p = of_p.x[row], *q = of_q.x[row], *gain_ih = of_p.gain, *gain_hh = of_q.gain;
-    T *to_p = dp[row], *to_q = dq[row];
-    TAPEGRAD_INDEPENDENT
-    for (int64_t j = 0; j < n; ++j) {
-      const T dy_q = to_q[j], dy_p = D == 1 ? dy_q : to_p[j];
-      to_p[j] = backward_p(dy_p * gain_ih[j], p[j]);
-      to_q[j] = backward_q(dy_q * gain_hh[j], q[j]);
-    }
-  };
-  if constexpr (D == 1)
-    norm_rows_backward<2, 1, T>(list, n, {of_p, of_q}, {dq}, options, use);
-  else
-    norm_rows_backward<2, 2, T>(list, n, {of_p, of_q}, {dp, dq}, options, use);
+inline void sigmoid_in_place(int64_t n, T* a) {
+  TAPEGRAD_INDEPENDENT
+  for (int64_t j = 0; j < n; ++j) a[j] = sigmoid(a[j]);
 }
 
 /// dp and dq from da of n columns, which is in dq.
-template <class T>
+template <class I, class T>
 inline void summed_inputs_backward(const Sequence<T>& s, const RowList& list, int64_t n, const Step<T>& at,
                                    const StepGradients<T>& to, RowSums<T> sums) {
   add_rows<T>(list, n, to.dq, sums.bias);
-  const NormInput<T> of_q{at.q, at.norms.from(1), s.gain_hh, sums.gain_hh};
-  if (s.separate()) {
-    two_norms_backward<1>(list, n, {at.p, at.norms, s.gain_ih, sums.gain_ih}, of_q, to.dp, to.dq,
-                          s.row_norm());
-    return;
-  }
-  if (s.sum()) norm_backward(list, n, of_q, to.dq, s.row_norm());
+  if (s.separate())
+    norm_rows_backward<I, T>(list, n, {at.p, at.norms, s.gain_ih, sums.gain_ih}, to.dq, to.dp, s.row_norm());
+  if (s.normed())
+    norm_rows_backward<I, T>(list, n, {at.q, at.norms.from(1), s.gain_hh, sums.gain_hh}, to.dq, to.dq,
+                             s.row_norm());
+  if (s.separate()) return;
   for (int64_t row : list) std::copy_n(to.dq[row], n, to.dp[row]);  // p and q were added
 }
 
 // ---- rnn: h = tanh(a) or relu(a)
 
-template <class T>
+template <class I, class T>
 inline void rnn_forward(const Sequence<T>& s, const RowList& list, const Step<T>& at) {
   const int64_t n = s.hidden;
-  measure_inputs(s, list, n, at.p, at.q, at.norms);
+  measure_inputs<I>(s, list, n, at.p, at.q, at.norms);
   for (int64_t row : list) {
     const T *p = at.p[row], *q = at.q[row];
     if (s.cell == RecurrentCell::rnn_tanh)
@@ -150,7 +120,7 @@ inline void rnn_forward(const Sequence<T>& s, const RowList& list, const Step<T>
   }
 }
 
-template <class T>
+template <class I, class T>
 inline void rnn_backward(const Sequence<T>& s, const RowList& list, const Step<T>& at,
                          const StepGradients<T>& to, RowSums<T> sums) {
   const int64_t n = s.hidden;
@@ -165,54 +135,48 @@ inline void rnn_backward(const Sequence<T>& s, const RowList& list, const Step<T
       for (int64_t j = 0; j < n; ++j) da[j] = h[j] > 0 ? dh[j] : T(0);
     }
   }
-  summed_inputs_backward(s, list, n, at, to, sums);
+  summed_inputs_backward<I>(s, list, n, at, to, sums);
   for (int64_t row : list) std::fill_n(to.dh[row], n, T(0));  // all of it went through q
 }
 
 // ---- lstm: i, f, o = sigmoid(a_i, a_f, a_o), g = tanh(a_g);  c = f c' + i g;  h = o tanh(N(c) gain + bias)
 
-template <class T>
+template <class I, class T>
 inline void lstm_forward(const Sequence<T>& s, const RowList& list, const Step<T>& at) {
   const int64_t n = s.hidden;
-  measure_inputs(s, list, 4 * n, at.p, at.q, at.norms);
+  measure_inputs<I>(s, list, 4 * n, at.p, at.q, at.norms);
   for (int64_t row : list) {
     T *i = at.gates[row], *f = i + n, *g = i + 2 * n, *c = at.c[row];
     const T* c_before = at.c_before[row];
     if (at.next) prefetch(at.p[row] + at.next, 4 * n);
     summed_inputs(s, 4 * n, at.p[row], static_cast<const T*>(at.q[row]), at.norms[row], i,
                   [](T a, int64_t) { return a; });
+    sigmoid_in_place(2 * n, i);
+    sigmoid_in_place(n, i + 3 * n);
     TAPEGRAD_INDEPENDENT
     for (int64_t j = 0; j < n; ++j) {
-      i[j] = sigmoid(i[j]);
-      f[j] = sigmoid(f[j]);
       g[j] = tanh(g[j]);
       c[j] = f[j] * c_before[j] + i[j] * g[j];
     }
   }
-  if (s.normed()) measure_rows<T>(list, n, at.c, s.row_norm(), at.norms.from(2));
+  if (s.normed()) measure_rows<I, T>(list, n, at.c, s.row_norm(), at.norms.from(2));
   for (int64_t row : list) {
-    const T* c = at.c[row];
-    T *o = at.gates[row] + 3 * n, *h = at.h[row];
+    const T *c = at.c[row], *o = at.gates[row] + 3 * n;
+    T* h = at.h[row];
     if (!s.normed()) {
       TAPEGRAD_INDEPENDENT
-      for (int64_t j = 0; j < n; ++j) {
-        o[j] = sigmoid(o[j]);
-        h[j] = o[j] * tanh(c[j]);
-      }
+      for (int64_t j = 0; j < n; ++j) h[j] = o[j] * tanh(c[j]);
       continue;
     }
     const RowNorm<T> norm = at.norms[row][2];
     const T *gain = s.gain_c, *bias = s.bias_c;
     TAPEGRAD_INDEPENDENT
-    for (int64_t j = 0; j < n; ++j) {
-      o[j] = sigmoid(o[j]);
-      h[j] = o[j] * tanh(norm(c[j]) * gain[j] + bias[j]);
-    }
+    for (int64_t j = 0; j < n; ++j) h[j] = o[j] * tanh(norm(c[j]) * gain[j] + bias[j]);
   }
 }
 
 /// dc, the gradient of c, becomes that of the step before.
-template <class T>
+template <class I, class T>
 inline void lstm_backward(const Sequence<T>& s, const RowList& list, const Step<T>& at,
                           const StepGradients<T>& to, RowSums<T> sums) {
   const int64_t n = s.hidden;
@@ -240,15 +204,14 @@ inline void lstm_backward(const Sequence<T>& s, const RowList& list, const Step<
   }
   if (s.normed()) {
     add_rows<T>(list, n, to.dh, sums.bias_c);
-    const NormInput<T> of_c{at.c, at.norms.from(2), s.gain_c, sums.gain_c};
-    norm_rows_backward<1, 1, T>(list, n, {of_c}, {to.dh}, s.row_norm(),
-                                [=](int64_t row, const auto& backwards) {
-                                  const RowNormBackward<T> backward = backwards[0];
-                                  const T *d = to.dh[row], *c = of_c.x[row], *gain = of_c.gain;
-                                  T* dc = to.dc[row];
-                                  TAPEGRAD_INDEPENDENT
-                                  for (int64_t j = 0; j < n; ++j) dc[j] += backward(d[j] * gain[j], c[j]);
-                                });
+    norm_rows_backward<I, T>(list, n, {at.c, at.norms.from(2), s.gain_c, sums.gain_c}, to.dh, to.dh,
+                             s.row_norm());
+    for (int64_t row : list) {
+      const T* dh = to.dh[row];
+      T* dc = to.dc[row];
+      TAPEGRAD_INDEPENDENT
+      for (int64_t j = 0; j < n; ++j) dc[j] += dh[j];
+    }
   }
   for (int64_t row : list) {
     const T *i = at.gates[row], *f = i + n, *g = i + 2 * n, *c_before = at.c_before[row];
@@ -262,7 +225,7 @@ inline void lstm_backward(const Sequence<T>& s, const RowList& list, const Step<
       dc[j] *= f[j];
     }
   }
-  summed_inputs_backward(s, list, 4 * n, at, to, sums);
+  summed_inputs_backward<I>(s, list, 4 * n, at, to, sums);
   for (int64_t row : list) std::fill_n(to.dh[row], n, T(0));  // all of it went through q
 }
 
@@ -272,14 +235,14 @@ inline void lstm_backward(const Sequence<T>& s, const RowList& list, const Step<
 //   sum        a_n = N(p + r q) gain_hh + bias
 // The norms of the gates' 2H values of p and q are norms[0] and [1], those of the candidate's H [2] and [3].
 
-template <class T>
+template <class I, class T>
 inline void gru_forward(const Sequence<T>& s, const RowList& list, const Step<T>& at) {
   const int64_t n = s.hidden, last = 2 * n;  // the candidate's columns begin at `last`
   const T *bias = s.bias + last, *bias_hh = s.bias_hh + last, *all_bias_hh = s.bias_hh;
-  measure_inputs(s, list, last, at.p, at.q, at.norms);
+  measure_inputs<I>(s, list, last, at.p, at.q, at.norms);
   if (s.separate()) {
-    measure_rows(list, n, at.p.from(last), s.row_norm(), at.norms.from(2));
-    measure_rows<T>(list, n, at.q.from(last), s.row_norm(), at.norms.from(3));
+    measure_rows<I, T>(list, n, at.p.from(last), s.row_norm(), at.norms.from(2));
+    measure_rows<I, T>(list, n, at.q.from(last), s.row_norm(), at.norms.from(3));
   }
   for (int64_t row : list) {
     const T *p = at.p[row] + last, *q = at.q[row] + last, *h_before = at.h_before[row];
@@ -310,7 +273,7 @@ inline void gru_forward(const Sequence<T>& s, const RowList& list, const Step<T>
     }
   }
   if (!s.sum()) return;
-  measure_rows<T>(list, n, at.gates.from(last), s.row_norm(), at.norms.from(3));
+  measure_rows<I, T>(list, n, at.gates.from(last), s.row_norm(), at.norms.from(3));
   for (int64_t row : list) {
     const T *gain = s.gain_hh + last, *h_before = at.h_before[row], *update = at.gates[row] + n;
     T *candidate = at.gates[row] + last, *h = at.h[row];
@@ -325,7 +288,7 @@ inline void gru_forward(const Sequence<T>& s, const RowList& list, const Step<T>
 }
 
 /// dh becomes the part of the gradient of h' that does not go through q.
-template <class T>
+template <class I, class T>
 inline void gru_backward(const Sequence<T>& s, const RowList& list, const Step<T>& at,
                          const StepGradients<T>& to, RowSums<T> sums) {
   const int64_t n = s.hidden, last = 2 * n;
@@ -350,8 +313,8 @@ inline void gru_backward(const Sequence<T>& s, const RowList& list, const Step<T
       TAPEGRAD_INDEPENDENT
       for (int64_t j = 0; j < n; ++j) value[j] = p[j] + reset[j] * q[j];
     }
-    norm_backward<T>(list, n, {dp, at.norms.from(3), s.gain_hh + last, sums.gain_hh + last}, dq_n,
-                     s.row_norm());
+    norm_rows_backward<I, T>(list, n, {dp, at.norms.from(3), s.gain_hh + last, sums.gain_hh + last}, dq_n,
+                             dq_n, s.row_norm());
   }
   for (int64_t row : list) {
     const T *q = at.q[row] + last, *reset = at.gates[row], *update = reset + n;
@@ -378,11 +341,13 @@ inline void gru_backward(const Sequence<T>& s, const RowList& list, const Step<T
   }
   if (!s.sum()) add_rows<T>(list, 3 * n, to.dq, sums.bias_hh);
   if (s.separate()) {
-    two_norms_backward<2>(list, n, {at.p.from(last), at.norms.from(2), s.gain_ih + last, sums.gain_ih + last},
-                          {at.q.from(last), at.norms.from(3), gain, sums.gain_hh + last}, dp, dq_n,
-                          s.row_norm());
+    norm_rows_backward<I, T>(list, n,
+                             {at.p.from(last), at.norms.from(2), s.gain_ih + last, sums.gain_ih + last}, dp,
+                             dp, s.row_norm());
+    norm_rows_backward<I, T>(list, n, {at.q.from(last), at.norms.from(3), gain, sums.gain_hh + last}, dq_n,
+                             dq_n, s.row_norm());
   }
-  summed_inputs_backward(s, list, last, at, to, sums);
+  summed_inputs_backward<I>(s, list, last, at, to, sums);
 }
 
 }  // namespace tapegrad::kernels::rows

@@ -48,9 +48,9 @@ const char* isa_name();
 struct Baseline {
   static constexpr int bytes = 16, tile_vectors = 4;
 #if defined(TAPEGRAD_X86)
-  static constexpr int tile_rows = 3;
+  static constexpr int registers = 16, tile_rows = 3;
 #else
-  static constexpr int tile_rows = 6;
+  static constexpr int registers = 32, tile_rows = 6;
 #endif
   template <class F>
   [[gnu::flatten, gnu::noinline]] static void run(F body) {
@@ -59,14 +59,14 @@ struct Baseline {
 };
 #if defined(TAPEGRAD_X86)
 struct Avx2 {
-  static constexpr int bytes = 32, tile_rows = 6, tile_vectors = 2;
+  static constexpr int bytes = 32, registers = 16, tile_rows = 6, tile_vectors = 2;
   template <class F>
   TAPEGRAD_AVX2 static void run(F body) {
     body();
   }
 };
 struct Avx512 {
-  static constexpr int bytes = 64, tile_rows = 8, tile_vectors = 2;
+  static constexpr int bytes = 64, registers = 32, tile_rows = 8, tile_vectors = 2;
   template <class F>
   TAPEGRAD_AVX512 static void run(F body) {
     body();
