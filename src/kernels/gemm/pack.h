@@ -33,26 +33,25 @@ inline void copy_few(const T* from, T* to, int64_t n) {
   move(std::integral_constant<int, 1>{});
 }
 
-/// panel[p, j] = b[j, p] for `cols` <= panel_width rows of B, the rest of the panel zero.
+/// panel[p, j] = b[j, p] for `cols` <= panel_width rows of B; the rest of the panel repeats the last of them.
 template <class I, class T>
 inline void pack_transposed(int64_t k, int64_t cols, const T* b, int64_t ldb, T* panel) {
   using V = Vector<I, T>;
   constexpr int n = lanes<I, T>;
   constexpr int64_t width = panel_width<I, T>;
   for (int64_t first = 0; first < width; first += n) {
-    const int64_t valid = cols - first;
+    const auto row_of = [=](int64_t j) { return b + std::min(first + j, cols - 1) * ldb; };
     int64_t p = 0;
     for (; p + n <= k; p += n) {
       V row[n];
 #pragma GCC unroll 16
-      for (int j = 0; j < n; ++j) row[j] = j < valid ? load<V>(b + (first + j) * ldb + p) : V{};
+      for (int j = 0; j < n; ++j) row[j] = load<V>(row_of(j) + p);
       transpose(row);
 #pragma GCC unroll 16
       for (int j = 0; j < n; ++j) store(panel + (p + j) * width + first, row[j]);
     }
     for (; p < k; ++p) {
-      for (int64_t j = 0; j < n; ++j)
-        panel[p * width + first + j] = j < valid ? b[(first + j) * ldb + p] : T(0);
+      for (int64_t j = 0; j < n; ++j) panel[p * width + first + j] = row_of(j)[p];
     }
   }
 }

@@ -2,10 +2,11 @@
 //
 // The compiler may not reorder the additions of a plain sum, so the order that suits vectors is written down:
 // element i goes to lane i mod 32 (then 8, then the rest one by one), and the lanes are added in a fixed
-// tree. It is the same with AVX-512, AVX2, SSE2 and NEON. The lanes are an array, which the
-// compilers keep in vector registers: 32 float64 are four of them with AVX-512, and enough to hide the time
-// that an addition takes. They are none of simd.h's vector types, which GCC 12 takes apart in a body that is
-// inlined into the function with the wider instruction set (docs/kernels.md).
+// tree. It is the same with AVX-512, AVX2, SSE2 and NEON. The lanes are an array, which the compilers keep in
+// vector registers: 32 float64 are eight of them with AVX2, and enough to hide the time that an addition takes.
+// Two sums, whose terms need registers as well, have 16 lanes each. They are none of simd.h's vector types, which
+// GCC 12 takes apart in a body that is inlined into the function with the wider instruction set
+// (docs/kernels.md).
 #pragma once
 #include <cstdint>
 
@@ -21,11 +22,6 @@
 namespace tapegrad::kernels {
 
 namespace detail {
-/// The sum of 32 lanes; 8 of them then take the additions that are left.
-inline void fold_to_8(double* s) {
-  TAPEGRAD_LANES
-  for (int k = 0; k < 8; ++k) s[k] = (s[k] + s[k + 8]) + (s[k + 16] + s[k + 24]);
-}
 inline double sum_of_8(const double* s) {
   return ((s[0] + s[4]) + (s[1] + s[5])) + ((s[2] + s[6]) + (s[3] + s[7]));
 }
@@ -39,7 +35,8 @@ inline double sum_of(int64_t n, Term term) {
   for (; i + 32 <= n; i += 32) {
     for (int k = 0; k < 32; ++k) s[k] += term(i + k);
   }
-  detail::fold_to_8(s);
+  TAPEGRAD_LANES
+  for (int k = 0; k < 8; ++k) s[k] = (s[k] + s[k + 8]) + (s[k + 16] + s[k + 24]);
   for (; i + 8 <= n; i += 8) {
     TAPEGRAD_LANES
     for (int k = 0; k < 8; ++k) s[k] += term(i + k);
@@ -55,24 +52,28 @@ struct Pair {
 };
 template <class Term>
 inline Pair sums_of(int64_t n, Term term) {
-  alignas(64) double s[32] = {}, t[32] = {};
-  int64_t i = 0;
-  for (; i + 32 <= n; i += 32) {
-    for (int k = 0; k < 32; ++k) {
-      const Pair p = term(i + k);
-      s[k] += p.first;
-      t[k] += p.second;
-    }
-  }
-  detail::fold_to_8(s);
-  detail::fold_to_8(t);
-  for (; i + 8 <= n; i += 8) {
+  alignas(64) double s[16] = {}, t[16] = {};
+  const auto add_8 = [&](int64_t i, int lane) {
     TAPEGRAD_LANES
     for (int k = 0; k < 8; ++k) {
       const Pair p = term(i + k);
-      s[k] += p.first;
-      t[k] += p.second;
+      s[lane + k] += p.first;
+      t[lane + k] += p.second;
     }
+  };
+  int64_t i = 0;
+  for (; i + 16 <= n; i += 16) {
+    add_8(i, 0);
+    add_8(i + 8, 8);
+  }
+  TAPEGRAD_LANES
+  for (int k = 0; k < 8; ++k) {
+    s[k] += s[k + 8];
+    t[k] += t[k + 8];
+  }
+  if (i + 8 <= n) {
+    add_8(i, 0);
+    i += 8;
   }
   Pair rest{};
   for (; i < n; ++i) {
