@@ -1,7 +1,8 @@
 // The standard workloads, one a run: tapegrad_bench WORK [--key value]...
 //
 // Prints one JSON line: the least and the median time of a step in milliseconds. A step is everything between
-// the two clock reads; data and parameters are made before, and three steps of warm-up are not counted.
+// the two clock reads; data and parameters are made before, and three steps of warm-up are not counted. With --save it
+// measures nothing: it takes exactly --steps steps and writes what they leave, so that machines can be compared.
 #include <fmt/format.h>
 #include <tapegrad/tapegrad.h>
 
@@ -28,7 +29,8 @@ constexpr const char* kUsage = R"(usage: tapegrad_bench WORK [--key value]...
   charlm   cell lstm, norm, vocab 96, hidden 256, layers 1, seq 64, batch 32, opt
   gemm     n 1024                                               C = A B, the machine's limit
 
-With all: --threads 1, --seconds 3 (how long to repeat), --steps 5 (at least so many), --profile 1 (times by operation)
+With all: --threads 1, --seconds 3 (how long to repeat), --steps 5 (at least so many), --profile 1 (times by operation),
+--save FILE (no times: exactly --steps steps, then parameters and gradients as .safetensors), --exact 1 (set_exact)
 )";
 
 struct Arguments {
@@ -69,6 +71,11 @@ struct Arguments {
 using Step = std::function<void()>;
 using Parameters = std::vector<Tensor>;
 
+struct Work {
+  Step step;
+  Parameters parameters;
+};
+
 bool profiling = false;
 std::map<std::string, tg::ProfileRow> profile;
 
@@ -108,11 +115,11 @@ class AnyOptimizer {
   Step zero, step;
 };
 
-Step chain(const Arguments& a) {
+Work chain(const Arguments& a) {
   const int64_t size = a.number("size", 1), depth = a.number("depth", 300);
   Tensor x = tg::randn({size}, {.requires_grad = true}), w = tg::randn({size}, {.requires_grad = true}),
          b = tg::randn({size}, {.requires_grad = true});
-  return [=]() mutable {
+  const Step step = [=]() mutable {
     x.zero_grad();
     w.zero_grad();
     b.zero_grad();
@@ -121,25 +128,29 @@ Step chain(const Arguments& a) {
     for (int64_t i = 0; i < depth; ++i) y = tanh(y * w + b);
     tape->backward(sum(y));
   };
+  return {step, {x, w, b}};
 }
 
-Step norm(const Arguments& a) {
+Work norm(const Arguments& a) {
   const int64_t rows = a.number("rows", 4096), cols = a.number("cols", 1024);
   const bool layer = a.choice("kind", {"layer", "batch"}) == "layer";
   Tensor x = tg::randn({rows, cols}, {.requires_grad = true});
   const Tensor dy = tg::randn({rows, cols});
   tg::nn::LayerNorm layer_norm(cols);
   tg::nn::BatchNorm1d batch_norm(cols);
-  return [=]() mutable {
+  Parameters parameters = layer ? layer_norm.parameters() : batch_norm.parameters();
+  parameters.push_back(x);
+  const Step step = [=]() mutable {
     x.zero_grad();
     layer_norm.zero_grad();
     batch_norm.zero_grad();
     StepTape tape;
     tape->backward(layer ? layer_norm(x) : batch_norm(x), {.gradient = dy});
   };
+  return {step, parameters};
 }
 
-Step mlp(const Arguments& a) {
+Work mlp(const Arguments& a) {
   const std::vector<int64_t> sizes = a.list("sizes", "784,1000,1000,10");
   const int64_t batch = a.number("batch", 128);
   const std::string norm = a.choice("norm", {"none", "layer", "batch"});
@@ -153,12 +164,13 @@ Step mlp(const Arguments& a) {
   }
   AnyOptimizer optimizer(a.choice("opt", {"adam", "sgd"}), net.parameters());
   const Tensor x = tg::randn({batch, sizes.front()}), y = tg::randint(0, sizes.back(), {batch});
-  return [=]() mutable {
+  const Step step = [=]() mutable {
     optimizer.zero();
     StepTape tape;
     tape->backward(cross_entropy(net(x), y));
     optimizer.step();
   };
+  return {step, net.parameters()};
 }
 
 // A recurrent layer of any cell as a function from the sequence to its outputs.
@@ -186,7 +198,7 @@ Recurrent recurrent(const Arguments& a, int64_t in, int64_t hidden, const std::s
   return wrap(tg::nn::RNN(in, hidden, {.num_layers = layers, .norm = norm}));
 }
 
-Step rnn(const Arguments& a) {
+Work rnn(const Arguments& a) {
   const int64_t in = a.number("in", 28), batch = a.number("batch", 32), seq = a.number("seq", 100),
                 hidden = a.number("hidden", 128);
   const bool ragged = a.number("ragged", 0) != 0;  // lengths from seq / 2 to seq, not sorted
@@ -196,15 +208,16 @@ Step rnn(const Arguments& a) {
   AnyOptimizer optimizer(a.choice("opt", {"adam", "sgd"}), net.parameters);
   const Tensor x = tg::randn({seq, batch, in}), y = tg::randint(0, 10, {batch});
   const Tensor lengths = ragged ? tg::randint(seq / 2, seq + 1, {batch}) : Tensor();
-  return [=]() mutable {
+  const Step step = [=]() mutable {
     optimizer.zero();
     StepTape tape;
     tape->backward(cross_entropy(head(net.forward(x, lengths)[-1]), y));
     optimizer.step();
   };
+  return {step, net.parameters};
 }
 
-Step charlm(const Arguments& a) {
+Work charlm(const Arguments& a) {
   const int64_t vocab = a.number("vocab", 96), batch = a.number("batch", 32), seq = a.number("seq", 64),
                 hidden = a.number("hidden", 256);
   tg::nn::Embedding embed(vocab, hidden);
@@ -215,23 +228,36 @@ Step charlm(const Arguments& a) {
   for (const Tensor& p : head.parameters()) parameters.push_back(p);
   AnyOptimizer optimizer(a.choice("opt", {"adam", "sgd"}), parameters);
   const Tensor x = tg::randint(0, vocab, {seq, batch}), y = tg::randint(0, vocab, {seq * batch});
-  return [=]() mutable {
+  const Step step = [=]() mutable {
     optimizer.zero();
     StepTape tape;
     tape->backward(cross_entropy(head(net.forward(embed(x), {})).reshape({seq * batch, vocab}), y));
     tg::clip_grad_norm(parameters, 1.0);
     optimizer.step();
   };
+  return {step, parameters};
 }
 
-Step gemm(const Arguments& a) {
+Work gemm(const Arguments& a) {
   const int64_t n = a.number("n", 1024);
   const Tensor x = tg::randn({n, n}), y = tg::randn({n, n});
   Tensor z = tg::empty({n, n});
-  return [=]() mutable {
+  const Step step = [=]() mutable {
     tg::kernels::gemm<float>(false, false, n, n, n, 1, x.data<float>().data(), n, y.data<float>().data(), n,
                              0, z.mutable_data<float>().data(), n);
   };
+  return {step, {z}};
+}
+
+void save(const std::string& file, const Work& work, int64_t steps) {
+  for (int64_t i = 0; i < steps; ++i) work.step();
+  std::map<std::string, Tensor> tensors;
+  for (size_t i = 0; i < work.parameters.size(); ++i) {
+    const Tensor& parameter = work.parameters[i];
+    tensors[fmt::format("{}.value", i)] = parameter.detach();
+    if (parameter.grad().defined()) tensors[fmt::format("{}.grad", i)] = parameter.grad();
+  }
+  tg::save(file, tensors);
 }
 
 void measure(const std::string& label, const Arguments& a, const Step& step) {
@@ -278,23 +304,28 @@ int main(int argc, char** argv) try {
       throw tg::ValueError("arguments are --key value, got '" + key + "'");
     a.values[key.substr(2)] = argv[i + 1];
   }
-  const std::map<std::string, std::function<Step(const Arguments&)>> works = {
+  const std::map<std::string, std::function<Work(const Arguments&)>> works = {
       {"chain", chain}, {"norm", norm}, {"mlp", mlp}, {"rnn", rnn}, {"charlm", charlm}, {"gemm", gemm}};
   const auto make = works.find(work);
   if (make == works.end()) throw tg::ValueError("no workload '" + work + "'; see --help");
   tg::set_num_threads(int(a.number("threads", 1)));
   tg::manual_seed(0);
+  if (a.number("exact", 0) != 0) tg::set_exact(true);
   profiling = a.number("profile", 0) != 0;
   std::string label = work;
   for (const auto& [key, value] : a.values)
-    if (key != "threads" && key != "seconds" && key != "steps" && key != "profile")
+    if (key != "threads" && key != "seconds" && key != "steps" && key != "profile" && key != "save")
       label += " --" + key + " " + value;
-  const Step step = make->second(a);
+  const Work made = make->second(a);
   a.text("seconds", "");
-  a.text("steps", "");
+  const int64_t steps = a.number("steps", 5);
+  const std::string file = a.text("save", "");
   for (const auto& [key, value] : a.values)
     if (!a.used[key]) throw tg::ValueError("--" + key + " does not belong to " + work + "; see --help");
-  measure(label, a, step);
+  if (file.empty())
+    measure(label, a, made.step);
+  else
+    save(file, made, steps);
 } catch (const std::exception& error) {
   fmt::print(stderr, "tapegrad_bench: {}\n", error.what());
   return 2;

@@ -20,7 +20,7 @@ function(tapegrad_optimize target)
   if(NOT MSVC)
     target_compile_options(
       ${target} PRIVATE $<$<OR:$<CONFIG:Release,RelWithDebInfo>,$<CONFIG:>>:-O3> -fno-math-errno -fno-trapping-math
-                        -fno-semantic-interposition)
+                        -fno-semantic-interposition $<$<CXX_COMPILER_ID:Clang>:-ffp-contract=off>)
   endif()
 endfunction()
 

@@ -4,6 +4,7 @@
 #pragma once
 #include <tapegrad/data.h>
 #include <tapegrad/error.h>
+#include <tapegrad/exact.h>
 #include <tapegrad/gradcheck.h>
 #include <tapegrad/io.h>
 #include <tapegrad/memory.h>

@@ -38,13 +38,24 @@ void sgd(int64_t n, SgdStep s, const T* g, T* p, T* buffer) {
   });
 }
 
+namespace {
+
+/// base^n by squaring: the C library's pow is not the same on every CPU.
+double power(double base, int64_t n) {
+  double result = 1;
+  for (; n > 0; n /= 2, base *= base)
+    if (n % 2 != 0) result *= base;
+  return result;
+}
+
+}  // namespace
+
 template <class T>
 void adam(int64_t n, AdamStep s, const T* g, T* p, T* m, T* v, T* max_v) {
-  const double t = static_cast<double>(s.step);
   const T beta1 = static_cast<T>(s.beta1), add1 = static_cast<T>(1 - s.beta1);
   const T beta2 = static_cast<T>(s.beta2), add2 = static_cast<T>(1 - s.beta2);
-  const T rate = static_cast<T>(s.lr / (1 - std::pow(s.beta1, t)));
-  const T correction = static_cast<T>(1 / std::sqrt(1 - std::pow(s.beta2, t))), eps = static_cast<T>(s.eps);
+  const T rate = static_cast<T>(s.lr / (1 - power(s.beta1, s.step)));
+  const T correction = static_cast<T>(1 / std::sqrt(1 - power(s.beta2, s.step))), eps = static_cast<T>(s.eps);
   const T keep = s.decoupled ? static_cast<T>(1 - s.lr * s.weight_decay) : T(1);
   const T decay = s.decoupled ? T(0) : static_cast<T>(s.weight_decay);
   const auto moments = [=](int64_t i) {

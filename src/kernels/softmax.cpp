@@ -95,7 +95,7 @@ void log_softmax(int64_t rows, int64_t d, const T* x, T* y) {
       const T* from = x + i * d;
       T* to = y + i * d;
       const T m = row_max(d, from);
-      const double log_sum = std::log(sum_exp(d, from, m));
+      const double log_sum = math::log(sum_exp(d, from, m));
       TAPEGRAD_INDEPENDENT
       for (int64_t j = 0; j < d; ++j) to[j] = static_cast<T>((double{from[j]} - m) - log_sum);
     }
@@ -125,7 +125,7 @@ void logsumexp(int64_t rows, int64_t d, const T* x, double* lse) {
         const bool has_nan = sum_of(d, [=](int64_t j) { return from[j] != from[j] ? 1.0 : 0.0; }) > 0.0;
         lse[i] = has_nan ? std::numeric_limits<double>::quiet_NaN() : double{m};
       } else {
-        lse[i] = m + std::log(sum_exp(d, from, m));
+        lse[i] = m + math::log(sum_exp(d, from, m));
       }
     }
   });
@@ -138,7 +138,7 @@ void cross_entropy(int64_t rows, int64_t d, const T* x, const int64_t* target, i
     for (int64_t i = 0; i < rows; ++i) {
       const T* from = x + i * d;
       const T m = row_max(d, from);
-      log_sum[i] = std::log(sum_exp(d, from, m));
+      log_sum[i] = math::log(sum_exp(d, from, m));
       loss[i] = target[i] == ignore_index ? 0.0 : log_sum[i] - (double{from[target[i]]} - m);
     }
   });

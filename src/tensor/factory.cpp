@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numbers>
 
 #include "core/fail.h"
+#include "kernels/vector/math.h"
 #include "tensor/impl.h"
 
 namespace tapegrad {
@@ -151,8 +151,8 @@ Tensor randn(const Shape& shape, TensorOptions options) {
   // Box and Muller 1958: two uniform numbers make a radius and an angle. 1 - u is in (0, 1], so the log is
   // finite.
   return random_filled(shape, options, [](uint32_t a, uint32_t b) {
-    const double radius = std::sqrt(-2 * std::log(1 - double(a) * 0x1p-32));
-    return radius * std::cos(2 * std::numbers::pi * double(b) * 0x1p-32);
+    const double radius = std::sqrt(-2 * kernels::math::log(1 - double(a) * 0x1p-32));
+    return radius * kernels::math::cos_of_turn(b);
   });
 }
 

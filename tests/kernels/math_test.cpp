@@ -6,6 +6,8 @@
 #include <bit>
 #include <cmath>
 #include <limits>
+#include <numbers>
+#include <random>
 #include <vector>
 
 #include "kernels/loops/map.h"
@@ -124,6 +126,36 @@ TEST(MathSigmoid, ReachesNeitherZeroNorInfinityTooEarly) {
   EXPECT_GT(math::sigmoid(-103.0f), 0.0f);
   EXPECT_EQ(math::sigmoid(-110.0f), 0.0f);
   EXPECT_NEAR(math::sigmoid(-700.0) / std::exp(-700.0), 1.0, 1e-15);  // float64
+}
+
+TEST(MathLog, OfFloat64IsWithinOneUlpOfLongDouble) {
+  std::mt19937_64 engine(7);
+  for (int i = 0; i < 200'000; ++i) {
+    const double x = i % 2 == 0
+                         ? std::ldexp(1 + double(engine() >> 12) * 0x1p-52, int(engine() % 2000) - 1040)
+                         : 1 - double(engine() >> 32) * 0x1p-32;
+    const long double exact = std::log(static_cast<long double>(x));
+    const double rounded = static_cast<double>(exact),
+                 ulp = std::nextafter(std::fabs(rounded), 1e300) - std::fabs(rounded);
+    ASSERT_LE(std::fabs(static_cast<long double>(math::log(x)) - exact), ulp) << x;
+  }
+  EXPECT_EQ(math::log(1.0), 0.0);
+  EXPECT_EQ(math::log(0.0), -std::numeric_limits<double>::infinity());
+  EXPECT_TRUE(std::isnan(math::log(-1.0)));
+  EXPECT_TRUE(std::isnan(math::log(std::nan(""))));
+  EXPECT_EQ(math::log(std::numeric_limits<double>::infinity()), std::numeric_limits<double>::infinity());
+}
+
+TEST(MathCosOfTurn, IsTheCosine) {
+  std::mt19937 engine(8);
+  for (int i = 0; i < 200'000; ++i) {
+    const uint32_t turn = static_cast<uint32_t>(engine());
+    const long double exact = std::cos(2 * std::numbers::pi_v<long double> * turn * 0x1p-32L);
+    ASSERT_NEAR(math::cos_of_turn(turn), static_cast<double>(exact), 3e-16) << turn;
+  }
+  EXPECT_EQ(math::cos_of_turn(0), 1.0);
+  EXPECT_EQ(math::cos_of_turn(1u << 30), 0.0);
+  EXPECT_EQ(math::cos_of_turn(1u << 31), -1.0);
 }
 
 }  // namespace

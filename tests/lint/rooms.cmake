@@ -5,7 +5,7 @@ include(${CMAKE_CURRENT_LIST_DIR}/ranks.cmake)
 # A public header stands in its room's folder, include/tapegrad/ROOM/ (detail/ is core's), or is listed here. What is listed nowhere
 # belongs to ops, of whose headers there are most.
 set(headers_of_core error format dtype shape recurrent_cell)
-set(headers_of_system memory parallel)
+set(headers_of_system exact memory parallel)
 set(headers_of_tensor recurrent_options tensor gradients state random factories print indexing view)
 set(headers_of_autograd tape gradcheck record observer)
 set(headers_of_nn nn module)

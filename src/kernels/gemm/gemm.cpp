@@ -21,13 +21,18 @@ double work_of(const GemmArgs<T>& g) {
   return static_cast<double>(g.m) * static_cast<double>(g.n) * static_cast<double>(g.k);
 }
 
+// Exact mode: by the shape alone, and each element is one chain over k.
+template <class T>
+Path<T> exact_path(const GemmArgs<T>& g) {
+  if (g.trans_a) return g.trans_b || g.m * g.n > 1 << 12 ? gemm_panels<T> : gemm_rows<T>;
+  return !g.trans_b && (g.m < 8 || (g.m <= 16 && g.n * g.k <= 1 << 17)) ? gemm_rows<T> : gemm_panels<T>;
+}
+
 // Without BLAS, and where it was measured to be slower. bench/products prints what the numbers are taken from.
 template <class T>
 Path<T> fastest_of_ours(const GemmArgs<T>& g) {
-  const int64_t m = g.m, n = g.n, k = g.k;
-  if (g.trans_a) return g.trans_b || m * n > 1 << 12 ? gemm_panels<T> : gemm_rows<T>;
-  if (g.trans_b) return m <= 2 || (m <= 8 && k >= 512) ? gemm_dots<T> : gemm_panels<T>;
-  return m < 8 || (m <= 16 && n * k <= 1 << 17) ? gemm_rows<T> : gemm_panels<T>;
+  const bool few_rows = g.m <= 2 || (g.m <= 8 && g.k >= 512);
+  return !g.trans_a && g.trans_b && few_rows ? gemm_dots<T> : exact_path(g);
 }
 
 #if defined(TAPEGRAD_BLAS)
@@ -137,7 +142,7 @@ void gemm(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, std::type
   if (m <= 0 || n <= 0) return;
   if (k <= 0 || alpha == T(0)) return scale(m, n, beta, c, ldc);
   const GemmArgs<T> g{trans_a, trans_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc};
-  run_in_parts(g, fastest(g));
+  run_in_parts(g, is_exact() ? exact_path(g) : fastest(g));
 }
 
 template void gemm<float>(bool, bool, int64_t, int64_t, int64_t, float, const float*, int64_t, const float*,

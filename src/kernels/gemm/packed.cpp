@@ -23,7 +23,8 @@ inline void product(int64_t m, int64_t n, int64_t k, const T* a, int64_t lda, co
                     int64_t ldc) {
   constexpr int64_t width = panel_width<I, T>;
   int64_t j = 0;
-  if (m <= I::tile_rows / 2) {  // few rows: two panels at once keep as many sums going
+  // Few rows: two panels at once keep as many sums going. Exact mode cuts k as it does for many.
+  if (m <= I::tile_rows / 2 && (k <= k_block || !is_exact())) {
     for (; j + 2 * width <= n; j += 2 * width) {
       column_of_tiles<I, 2 * I::tile_vectors>(m, Factors<T>{k, a, lda, 1, panels + j * k, width, k * width},
                                               Target<T>{T(1), beta, c + j, ldc}, 2 * width);
@@ -47,7 +48,7 @@ int64_t packed_size(int64_t k, int64_t n) {
 
 template <class T>
 PackedB<T> pack_b(bool trans_b, int64_t k, int64_t n, const T* b, int64_t ldb, T* memory) {
-  simd([=](auto isa) {
+  simd_of_product([=](auto isa) {
     using I = decltype(isa);
     constexpr int64_t width = panel_width<I, T>;
     for (int64_t j = 0; j < n; j += width) {
@@ -70,7 +71,7 @@ void gemm_packed(int64_t m, const T* a, int64_t lda, const PackedB<T>& b, std::t
   if (k <= 0) return gemm<T>(false, false, m, n, 0, 1, a, lda, b.data, n, beta, c, ldc);
   const int64_t pieces = std::max<int64_t>(1, chunk_flops / (2 * m * k * chunk_columns));
   parallel_rows(n, pieces * chunk_columns, [=, panels = b.data](int64_t begin, int64_t end) {
-    simd([=](auto isa) {
+    simd_of_product([=](auto isa) {
       product<decltype(isa)>(m, end - begin, k, a, lda, panels + begin * k, beta, c + begin, ldc);
     });
   });

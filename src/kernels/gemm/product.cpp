@@ -115,7 +115,7 @@ inline void dots(int64_t n, const T* a, const GemmArgs<T>& g, int64_t i, int64_t
 
 template <class T>
 void gemm_panels(const GemmArgs<T>& g) {
-  simd([=](auto isa) {
+  simd_of_product([=](auto isa) {
     using I = decltype(isa);
     g.trans_a ? panels_of_transposed_a<I>(g) : panels_of_a<I>(g);
   });
@@ -125,7 +125,7 @@ template <class T>
 void gemm_rows(const GemmArgs<T>& g) {
   // Reading few rows of B to their end suits the prefetcher where B comes from memory.
   const int64_t kb = g.n * g.k > (1 << 18) ? 16 : 64;
-  simd([=](auto isa) {
+  simd_of_product([=](auto isa) {
     using I = decltype(isa);
     constexpr int64_t width = panel_width<I, T>;
     alignas(64) T last[64 * width];
@@ -145,7 +145,7 @@ void gemm_rows(const GemmArgs<T>& g) {
 
 template <class T>
 void gemm_dots(const GemmArgs<T>& g) {
-  simd([=](auto isa) {
+  simd_of_product([=](auto isa) {
     using I = decltype(isa);
     constexpr int64_t most =
         std::min(4, lanes<I, T>);  // rows of A, and so many of B stay close while they pass

@@ -11,8 +11,8 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "kernels/gemm/fma.h"
 #include "kernels/gemm/pack.h"
-#include "kernels/vector/simd.h"
 
 namespace tapegrad::kernels {
 
@@ -29,6 +29,18 @@ inline V blend(V sum, const T* c, T alpha, T beta) {
   if (alpha != T(1)) sum *= alpha;
   if (beta == T(0)) return sum;
   return beta == T(1) ? sum + load<V>(c) : sum + load<V>(c) * beta;
+}
+
+/// a b + c, rounded once where the instruction set has it (the compiler fuses the two in this folder), or where the
+/// set is to compute it (fma.h).
+template <class I, class T, class V>
+inline V multiply_add(T a, V b, V c) {
+  if constexpr (I::computes_fma) {
+    for (int k = 0; k < lanes<I, T>; ++k) c[k] = rounded_once(a, b[k], c[k]);
+    return c;
+  } else {
+    return c + a * b;
+  }
 }
 
 /// A step of one that the compiler knows: the numbers of A for a tile lie side by side.
@@ -62,7 +74,7 @@ inline void tile(const Factors<T, Step>& f, const Target<T>& to, int64_t cols) {
     for (int i = 0; i < rows; ++i) {
       const T x = a[i * f.a_row];
 #pragma GCC unroll 16
-      for (int v = 0; v < vecs; ++v) sum[i][v] += x * bv[v];
+      for (int v = 0; v < vecs; ++v) sum[i][v] = multiply_add<I>(x, bv[v], sum[i][v]);
     }
   }
   if (cols == vecs * n) {

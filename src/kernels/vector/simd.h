@@ -14,6 +14,8 @@
 //
 // Capture by value ([=]): a captured reference may alias the output and stops vectorization.
 #pragma once
+#include <tapegrad/exact.h>
+
 #include <cstdint>
 #include <cstring>
 #include <type_traits>
@@ -40,12 +42,20 @@ const char* isa_name();
 #endif
 #endif
 
+// Clang fuses nothing in the files that ask for nothing (cmake/options.cmake).
+#if defined(__GNUC__) && !defined(__clang__)
+#define TAPEGRAD_UNFUSED __attribute__((optimize("fp-contract=off")))
+#else
+#define TAPEGRAD_UNFUSED
+#endif
+
 // The instruction sets as types. A vector has `bytes`; the tile of a product (gemm/tile.h) has `tile_rows` rows
 // of `tile_vectors` vectors, which with a row of B and one number of A fill the registers. run(body) runs the
 // body as a function of its own, compiled for the set.
 
 /// What every CPU of the platform has: SSE2, with 16 registers, or NEON, with 32.
 struct Baseline {
+  static constexpr bool computes_fma = false;  // gemm/fma.h
   static constexpr int bytes = 16, tile_vectors = 4;
 #if defined(TAPEGRAD_X86)
   static constexpr int registers = 16, tile_rows = 3;
@@ -59,6 +69,7 @@ struct Baseline {
 };
 #if defined(TAPEGRAD_X86)
 struct Avx2 {
+  static constexpr bool computes_fma = false;
   static constexpr int bytes = 32, registers = 16, tile_rows = 6, tile_vectors = 2;
   template <class F>
   TAPEGRAD_AVX2 static void run(F body) {
@@ -66,9 +77,27 @@ struct Avx2 {
   }
 };
 struct Avx512 {
+  static constexpr bool computes_fma = false;
   static constexpr int bytes = 64, registers = 32, tile_rows = 8, tile_vectors = 2;
   template <class F>
   TAPEGRAD_AVX512 static void run(F body) {
+    body();
+  }
+};
+#endif
+
+// Those of exact mode (tapegrad/exact.h), where a * b + c is rounded twice, as on a CPU that cannot do otherwise. AVX2
+// serves AVX-512 too: one body less to compile.
+struct BaselineUnfused : Baseline {
+  template <class F>
+  [[gnu::flatten, gnu::noinline]] TAPEGRAD_UNFUSED static void run(F body) {
+    body();
+  }
+};
+#if defined(TAPEGRAD_X86)
+struct Unfused : Avx2 {
+  template <class F>
+  TAPEGRAD_AVX2 TAPEGRAD_UNFUSED static void run(F body) {
     body();
   }
 };
@@ -98,8 +127,9 @@ using Vector = typename detail::VectorOf<T, I::bytes>::type;
 template <class I, class T>
 constexpr int lanes = I::bytes / int{sizeof(T)};
 
+/// The widest set, where a * b + c becomes one instruction that rounds once if the set has it.
 template <class F>
-inline void simd(F body) {
+inline void simd_fused(F body) {
 #if defined(TAPEGRAD_X86)
   switch (isa()) {
     case Isa::avx512: return detail::run_as<Avx512>(body);
@@ -108,6 +138,15 @@ inline void simd(F body) {
   }
 #endif
   detail::run_as<Baseline>(body);
+}
+
+template <class F>
+inline void simd(F body) {
+  if (!is_exact()) return simd_fused(body);
+#if defined(TAPEGRAD_X86)
+  if (isa() != Isa::baseline) return detail::run_as<Unfused>(body);
+#endif
+  detail::run_as<BaselineUnfused>(body);
 }
 
 template <class V, class T>
