@@ -3,13 +3,9 @@
 // cache.
 #include <tapegrad/optim/optimizer.h>
 
-#include <algorithm>
-#include <cmath>
-#include <limits>
-
 #include "autograd/exclusive.h"
 #include "compute/finite.h"
-#include "core/fail.h"
+#include "optim/require.h"
 #include "system/denormals.h"
 #include "tensor/impl.h"
 #include "tensor/state_reader.h"
@@ -19,26 +15,9 @@ namespace tapegrad::optim {
 ParameterList::ParameterList(const std::vector<Tensor>& parameters) {
   for (const Tensor& parameter : parameters) entries_.emplace_back(std::string(), parameter);
 }
-ParameterList::ParameterList(std::initializer_list<Tensor> parameters) {
-  for (const Tensor& parameter : parameters) entries_.emplace_back(std::string(), parameter);
-}
-
-void Optimizer::reject(const std::string& message) const {
-  fail<ValueError>(name_, "{}", message);
-}
-
-void Optimizer::check_option(const char* option, double value, double low, double high) const {
-  if (!(value >= low && value <= high))
-    fail<ValueError>(name_, "{} must be in [{}, {}], got {}", option, low, high, value);
-}
-
-void Optimizer::check_not_negative(const char* option, double value) const {
-  if (!(value >= 0) || std::isinf(value))
-    fail<ValueError>(name_, "{} must be finite and not negative, got {}", option, value);
-}
 
 void Optimizer::add_parameters(const ParameterList& parameters, double lr) {
-  check_not_negative("lr", lr);
+  require(lr >= 0, name_, "lr must be finite and not negative", lr);
   if (parameters.entries().empty())
     fail<ValueError>(name_,
                      "there are no parameters to optimize. Hint: are the modules registered with add()?");
@@ -56,15 +35,13 @@ void Optimizer::add_parameters(const ParameterList& parameters, double lr) {
                           name);
     if (!parameter.is_contiguous())
       fail<ShapeError>(name_, "parameter '{}' is a strided view. Hint: give a clone()", name);
-    // Named once more because Clang 14 does not capture a structured binding otherwise.
-    const auto check_new = [&, &parameter = parameter](const Slot& slot) {
-      if (slot.parameter.impl() == parameter.impl() ||
-          (parameter.numel() > 0 && slot.parameter.impl()->data == parameter.impl()->data))
-        fail<ValueError>(name_, "parameter '{}' is given twice, first as '{}'", name, slot.name);
-      if (slot.name == name) fail<ValueError>(name_, "two parameters are called '{}'", name);
-    };
-    for (const Slot& slot : slots_) check_new(slot);
-    for (const Slot& slot : added) check_new(slot);
+    for (const std::vector<Slot>* slots : {&slots_, &added})
+      for (const Slot& slot : *slots) {
+        if (slot.parameter.impl() == parameter.impl() ||
+            (parameter.numel() > 0 && slot.parameter.impl()->data == parameter.impl()->data))
+          fail<ValueError>(name_, "parameter '{}' is given twice, first as '{}'", name, slot.name);
+        if (slot.name == name) fail<ValueError>(name_, "two parameters are called '{}'", name);
+      }
     added.push_back({name, parameter, lr_.size(), 0, {}});
   }
   for (Slot& slot : added) slots_.push_back(std::move(slot));
@@ -78,14 +55,13 @@ double Optimizer::lr(size_t group) const {
 }
 
 void Optimizer::set_lr(double lr) {
-  check_not_negative("lr", lr);
-  for (double& rate : lr_) rate = lr;
+  for (size_t group = 0; group < lr_.size(); ++group) set_group_lr(group, lr);
 }
 
-void Optimizer::set_group_lr(size_t group, double lr) {
-  check_not_negative("lr", lr);
-  if (group >= lr_.size()) fail<IndexError>(name_, "group {} of {} does not exist", group, lr_.size());
-  lr_[group] = lr;
+void Optimizer::set_group_lr(size_t group, double rate) {
+  require(rate >= 0, name_, "lr must be finite and not negative", rate);
+  lr(group);  // checks that there is such a group
+  lr_[group] = rate;
 }
 
 void Optimizer::zero_grad() {
@@ -165,19 +141,15 @@ StateDict Optimizer::state_dict() const {
 
 void Optimizer::load_state_dict(const StateDict& state) {
   StateReader reader(name_, state);
-  struct Loaded {
-    int64_t steps;
-    Tensor moments[max_moments];
-  };
-  std::vector<Loaded> loaded;
-  for (const Slot& slot : slots_) {
-    Loaded& now = loaded.emplace_back(Loaded{reader.counts(slot.name + ".step")[0], {}});
-    if (now.steps == 0) continue;
+  std::vector<Slot> slots = slots_;
+  for (Slot& slot : slots) {
+    slot.steps = reader.counts(slot.name + ".step")[0];
+    if (slot.steps == 0) continue;
     size_t i = 0;
     for (const std::string& name : moment_names(slot.group)) {
-      const std::string key = slot.name + "." + name;
-      const Tensor moment = reader.take(key, slot.parameter.shape(), slot.parameter.dtype());
-      if (moment.defined()) now.moments[i++] = detail::contiguous_copy(moment);
+      const Tensor moment =
+          reader.take(slot.name + "." + name, slot.parameter.shape(), slot.parameter.dtype());
+      if (moment.defined()) slot.moments[i++] = detail::contiguous_copy(moment);
     }
   }
   std::vector<double> rates;
@@ -186,10 +158,7 @@ void Optimizer::load_state_dict(const StateDict& state) {
   const std::vector<int64_t> skipped = reader.counts("skipped", 2);
   reader.finish();
 
-  for (size_t slot = 0; slot < slots_.size(); ++slot) {
-    slots_[slot].steps = loaded[slot].steps;
-    std::ranges::move(loaded[slot].moments, slots_[slot].moments);
-  }
+  slots_ = std::move(slots);
   lr_ = std::move(rates);
   skipped_ = skipped[0];
   skipped_in_a_row_ = skipped[1];

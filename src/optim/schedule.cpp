@@ -2,18 +2,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numbers>
 
-#include "core/fail.h"
+#include "optim/require.h"
 #include "tensor/state_reader.h"
 
 namespace tapegrad::optim {
 
 namespace {
-
-void require(bool rule, const char* schedule, const char* text, double value) {
-  if (!rule || !std::isfinite(value)) fail<ValueError>(schedule, "{}, got {}", text, value);
-}
 
 // From `from` at share 0 to `to` at share 1, along half a cosine.
 double half_cosine(double from, double to, double share) {
@@ -32,6 +29,16 @@ void Schedule::apply() {
 }
 
 void Schedule::step() {
+  for (size_t group = 0; group < base_.size(); ++group) {
+    const double now = optimizer_->lr(group), mine = lr_at(steps_, base_[group]);
+    if (std::abs(now - mine) > 1e-9 * mine)
+      fail<ValueError>(
+          "schedule",
+          "step: the rate of group {} is {}, where this schedule had set {}: another schedule or "
+          "set_lr() changed it. Hint: give an optimizer one schedule, make it anew after set_lr(), "
+          "and load its state with the optimizer's",
+          group, now, mine);
+  }
   ++steps_;
   apply();
 }
@@ -57,100 +64,140 @@ void Schedule::load_state_dict(const StateDict& state) {
   apply();
 }
 
-StepLR::StepLR(Optimizer& optimizer, StepLROptions options) : Schedule(optimizer), options_(options) {
-  require(options.step_size >= 1, "StepLR", "step_size must be at least 1", double(options.step_size));
-  require(options.gamma > 0, "StepLR", "gamma must be positive", options.gamma);
-  apply();
+void StepLROptions::check() const {
+  require(step_size >= 1, "StepLR", "step_size must be at least 1", step_size);
+  require(gamma > 0, "StepLR", "gamma must be positive", gamma);
 }
-double StepLR::lr_at(int64_t t, double base) const {
-  return base * std::pow(options_.gamma, double(t / options_.step_size));
-}
-
-MultiStepLR::MultiStepLR(Optimizer& optimizer, MultiStepLROptions options)
-    : Schedule(optimizer), options_(std::move(options)) {
-  for (int64_t milestone : options_.milestones)
-    require(milestone >= 0, "MultiStepLR", "milestones must not be negative", double(milestone));
-  require(options_.gamma > 0, "MultiStepLR", "gamma must be positive", options_.gamma);
-  apply();
-}
-double MultiStepLR::lr_at(int64_t t, double base) const {
-  const auto passed = std::count_if(options_.milestones.begin(), options_.milestones.end(),
-                                    [t](int64_t milestone) { return milestone <= t; });
-  return base * std::pow(options_.gamma, double(passed));
+double StepLROptions::lr_at(int64_t t, double base) const {
+  return base * std::pow(gamma, double(t / step_size));
 }
 
-ExponentialLR::ExponentialLR(Optimizer& optimizer, ExponentialLROptions options)
-    : Schedule(optimizer), options_(options) {
-  require(options.gamma > 0, "ExponentialLR", "gamma must be positive", options.gamma);
-  apply();
+void MultiStepLROptions::check() const {
+  for (int64_t milestone : milestones)
+    require(milestone >= 0, "MultiStepLR", "milestones must not be negative", milestone);
+  require(gamma > 0, "MultiStepLR", "gamma must be positive", gamma);
 }
-double ExponentialLR::lr_at(int64_t t, double base) const {
-  return base * std::pow(options_.gamma, double(t));
-}
-
-CosineAnnealingLR::CosineAnnealingLR(Optimizer& optimizer, CosineAnnealingLROptions options)
-    : Schedule(optimizer), options_(options) {
-  require(options.T_max >= 1, "CosineAnnealingLR", "T_max must be at least 1", double(options.T_max));
-  require(options.eta_min >= 0, "CosineAnnealingLR", "eta_min must not be negative", options.eta_min);
-  apply();
-}
-double CosineAnnealingLR::lr_at(int64_t t, double base) const {
-  return half_cosine(base, options_.eta_min, double(t) / double(options_.T_max));
+double MultiStepLROptions::lr_at(int64_t t, double base) const {
+  const auto passed =
+      std::count_if(milestones.begin(), milestones.end(), [t](int64_t milestone) { return milestone <= t; });
+  return base * std::pow(gamma, passed);
 }
 
-LinearLR::LinearLR(Optimizer& optimizer, LinearLROptions options) : Schedule(optimizer), options_(options) {
-  require(options.start_factor > 0 && options.start_factor <= 1, "LinearLR", "start_factor must be in (0, 1]",
-          options.start_factor);
-  require(options.end_factor >= 0 && options.end_factor <= 1, "LinearLR", "end_factor must be in [0, 1]",
-          options.end_factor);
-  require(options.total_iters >= 1, "LinearLR", "total_iters must be at least 1",
-          double(options.total_iters));
-  apply();
+void ExponentialLROptions::check() const {
+  require(gamma > 0, "ExponentialLR", "gamma must be positive", gamma);
 }
-double LinearLR::lr_at(int64_t t, double base) const {
-  const double share = std::min(double(t) / double(options_.total_iters), 1.0);
-  return base * (options_.start_factor + (options_.end_factor - options_.start_factor) * share);
+double ExponentialLROptions::lr_at(int64_t t, double base) const {
+  return base * std::pow(gamma, t);
 }
 
-OneCycleLR::OneCycleLR(Optimizer& optimizer, OneCycleLROptions options)
-    : Schedule(optimizer), options_(options) {
-  require(options.max_lr > 0, "OneCycleLR", "max_lr must be positive", options.max_lr);
-  require(options.total_steps >= 1, "OneCycleLR", "total_steps must be at least 1",
-          double(options.total_steps));
-  require(options.pct_start >= 0 && options.pct_start <= 1, "OneCycleLR", "pct_start must be in [0, 1]",
-          options.pct_start);
-  require(options.div_factor > 0, "OneCycleLR", "div_factor must be positive", options.div_factor);
-  require(options.final_div_factor > 0, "OneCycleLR", "final_div_factor must be positive",
-          options.final_div_factor);
-  apply();
+void CosineAnnealingLROptions::check() const {
+  require(T_max >= 1, "CosineAnnealingLR", "T_max must be at least 1", T_max);
+  require(eta_min >= 0, "CosineAnnealingLR", "eta_min must not be negative", eta_min);
 }
-double OneCycleLR::lr_at(int64_t t, double) const {
-  const double first = options_.max_lr / options_.div_factor, last = first / options_.final_div_factor;
-  const double top = options_.pct_start * double(options_.total_steps) - 1,
-               end = double(options_.total_steps - 1);
-  const auto anneal = [&](double from, double to, double share) {
-    return options_.anneal == Anneal::cos ? half_cosine(from, to, share) : from + (to - from) * share;
+double CosineAnnealingLROptions::lr_at(int64_t t, double base) const {
+  return half_cosine(base, eta_min, double(t) / T_max);
+}
+
+void LinearLROptions::check() const {
+  require(start_factor > 0 && start_factor <= 1, "LinearLR", "start_factor must be in (0, 1]", start_factor);
+  require(end_factor >= 0 && end_factor <= 1, "LinearLR", "end_factor must be in [0, 1]", end_factor);
+  require(total_iters >= 1, "LinearLR", "total_iters must be at least 1", total_iters);
+}
+double LinearLROptions::lr_at(int64_t t, double base) const {
+  const double share = std::min(double(t) / double(total_iters), 1.0);
+  return base * (start_factor + (end_factor - start_factor) * share);
+}
+
+void OneCycleLROptions::check() const {
+  require(max_lr > 0, "OneCycleLR", "max_lr must be positive", max_lr);
+  require(total_steps >= 1, "OneCycleLR", "total_steps must be at least 1", total_steps);
+  require(pct_start >= 0 && pct_start <= 1, "OneCycleLR", "pct_start must be in [0, 1]", pct_start);
+  require(div_factor > 0, "OneCycleLR", "div_factor must be positive", div_factor);
+  require(final_div_factor > 0, "OneCycleLR", "final_div_factor must be positive", final_div_factor);
+}
+double OneCycleLROptions::lr_at(int64_t t, double) const {
+  const double first = max_lr / div_factor, last = first / final_div_factor;
+  const double top = pct_start * double(total_steps) - 1, end = double(total_steps - 1);
+  const auto between = [&](double from, double to, double share) {
+    return anneal == Anneal::cos ? half_cosine(from, to, share) : from + (to - from) * share;
   };
   const double now = double(t);
   if (now >= end && end > top) return last;
-  if (now >= end) return options_.max_lr;  // pct_start = 1: it never falls
-  if (now <= top) return anneal(first, options_.max_lr, top > 0 ? now / top : 1);
-  return anneal(options_.max_lr, last, (now - std::max(top, 0.0)) / (end - std::max(top, 0.0)));
+  if (now >= end) return max_lr;  // pct_start = 1: it never falls
+  if (now <= top) return between(first, max_lr, top > 0 ? now / top : 1);
+  return between(max_lr, last, (now - std::max(top, 0.0)) / (end - std::max(top, 0.0)));
 }
 
-WarmupCosineLR::WarmupCosineLR(Optimizer& optimizer, WarmupCosineLROptions options)
-    : Schedule(optimizer), options_(options) {
-  require(options.warmup_steps >= 0, "WarmupCosineLR", "warmup_steps must not be negative",
-          double(options.warmup_steps));
-  require(options.total_steps > options.warmup_steps, "WarmupCosineLR",
-          "total_steps must be larger than warmup_steps", double(options.total_steps));
-  require(options.eta_min >= 0, "WarmupCosineLR", "eta_min must not be negative", options.eta_min);
-  apply();
+void WarmupCosineLROptions::check() const {
+  require(warmup_steps >= 0, "WarmupCosineLR", "warmup_steps must not be negative", warmup_steps);
+  require(total_steps > warmup_steps, "WarmupCosineLR", "total_steps must be larger than warmup_steps",
+          total_steps);
+  require(eta_min >= 0, "WarmupCosineLR", "eta_min must not be negative", eta_min);
 }
-double WarmupCosineLR::lr_at(int64_t t, double base) const {
-  const double warmup = double(options_.warmup_steps), total = double(options_.total_steps);
-  if (t < options_.warmup_steps) return base * double(t + 1) / warmup;
-  return half_cosine(base, options_.eta_min, std::min((double(t) - warmup) / (total - warmup), 1.0));
+double WarmupCosineLROptions::lr_at(int64_t t, double base) const {
+  const double warmup = double(warmup_steps), total = double(total_steps);
+  if (t < warmup_steps) return base * double(t + 1) / warmup;
+  return half_cosine(base, eta_min, std::min((double(t) - warmup) / (total - warmup), 1.0));
+}
+
+ReduceLROnPlateau::ReduceLROnPlateau(Optimizer& optimizer, ReduceLROnPlateauOptions options)
+    : optimizer_(&optimizer), options_(options) {
+  const char* name = "ReduceLROnPlateau";
+  require(options.factor > 0 && options.factor < 1, name, "factor must be in (0, 1)", options.factor);
+  require(options.patience >= 0, name, "patience must not be negative", options.patience);
+  require(options.threshold >= 0, name, "threshold must not be negative", options.threshold);
+  require(options.cooldown >= 0, name, "cooldown must not be negative", options.cooldown);
+  require(options.min_lr >= 0, name, "min_lr must not be negative", options.min_lr);
+  const double infinity = std::numeric_limits<double>::infinity();
+  best_ = options.better == Better::smaller ? infinity : -infinity;
+}
+
+bool ReduceLROnPlateau::improved(double metric) const {
+  const bool smaller = options_.better == Better::smaller;
+  if (std::isinf(best_)) return smaller ? metric < best_ : metric > best_;
+  const double margin =
+      options_.threshold_mode == Threshold::relative ? best_ * options_.threshold : options_.threshold;
+  return smaller ? metric < best_ - margin : metric > best_ + margin;
+}
+
+bool ReduceLROnPlateau::step(double metric) {
+  if (improved(metric)) {
+    best_ = metric;
+    bad_steps_ = 0;
+  } else {
+    ++bad_steps_;
+  }
+  if (cooldown_left_ > 0) {
+    --cooldown_left_;
+    bad_steps_ = 0;
+  }
+  if (bad_steps_ <= options_.patience) return false;
+  bad_steps_ = 0;
+  cooldown_left_ = options_.cooldown;
+  bool reduced = false;
+  for (size_t group = 0; group < optimizer_->groups(); ++group) {
+    const double before = optimizer_->lr(group), after = std::max(before * options_.factor, options_.min_lr);
+    if (before - after <= 1e-8) continue;
+    optimizer_->set_group_lr(group, after);
+    reduced = true;
+  }
+  return reduced;
+}
+
+StateDict ReduceLROnPlateau::state_dict() const {
+  return {{"best", numbers({best_})},
+          {"bad_steps", integers({bad_steps_})},
+          {"cooldown_left", integers({cooldown_left_})}};
+}
+
+void ReduceLROnPlateau::load_state_dict(const StateDict& state) {
+  StateReader reader("ReduceLROnPlateau", state);
+  const Tensor best = reader.take("best", {1}, float64);
+  const int64_t bad_steps = reader.counts("bad_steps")[0], cooldown = reader.counts("cooldown_left")[0];
+  reader.finish();
+  best_ = best.item();
+  bad_steps_ = bad_steps;
+  cooldown_left_ = cooldown;
 }
 
 }  // namespace tapegrad::optim

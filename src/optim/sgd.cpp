@@ -2,40 +2,29 @@
 #include <tapegrad/optim/sgd.h>
 
 #include "compute/optim_step.h"
-#include "optim/group.h"
+#include "optim/require.h"
 
 namespace tapegrad::optim {
 
-SGD::SGD(const ParameterList& parameters, SGDOptions options) : Optimizer("SGD") {
-  add_group(parameters, options);
+void SGDOptions::check() const {
+  require(momentum >= 0 && momentum <= 1, name, "momentum must be in [0, 1]", momentum);
+  require(dampening >= 0 && dampening <= 1, name, "dampening must be in [0, 1]", dampening);
+  require(weight_decay >= 0, name, "weight_decay must be finite and not negative", weight_decay);
+  if (nesterov && (momentum == 0 || dampening != 0))
+    fail<ValueError>(name, "nesterov needs momentum > 0 and dampening = 0");
 }
 
-SGD::SGD(const std::vector<Group>& groups, SGDOptions options) : Optimizer("SGD") {
-  for (const Group& group : groups) add_group(group.params, options_of(group, options));
-}
-
-void SGD::add_group(const ParameterList& parameters, SGDOptions options) {
-  check_option("momentum", options.momentum, 0, 1);
-  check_option("dampening", options.dampening, 0, 1);
-  check_not_negative("weight_decay", options.weight_decay);
-  if (options.nesterov && (options.momentum == 0 || options.dampening != 0))
-    reject("nesterov needs momentum > 0 and dampening = 0");
-  add_parameters(parameters, options.lr);
-  options_.push_back(options);
-}
-
-std::vector<std::string> SGD::moment_names(size_t group) const {
-  if (options_[group].momentum == 0) return {};
+std::vector<std::string> SGDOptions::moment_names() const {
+  if (momentum == 0) return {};
   return {"momentum_buffer"};
 }
 
-void SGD::update(Slot& slot, const Tensor& gradient) {
-  const SGDOptions& o = options_[slot.group];
-  const compute::SgdStep step = {.lr = lr(slot.group),
-                                 .momentum = o.momentum,
-                                 .dampening = o.dampening,
-                                 .weight_decay = o.weight_decay,
-                                 .nesterov = o.nesterov,
+void SGDOptions::update(Optimizer::Slot& slot, const Tensor& gradient) const {
+  const compute::SgdStep step = {.lr = lr,
+                                 .momentum = momentum,
+                                 .dampening = dampening,
+                                 .weight_decay = weight_decay,
+                                 .nesterov = nesterov,
                                  .first = slot.steps == 1};
   compute::sgd(step, gradient, slot.parameter, slot.moments[0]);
 }

@@ -124,6 +124,30 @@ TEST(Schedule, RefusesAStateThatWouldOverflowOrGiveNoRateAndChangesNothing) {
   EXPECT_EQ(rate.lr(), here);
 }
 
+TEST(Schedule, RefusesToStepWhereAnotherScheduleOrSetLrChangedTheRate) {
+  Rate rate;
+  LinearLR warmup(rate.optimizer, {.start_factor = 0.5, .total_iters = 2});
+  StepLR decay(rate.optimizer, {.step_size = 10});
+  const auto refuses = [&](Schedule& schedule, const std::string& numbers) {
+    const double before = rate.lr();
+    EXPECT_THAT([&] { schedule.step(); },
+                ThrowsMessage<ValueError>(
+                    "schedule: step: the rate of group 0 is " + numbers +
+                    ": another schedule or set_lr() changed it. Hint: give an optimizer one schedule, make "
+                    "it anew after set_lr(), and load its state with the optimizer's"));
+    EXPECT_EQ(rate.lr(), before);
+  };
+  warmup.step();
+  refuses(decay, "0.75, where this schedule had set 0.5");
+  EXPECT_EQ(decay.steps(), 0);
+  rate.optimizer.set_lr(0.2);
+  refuses(warmup, "0.2, where this schedule had set 0.75");
+  EXPECT_EQ(warmup.steps(), 1);
+  ExponentialLR anew(rate.optimizer, {.gamma = 0.5});
+  anew.step();
+  EXPECT_EQ(rate.lr(), 0.1);
+}
+
 TEST(Schedule, RejectsOptionsOutsideTheirRange) {
   Rate rate;
   EXPECT_THAT([&] { StepLR(rate.optimizer, {.gamma = 0.5}); },

@@ -30,7 +30,7 @@ namespace tapegrad::optim {
 class ParameterList {
  public:
   ParameterList(const std::vector<Tensor>& parameters);
-  ParameterList(std::initializer_list<Tensor> parameters);
+  ParameterList(std::initializer_list<Tensor> parameters) : ParameterList(std::vector<Tensor>(parameters)) {}
   ParameterList(std::vector<std::pair<std::string, Tensor>> named_parameters)
       : entries_(std::move(named_parameters)) {}
 
@@ -68,8 +68,9 @@ class Optimizer : public Stateful {
   /// Drops all gradients: grad() is undefined until the next backward.
   void zero_grad();
 
-  /// Learning rate of a group, and of all or one to be set; finite and not negative, else ValueError.
+  /// The learning rate of a group. Throws IndexError if there is no such group.
   double lr(size_t group = 0) const;
+  /// Sets the learning rate of all groups, or of one. Throws ValueError unless it is finite and not negative.
   void set_lr(double lr);
   void set_group_lr(size_t group, double lr);
   size_t groups() const { return lr_.size(); }
@@ -83,32 +84,28 @@ class Optimizer : public Stateful {
   /// ("NAME.exp_avg") of each parameter, "lr.GROUP", "skipped". With these and the parameters loaded,
   /// training goes on with the same bits.
   StateDict state_dict() const override;
-  /// Throws ValueError naming every entry that is missing, unknown, or of another shape, dtype or range; then
-  /// nothing is changed.
   void load_state_dict(const StateDict& state) override;
 
- protected:
   static constexpr size_t max_moments = 3;
+  /// What is kept of a parameter.
   struct Slot {
     std::string name;
     Tensor parameter;
     size_t group;
-    int64_t steps = 0;            // taken, the one being taken included
-    Tensor moments[max_moments];  // undefined before the first step
+    int64_t steps = 0;            ///< taken, the one being taken included
+    Tensor moments[max_moments];  ///< of the parameter's shape; undefined before the first step
   };
 
+ protected:
   explicit Optimizer(const char* name) : name_(name) {}
-  /// Adds a group. Throws where it is empty or a parameter is not a floating, contiguous leaf or held
-  /// already.
+  /// Adds a group. Throws ValueError where it is empty, or a parameter is held already or is called as
+  /// another; DtypeError, AutogradError or ShapeError unless each is a floating, contiguous leaf.
   void add_parameters(const ParameterList& parameters, double lr);
-  /// Throws ValueError unless low <= value < high or <= high.
-  void check_option(const char* option, double value, double low, double high) const;
-  void check_not_negative(const char* option, double value) const;
-  [[noreturn]] void reject(const std::string& message) const;
 
  private:
-  /// Names of the moments that parameters of a group have.
+  /// Names of the moments that parameters of a group have, at most max_moments.
   virtual std::vector<std::string> moment_names(size_t group) const = 0;
+  /// What all elements of the moments are at first.
   virtual double initial_moment(size_t) const { return 0; }
   /// Changes the parameter and its moments, given its gradient, contiguous and finite.
   virtual void update(Slot& slot, const Tensor& gradient) = 0;
@@ -125,6 +122,53 @@ class Optimizer : public Stateful {
   std::vector<Ready> ready_;  // of the running step; a member so that its memory is used again
   int64_t skipped_ = 0, skipped_in_a_row_ = 0;
   std::string last_skipped_;
+};
+
+/// An optimizer that is a formula of its Options, which have lr, weight_decay, and the formula:
+///
+///     static constexpr const char* name = "SGD";
+///     void check() const;                                                 // throws ValueError
+///     std::vector<std::string> moment_names() const;
+///     double initial_moment() const;                                      // if it is not 0
+///     void update(Optimizer::Slot& slot, const Tensor& gradient) const;   // lr is that of the step
+template <class Options>
+class OptimizerOf : public Optimizer {
+ public:
+  /// One group. Throws ValueError for an option outside its range, and what add_parameters() throws.
+  OptimizerOf(const ParameterList& parameters, const Options& options = {}) : Optimizer(Options::name) {
+    add_group(parameters, options);
+  }
+  /// Several groups; `options` are those of all, but for what a group says itself.
+  OptimizerOf(const std::vector<Group>& groups, const Options& options = {}) : Optimizer(Options::name) {
+    for (const Group& group : groups) {
+      Options own = options;
+      own.lr = group.lr.value_or(options.lr);
+      own.weight_decay = group.weight_decay.value_or(options.weight_decay);
+      add_group(group.params, own);
+    }
+  }
+  /// A further group, with all options of its own.
+  void add_group(const ParameterList& parameters, const Options& options) {
+    options.check();
+    add_parameters(parameters, options.lr);
+    options_.push_back(options);
+  }
+
+ private:
+  std::vector<std::string> moment_names(size_t group) const override {
+    return options_[group].moment_names();
+  }
+  double initial_moment(size_t group) const override {
+    if constexpr (requires { options_[group].initial_moment(); }) return options_[group].initial_moment();
+    return 0;
+  }
+  void update(Slot& slot, const Tensor& gradient) override {
+    Options now = options_[slot.group];
+    now.lr = lr(slot.group);
+    now.update(slot, gradient);
+  }
+
+  std::vector<Options> options_;  // of each group
 };
 
 }  // namespace tapegrad::optim

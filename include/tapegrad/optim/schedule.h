@@ -11,8 +11,8 @@
 //
 // Each is a closed form of t, the number of calls of step(), and of base, the learning rate that a group had
 // when the schedule was made: nothing is multiplied up from call to call, so a schedule goes on exactly where
-// its t says. A schedule sets the rate of every group when it is made and at each step(). It must not outlive
-// its optimizer.
+// its t says. A schedule sets the rate of every group when it is made and at each step(), and what something
+// else has set in between is an error, not lost. It must not outlive its optimizer.
 #pragma once
 #include <tapegrad/optim/optimizer.h>
 
@@ -24,7 +24,8 @@ class Schedule : public Stateful {
   Schedule(const Schedule&) = delete;
   Schedule& operator=(const Schedule&) = delete;
 
-  /// t = t + 1, and the rates that belong to it.
+  /// t = t + 1, and the rates that belong to it. Throws ValueError where a rate is not the one that this
+  /// schedule has set: another schedule, or set_lr(), has changed it.
   void step();
   /// t: how often step() was called.
   int64_t steps() const { return steps_; }
@@ -39,7 +40,7 @@ class Schedule : public Stateful {
 
  protected:
   explicit Schedule(Optimizer& optimizer);
-  /// Sets the rates of the optimizer; constructors end with it.
+  /// Sets the rates of the optimizer.
   void apply();
 
  private:
@@ -48,80 +49,74 @@ class Schedule : public Stateful {
   int64_t steps_ = 0;
 };
 
+/// A schedule that is a formula of its Options: their check() throws ValueError for one outside its range,
+/// before any rate is changed, and their lr_at() is the rate.
+template <class Options>
+class ScheduleOf : public Schedule {
+ public:
+  explicit ScheduleOf(Optimizer& optimizer, const Options& options = {})
+      : Schedule(optimizer), options_(options) {
+    options_.check();
+    apply();
+  }
+  double lr_at(int64_t t, double base) const override { return options_.lr_at(t, base); }
+
+ private:
+  Options options_;
+};
+
 struct StepLROptions {
   int64_t step_size = 0;  ///< must be given, >= 1
   double gamma = 0.1;     ///< > 0
+
+  void check() const;
+  double lr_at(int64_t t, double base) const;
 };
 /// lr = base * gamma^floor(t / step_size)
-///
-/// **Throws** (all schedules) ValueError for an option outside its range, before any rate is changed.
-class StepLR : public Schedule {
- public:
-  StepLR(Optimizer& optimizer, StepLROptions options);
-  double lr_at(int64_t t, double base) const override;
-
- private:
-  StepLROptions options_;
-};
+using StepLR = ScheduleOf<StepLROptions>;
 
 struct MultiStepLROptions {
   std::vector<int64_t> milestones;  ///< each >= 0, in any order
   double gamma = 0.1;               ///< > 0
+
+  void check() const;
+  double lr_at(int64_t t, double base) const;
 };
 /// lr = base * gamma^(number of milestones <= t)
-class MultiStepLR : public Schedule {
- public:
-  MultiStepLR(Optimizer& optimizer, MultiStepLROptions options);
-  double lr_at(int64_t t, double base) const override;
-
- private:
-  MultiStepLROptions options_;
-};
+using MultiStepLR = ScheduleOf<MultiStepLROptions>;
 
 struct ExponentialLROptions {
   double gamma = 0;  ///< must be given, > 0
+
+  void check() const;
+  double lr_at(int64_t t, double base) const;
 };
 /// lr = base * gamma^t
-class ExponentialLR : public Schedule {
- public:
-  ExponentialLR(Optimizer& optimizer, ExponentialLROptions options);
-  double lr_at(int64_t t, double base) const override;
-
- private:
-  ExponentialLROptions options_;
-};
+using ExponentialLR = ScheduleOf<ExponentialLROptions>;
 
 struct CosineAnnealingLROptions {
   int64_t T_max = 0;   ///< half the period, must be given, >= 1
   double eta_min = 0;  ///< the lowest rate, >= 0
+
+  void check() const;
+  double lr_at(int64_t t, double base) const;
 };
 /// lr = eta_min + (base - eta_min) * (1 + cos(pi t / T_max)) / 2; beyond T_max it rises again.
 ///
 /// **Source** Loshchilov, Hutter 2016, "SGDR: stochastic gradient descent with warm restarts",
 /// arXiv:1608.03983, equation 5, without the restarts.
-class CosineAnnealingLR : public Schedule {
- public:
-  CosineAnnealingLR(Optimizer& optimizer, CosineAnnealingLROptions options);
-  double lr_at(int64_t t, double base) const override;
-
- private:
-  CosineAnnealingLROptions options_;
-};
+using CosineAnnealingLR = ScheduleOf<CosineAnnealingLROptions>;
 
 struct LinearLROptions {
   double start_factor = 1.0 / 3;  ///< in (0, 1]
   double end_factor = 1;          ///< in [0, 1]
   int64_t total_iters = 5;        ///< >= 1
+
+  void check() const;
+  double lr_at(int64_t t, double base) const;
 };
 /// lr = base * (start_factor + (end_factor - start_factor) * min(t / total_iters, 1))
-class LinearLR : public Schedule {
- public:
-  LinearLR(Optimizer& optimizer, LinearLROptions options = {});
-  double lr_at(int64_t t, double base) const override;
-
- private:
-  LinearLROptions options_;
-};
+using LinearLR = ScheduleOf<LinearLROptions>;
 
 /// How a rate goes from one value to another: along half a cosine, or a straight line.
 enum class Anneal { cos, linear };
@@ -133,6 +128,9 @@ struct OneCycleLROptions {
   Anneal anneal = Anneal::cos;    ///< shape of both phases
   double div_factor = 25;         ///< the first rate is max_lr / div_factor; > 0
   double final_div_factor = 1e4;  ///< the last rate is the first one / final_div_factor; > 0
+
+  void check() const;
+  double lr_at(int64_t t, double base) const;
 };
 /// Rises from max_lr / div_factor to max_lr at t = pct_start * total_steps - 1, then falls to
 /// max_lr / div_factor / final_div_factor at t = total_steps - 1, and stays there. A rise of one step or less
@@ -143,31 +141,64 @@ struct OneCycleLROptions {
 ///
 /// **Source** Smith, Topin 2017, "Super-convergence: very fast training of neural networks using large
 /// learning rates", arXiv:1708.07120.
-class OneCycleLR : public Schedule {
- public:
-  OneCycleLR(Optimizer& optimizer, OneCycleLROptions options);
-  double lr_at(int64_t t, double base) const override;
-
- private:
-  OneCycleLROptions options_;
-};
+using OneCycleLR = ScheduleOf<OneCycleLROptions>;
 
 struct WarmupCosineLROptions {
   int64_t warmup_steps = 0;  ///< w >= 0
   int64_t total_steps = 0;   ///< n > w, must be given
   double eta_min = 0;        ///< the last rate, >= 0
+
+  void check() const;
+  double lr_at(int64_t t, double base) const;
 };
 /// Linear warm-up, then half a cosine:
 ///
 ///     t < w    lr = base * (t + 1) / w
 ///     else     lr = eta_min + (base - eta_min) * (1 + cos(pi min((t - w) / (n - w), 1))) / 2
-class WarmupCosineLR : public Schedule {
+using WarmupCosineLR = ScheduleOf<WarmupCosineLROptions>;
+
+/// Whether a metric is better when it is smaller (a loss) or larger (an accuracy).
+enum class Better { smaller, larger };
+/// Whether the threshold is a share of the best value or an amount.
+enum class Threshold { relative, absolute };
+
+struct ReduceLROnPlateauOptions {
+  Better better = Better::smaller;
+  double factor = 0.1;      ///< in (0, 1)
+  int64_t patience = 10;    ///< calls without improvement that are let pass, >= 0
+  double threshold = 1e-4;  ///< by which a value must beat the best one, >= 0
+  Threshold threshold_mode = Threshold::relative;
+  int64_t cooldown = 0;  ///< calls after a reduction that do not count, >= 0
+  double min_lr = 0;     ///< >= 0
+};
+
+/// Multiplies the learning rate by `factor` when a metric has not improved for more than `patience` calls.
+///
+///     better = smaller, relative:   improved when metric < best * (1 - threshold)
+///     better = smaller, absolute:   improved when metric < best - threshold
+///     better = larger:              metric > best * (1 + threshold), best + threshold
+///
+/// **Throws** ValueError for an option outside its range.
+///
+/// A metric of NaN is never an improvement. As in PyTorch, a rate moves only if it changes by more than 1e-8.
+class ReduceLROnPlateau : public Stateful {
  public:
-  WarmupCosineLR(Optimizer& optimizer, WarmupCosineLROptions options);
-  double lr_at(int64_t t, double base) const override;
+  explicit ReduceLROnPlateau(Optimizer& optimizer, ReduceLROnPlateauOptions options = {});
+
+  /// Returns whether the rate was reduced.
+  bool step(double metric);
+
+  /// "best", "bad_steps" and "cooldown_left"; the rate itself is in the optimizer's.
+  StateDict state_dict() const override;
+  void load_state_dict(const StateDict& state) override;
 
  private:
-  WarmupCosineLROptions options_;
+  bool improved(double metric) const;
+
+  Optimizer* optimizer_;
+  ReduceLROnPlateauOptions options_;
+  double best_;
+  int64_t bad_steps_ = 0, cooldown_left_ = 0;
 };
 
 }  // namespace tapegrad::optim
