@@ -14,9 +14,8 @@ Tensor Sequential::forward(const Tensor& x) {
 void detail::check_part(const char* type, int64_t i, int64_t size) {
   if (i < 0 || i >= size) fail<IndexError>(type, "it has {} parts, got index {}", size, i);
 }
-
-void Sequential::wrong_type(int64_t i, std::string_view wanted) const {
-  fail<ValueError>("Sequential", "part {} is no {}:\n{}", i, wanted, to_string(parts_[size_t(i)].base()));
+void detail::fail_part(int64_t i, std::string_view type, std::string_view wanted) {
+  fail<ValueError>("Sequential", "part {} must be a {}, got a {}", i, wanted, type);
 }
 
 Tensor Residual::forward(const Tensor& x) {

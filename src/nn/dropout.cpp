@@ -19,8 +19,4 @@ Flatten::Flatten(FlattenOptions options) : options_(options) {
     describe(fmt::format("first={}, last={}", options.first, options.last));
 }
 
-Tensor Flatten::forward(const Tensor& x) {
-  return x.flatten(options_.first, options_.last);
-}
-
 }  // namespace tapegrad::nn

@@ -6,29 +6,18 @@
 
 namespace tapegrad::nn {
 
-namespace {
-
-Tensor initial_table(int64_t rows, int64_t d, std::optional<int64_t> padding_idx) {
-  if (rows < 0 || d < 0)
-    fail<ValueError>("Embedding", "num_embeddings and embedding_dim must not be negative, got {} and {}",
-                     rows, d);
-  if (padding_idx && (*padding_idx < -rows || *padding_idx >= rows))
-    fail<IndexError>("Embedding", "padding_idx must be in [{}, {}), got {}", -rows, rows, *padding_idx);
-  Tensor weight = init::normal(empty({rows, d}));
-  if (padding_idx) {
-    const int64_t row = *padding_idx < 0 ? *padding_idx + rows : *padding_idx;
-    for (float& value : weight.mutable_data<float>().subspan(size_t(row * d), size_t(d))) value = 0;
-  }
-  return weight;
-}
-
-}  // namespace
-
 Embedding::Embedding(int64_t num_embeddings, int64_t embedding_dim, EmbeddingOptions options)
-    : weight(add_parameter("weight", initial_table(num_embeddings, embedding_dim, options.padding_idx))),
-      padding_idx_(options.padding_idx) {
-  describe(fmt::format("{}, {}{}", num_embeddings, embedding_dim,
-                       padding_idx_ ? fmt::format(", padding_idx={}", *padding_idx_) : ""));
+    : padding_idx_(options.padding_idx) {
+  const int64_t n = num_embeddings, d = embedding_dim;
+  if (n < 0 || d < 0)
+    fail<ValueError>("Embedding", "num_embeddings and embedding_dim must not be negative, got {} and {}", n,
+                     d);
+  if (padding_idx_ && (*padding_idx_ < -n || *padding_idx_ >= n))
+    fail<IndexError>("Embedding", "padding_idx must be in [{}, {}), got {}", -n, n, *padding_idx_);
+  const Tensor table = init::normal(empty({n, d}));
+  if (padding_idx_) table[*padding_idx_].fill_(0);
+  weight = add_parameter("weight", table);
+  describe(fmt::format("{}, {}{}", n, d, padding_idx_ ? fmt::format(", padding_idx={}", *padding_idx_) : ""));
 }
 
 Tensor Embedding::forward(const Tensor& index) {

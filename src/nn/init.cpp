@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <vector>
 
 #include "core/fail.h"
@@ -40,17 +41,10 @@ double xavier_std(const char* name, const Tensor& x, const XavierOptions& option
   return options.gain * std::sqrt(2.0) * inverse_root(f.in + f.out);
 }
 
-template <class F>
-Tensor write(Tensor x, F f) {
-  std::vector<double> values(static_cast<size_t>(x.numel()));
-  f(values);
-  return x.copy_(from_vector(values, x.shape()).to(x.dtype()));
-}
-
-double dot(const double* a, const double* b, size_t n) {
-  double sum = 0;
-  for (size_t i = 0; i < n; ++i) sum += a[i] * b[i];
-  return sum;
+// Uniform with mean 0 and this standard deviation: a uniform number in +-b has b / sqrt(3).
+Tensor uniform_of(Tensor x, double std) {
+  const double bound = std::sqrt(3.0) * std;
+  return uniform(x, -bound, bound);
 }
 
 // Makes the rows orthonormal, one after the other (modified Gram-Schmidt). Twice is enough: the second pass
@@ -60,10 +54,10 @@ void orthonormalize(std::vector<double>& rows, size_t n, size_t size) {
     double* row = &rows[i * size];
     for (int pass = 0; pass < 2; ++pass)
       for (size_t k = 0; k < i; ++k) {
-        const double along = dot(row, &rows[k * size], size);
+        const double along = std::inner_product(row, row + size, &rows[k * size], 0.0);
         for (size_t j = 0; j < size; ++j) row[j] -= along * rows[k * size + j];
       }
-    const double length = std::sqrt(dot(row, row, size));
+    const double length = std::sqrt(std::inner_product(row, row + size, row, 0.0));
     for (size_t j = 0; j < size; ++j) row[j] /= length;
   }
 }
@@ -92,10 +86,7 @@ Tensor ones(Tensor x) {
 
 Tensor eye(Tensor x) {
   if (x.dim() != 2) fail<ShapeError>("eye", "a matrix is needed, got {}", x.shape());
-  const size_t columns = size_t(x.shape()[1]);
-  return write(x, [columns](std::vector<double>& values) {
-    for (size_t i = 0; i < values.size(); ++i) values[i] = i / columns == i % columns ? 1 : 0;
-  });
+  return x.copy_(eq(arange(x.size(0)).unsqueeze(1), arange(x.size(1))).to(x.dtype()));
 }
 
 double gain(Nonlinearity nonlinearity, double negative_slope) {
@@ -110,18 +101,14 @@ double gain(Nonlinearity nonlinearity, double negative_slope) {
   return 0.75;
 }
 
-// A uniform number in +-b has the standard deviation b / sqrt(3).
-
 Tensor xavier_uniform(Tensor x, XavierOptions options) {
-  const double bound = std::sqrt(3.0) * xavier_std("xavier_uniform", x, options);
-  return uniform(x, -bound, bound);
+  return uniform_of(x, xavier_std("xavier_uniform", x, options));
 }
 Tensor xavier_normal(Tensor x, XavierOptions options) {
   return normal(x, 0, xavier_std("xavier_normal", x, options));
 }
 Tensor kaiming_uniform(Tensor x, KaimingOptions options) {
-  const double bound = std::sqrt(3.0) * kaiming_std("kaiming_uniform", x, options);
-  return uniform(x, -bound, bound);
+  return uniform_of(x, kaiming_std("kaiming_uniform", x, options));
 }
 Tensor kaiming_normal(Tensor x, KaimingOptions options) {
   return normal(x, 0, kaiming_std("kaiming_normal", x, options));
@@ -144,13 +131,13 @@ Tensor chrono(Tensor bias, double t_max) {
     fail<ShapeError>("chrono", "the bias of an LSTM has 4 * hidden_size elements, got {}", bias.shape());
   if (!(t_max > 2)) fail<ValueError>("chrono", "t_max must be greater than 2, got {}", t_max);
   const size_t hidden = size_t(bias.numel()) / 4;
-  const std::vector<double> u = rand({int64_t(hidden)}, {.dtype = float64}).to_vector<double>();
-  return write(bias, [&](std::vector<double>& values) {
-    for (size_t j = 0; j < hidden; ++j) {
-      values[hidden + j] = std::log(1 + u[j] * (t_max - 2));
-      values[j] = -values[hidden + j];
-    }
-  });
+  std::vector<double> b = rand({bias.numel() / 4}, {.dtype = float64}).to_vector<double>();
+  b.resize(4 * hidden);
+  for (size_t j = 0; j < hidden; ++j) {
+    b[hidden + j] = std::log(1 + b[j] * (t_max - 2));
+    b[j] = -b[hidden + j];
+  }
+  return bias.copy_(from_vector(b, bias.shape()).to(bias.dtype()));
 }
 
 }  // namespace tapegrad::nn::init

@@ -8,27 +8,15 @@
 
 namespace tapegrad::nn {
 
-namespace {
-
-Shape weight_shape(int64_t in_features, int64_t out_features) {
+Linear::Linear(int64_t in_features, int64_t out_features, LinearOptions options) {
   if (in_features < 0 || out_features < 0)
     fail<ValueError>("Linear", "in_features and out_features must not be negative, got {} and {}",
                      in_features, out_features);
-  return {out_features, in_features};
-}
-
-// kaiming_uniform with a = sqrt(5) comes to the same bound, 1 / sqrt(in_features), for the weight too.
-Tensor initial_bias(int64_t in_features, int64_t out_features) {
+  // kaiming_uniform with a = sqrt(5) comes to the same bound, 1 / sqrt(in_features), for the weight too.
   const double bound = in_features > 0 ? 1 / std::sqrt(double(in_features)) : 0;
-  return init::uniform(empty({out_features}), -bound, bound);
-}
-
-}  // namespace
-
-Linear::Linear(int64_t in_features, int64_t out_features, LinearOptions options)
-    : weight(add_parameter("weight", init::kaiming_uniform(empty(weight_shape(in_features, out_features)),
-                                                           {.a = std::sqrt(5.0)}))),
-      bias(add_parameter("bias", options.bias ? initial_bias(in_features, out_features) : Tensor())) {
+  weight = add_parameter("weight",
+                         init::kaiming_uniform(empty({out_features, in_features}), {.a = std::sqrt(5.0)}));
+  bias = add_parameter("bias", options.bias ? init::uniform(empty({out_features}), -bound, bound) : Tensor());
   describe(fmt::format("in_features={}, out_features={}{}", in_features, out_features,
                        options.bias ? "" : ", bias=false"));
 }

@@ -8,59 +8,35 @@ namespace tapegrad::nn {
 namespace {
 
 // What an operation would find at the first call is found where the layer is made.
-const Shape& checked(const char* type, const Shape& normalized_shape, double eps) {
+void check(const char* type, const Shape& normalized_shape, double eps) {
   bool positive = !normalized_shape.empty();
   for (int64_t size : normalized_shape) positive = positive && size > 0;
   if (!positive)
     fail<ShapeError>(type, "normalized_shape must have positive sizes, got {}", normalized_shape);
   if (!(eps >= 0)) fail<ValueError>(type, "eps must be at least 0, got {}", eps);
-  return normalized_shape;
-}
-
-int64_t checked(int64_t num_features, const BatchNorm1dOptions& options) {
-  if (num_features < 0)
-    fail<ValueError>("BatchNorm1d", "num_features must not be negative, got {}", num_features);
-  if (!(options.eps >= 0)) fail<ValueError>("BatchNorm1d", "eps must be at least 0, got {}", options.eps);
-  if (options.momentum && !(*options.momentum >= 0 && *options.momentum <= 1))
-    fail<ValueError>("BatchNorm1d", "momentum must be in [0, 1], got {}", *options.momentum);
-  return num_features;
-}
-
-Tensor ones_if(bool wanted, const Shape& shape) {
-  return wanted ? ones(shape) : Tensor();
-}
-Tensor zeros_if(bool wanted, const Shape& shape) {
-  return wanted ? zeros(shape) : Tensor();
 }
 
 }  // namespace
 
-LayerNorm::LayerNorm(int64_t normalized_shape, LayerNormOptions options)
-    : LayerNorm(Shape{normalized_shape}, options) {}
-
 LayerNorm::LayerNorm(const Shape& normalized_shape, LayerNormOptions options)
-    : weight(add_parameter("weight", ones_if(options.elementwise_affine,
-                                             checked("LayerNorm", normalized_shape, options.eps)))),
-      bias(add_parameter("bias", zeros_if(options.elementwise_affine && options.bias, normalized_shape))),
-      normalized_shape_(normalized_shape),
-      eps_(options.eps) {
+    : normalized_shape_(normalized_shape), eps_(options.eps) {
+  check("LayerNorm", normalized_shape, options.eps);
+  const bool affine = options.elementwise_affine;
+  weight = add_parameter("weight", affine ? ones(normalized_shape) : Tensor());
+  bias = add_parameter("bias", affine && options.bias ? zeros(normalized_shape) : Tensor());
   describe(fmt::format("{}, eps={}{}{}", normalized_shape, options.eps,
-                       options.elementwise_affine ? "" : ", elementwise_affine=false",
-                       options.elementwise_affine && !options.bias ? ", bias=false" : ""));
+                       affine ? "" : ", elementwise_affine=false",
+                       affine && !options.bias ? ", bias=false" : ""));
 }
 
 Tensor LayerNorm::forward(const Tensor& x) {
   return layer_norm(x, normalized_shape_, weight, bias, {.eps = eps_});
 }
 
-RMSNorm::RMSNorm(int64_t normalized_shape, RMSNormOptions options)
-    : RMSNorm(Shape{normalized_shape}, options) {}
-
 RMSNorm::RMSNorm(const Shape& normalized_shape, RMSNormOptions options)
-    : weight(add_parameter(
-          "weight", ones_if(options.elementwise_affine, checked("RMSNorm", normalized_shape, options.eps)))),
-      normalized_shape_(normalized_shape),
-      eps_(options.eps) {
+    : normalized_shape_(normalized_shape), eps_(options.eps) {
+  check("RMSNorm", normalized_shape, options.eps);
+  weight = add_parameter("weight", options.elementwise_affine ? ones(normalized_shape) : Tensor());
   describe(fmt::format("{}, eps={}{}", normalized_shape, options.eps,
                        options.elementwise_affine ? "" : ", elementwise_affine=false"));
 }
@@ -70,20 +46,21 @@ Tensor RMSNorm::forward(const Tensor& x) {
 }
 
 BatchNorm1d::BatchNorm1d(int64_t num_features, BatchNorm1dOptions options)
-    : weight(add_parameter("weight", ones_if(options.affine, {checked(num_features, options)}))),
-      bias(add_parameter("bias", zeros_if(options.affine, {num_features}))),
-      running_mean(add_buffer("running_mean", zeros_if(options.track_running_stats, {num_features}))),
-      running_var(add_buffer("running_var", ones_if(options.track_running_stats, {num_features}))),
-      num_batches_tracked(add_buffer("num_batches_tracked", options.track_running_stats
-                                                                ? tapegrad::zeros({}, {.dtype = int64})
-                                                                : Tensor())),
-      num_features_(num_features),
-      eps_(options.eps),
-      momentum_(options.momentum) {
-  describe(fmt::format("{}, eps={}, momentum={}{}{}", num_features, options.eps,
-                       options.momentum ? fmt::format("{}", *options.momentum) : "none",
-                       options.affine ? "" : ", affine=false",
-                       options.track_running_stats ? "" : ", track_running_stats=false"));
+    : num_features_(num_features), eps_(options.eps), momentum_(options.momentum) {
+  if (num_features < 0)
+    fail<ValueError>("BatchNorm1d", "num_features must not be negative, got {}", num_features);
+  if (!(eps_ >= 0)) fail<ValueError>("BatchNorm1d", "eps must be at least 0, got {}", eps_);
+  if (momentum_ && !(*momentum_ >= 0 && *momentum_ <= 1))
+    fail<ValueError>("BatchNorm1d", "momentum must be in [0, 1], got {}", *momentum_);
+  const bool affine = options.affine, tracked = options.track_running_stats;
+  weight = add_parameter("weight", affine ? ones({num_features}) : Tensor());
+  bias = add_parameter("bias", affine ? zeros({num_features}) : Tensor());
+  running_mean = add_buffer("running_mean", tracked ? zeros({num_features}) : Tensor());
+  running_var = add_buffer("running_var", tracked ? ones({num_features}) : Tensor());
+  num_batches_tracked = add_buffer("num_batches_tracked", tracked ? zeros({}, {.dtype = int64}) : Tensor());
+  describe(fmt::format("{}, eps={}, momentum={}{}{}", num_features, eps_,
+                       momentum_ ? fmt::format("{}", *momentum_) : "none", affine ? "" : ", affine=false",
+                       tracked ? "" : ", track_running_stats=false"));
 }
 
 Tensor BatchNorm1d::forward(const Tensor& x) {

@@ -4,40 +4,46 @@
 // are in ops/activation.h. No parameters. **Shape**: x [...], y the same. **Throws** DtypeError unless x is
 // floating.
 #pragma once
+#include <fmt/format.h>
+
 #include <tapegrad/nn/module.h>
 #include <tapegrad/ops/activation.h>
+#include <tapegrad/ops/math.h>
+#include <tapegrad/ops/reduce.h>
 
 namespace tapegrad::nn {
 
 /// y = max(x, 0).   dx = dy where x > 0, else 0, at the kink too.
 struct ReLU : Module<ReLU> {
-  Tensor forward(const Tensor& x);
+  Tensor forward(const Tensor& x) { return relu(x); }
 };
 
 /// y = 1 / (1 + e^-x).   dx = dy y (1 - y).
 struct Sigmoid : Module<Sigmoid> {
-  Tensor forward(const Tensor& x);
+  Tensor forward(const Tensor& x) { return sigmoid(x); }
 };
 
 /// y = x sigmoid(x).   dx = dy s (1 + x (1 - s)) with s = sigmoid(x).
 struct SiLU : Module<SiLU> {
-  Tensor forward(const Tensor& x);
+  Tensor forward(const Tensor& x) { return silu(x); }
 };
 
 /// y = log(1 + e^x).   dx = dy sigmoid(x).
 struct Softplus : Module<Softplus> {
-  Tensor forward(const Tensor& x);
+  Tensor forward(const Tensor& x) { return softplus(x); }
 };
 
 /// y = tanh(x).   dx = dy (1 - y^2).
 struct Tanh : Module<Tanh> {
-  Tensor forward(const Tensor& x);
+  Tensor forward(const Tensor& x) { return tanh(x); }
 };
 
 /// y = x where x > 0, else negative_slope x.   dx = dy, or negative_slope dy.
 struct LeakyReLU : Module<LeakyReLU> {
-  explicit LeakyReLU(double negative_slope = 0.01);
-  Tensor forward(const Tensor& x);
+  explicit LeakyReLU(double negative_slope = 0.01) : negative_slope_(negative_slope) {
+    describe(fmt::format("negative_slope={}", negative_slope));
+  }
+  Tensor forward(const Tensor& x) { return leaky_relu(x, negative_slope_); }
 
  private:
   double negative_slope_;
@@ -45,27 +51,31 @@ struct LeakyReLU : Module<LeakyReLU> {
 
 /// y = x where x > 0, else alpha (e^x - 1).   dx = dy, or dy alpha e^x.
 struct ELU : Module<ELU> {
-  explicit ELU(double alpha = 1);
-  Tensor forward(const Tensor& x);
+  explicit ELU(double alpha = 1) : alpha_(alpha) { describe(fmt::format("alpha={}", alpha)); }
+  Tensor forward(const Tensor& x) { return elu(x, alpha_); }
 
  private:
   double alpha_;
 };
 
-/// y = x Phi(x) with the distribution function of the normal distribution, or its approximation by tanh.
+/// y = x P(x) with P the normal distribution function, or its approximation by tanh.
+/// dx = dy (P(x) + x p(x)), p its density.
 struct GELU : Module<GELU> {
-  explicit GELU(GeluOptions options = {});
-  Tensor forward(const Tensor& x);
+  explicit GELU(GeluOptions options = {}) : options_(options) {
+    if (options.approximate) describe("approximate=true");
+  }
+  Tensor forward(const Tensor& x) { return gelu(x, options_); }
 
  private:
   GeluOptions options_;
 };
 
 /// y = e^x / sum of e^x along one axis, which PyTorch calls dim: probabilities.
-/// **Throws** IndexError if x has no such axis. For a loss give cross_entropy the logits instead.
+/// dx = y (dy - sum of dy y along the axis). **Throws** IndexError if x has no such axis. For a loss give
+/// cross_entropy the logits instead.
 struct Softmax : Module<Softmax> {
-  explicit Softmax(int64_t axis = -1);
-  Tensor forward(const Tensor& x);
+  explicit Softmax(int64_t axis = -1) : axis_(axis) { describe(fmt::format("axis={}", axis)); }
+  Tensor forward(const Tensor& x) { return softmax(x, axis_); }
 
  private:
   int64_t axis_;

@@ -3,7 +3,7 @@
 // Modules made of modules. The parts keep their own types and names; copies share the parameters, clone()
 // copies them, as for every module.
 #pragma once
-#include <memory>
+#include <any>
 #include <string>
 #include <vector>
 
@@ -15,53 +15,32 @@ namespace detail {
 
 /// Throws IndexError unless i is in [0, size).
 void check_part(const char* type, int64_t i, int64_t size);
+/// Throws ValueError that part i is of another type.
+[[noreturn]] void fail_part(int64_t i, std::string_view type, std::string_view wanted);
 
 /// A module of any type that maps a tensor to a tensor.
-class AnyModule {
- public:
+struct AnyModule {
   template <std::derived_from<ModuleBase> M>
-  explicit AnyModule(M module) : part_(std::make_unique<PartOf<M>>(std::move(module))) {}
-  AnyModule(const AnyModule& other) : part_(other.part_->copy()) {}
-  AnyModule(AnyModule&&) noexcept = default;
-  AnyModule& operator=(AnyModule other) noexcept {
-    part_ = std::move(other.part_);
-    return *this;
+  explicit AnyModule(M made)
+      : type(type_name<M>()),
+        module(std::move(made)),
+        call([](const std::any& any, const Tensor& x) -> Tensor { return std::any_cast<const M&>(any)(x); }) {
   }
+  Tensor operator()(const Tensor& x) const { return call(module, x); }
 
-  Tensor operator()(const Tensor& x) const { return part_->call(x); }
-  const ModuleBase& base() const { return part_->base(); }
-  /// The module, if it is an M, else null.
-  template <class M>
-  M* as() const {
-    auto* part = dynamic_cast<PartOf<M>*>(part_.get());
-    return part ? &part->module : nullptr;
-  }
-
- private:
-  struct Part {
-    virtual ~Part() = default;
-    virtual Tensor call(const Tensor& x) = 0;
-    virtual const ModuleBase& base() const = 0;
-    virtual std::unique_ptr<Part> copy() const = 0;
-  };
-  template <class M>
-  struct PartOf final : Part {
-    explicit PartOf(M m) : module(std::move(m)) {}
-    Tensor call(const Tensor& x) override { return module(x); }
-    const ModuleBase& base() const override { return module; }
-    std::unique_ptr<Part> copy() const override { return std::make_unique<PartOf>(module); }
-    M module;
-  };
-  std::unique_ptr<Part> part_;
+  std::string_view type;
+  mutable std::any module;  // which is a handle
+  Tensor (*call)(const std::any&, const Tensor&);
 };
 
 }  // namespace detail
 
 /// Modules one after the other, named "0", "1", ...: y = last(...(first(x))).
 ///
-///     nn::Sequential net = add("net", nn::Sequential(nn::Linear(64, 32), nn::ReLU(), nn::Linear(32, 10)));
+/// **Shape**: each takes a tensor and returns one that the next takes; without modules y = x.
+/// **Throws** and **Gradient**: as the modules.
 ///
-/// Each takes a tensor and returns one.
+///     nn::Sequential net = add("net", nn::Sequential(nn::Linear(64, 32), nn::ReLU(), nn::Linear(32, 10)));
 class Sequential : public Module<Sequential> {
  public:
   Sequential() = default;
@@ -73,6 +52,7 @@ class Sequential : public Module<Sequential> {
     (push_back(std::move(modules)), ...);
   }
 
+  /// A further part, at the end.
   template <std::derived_from<ModuleBase> M>
   void push_back(M module) {
     parts_.emplace_back(add(std::to_string(parts_.size()), std::move(module)));
@@ -83,21 +63,22 @@ class Sequential : public Module<Sequential> {
   template <class M>
   M& at(int64_t i) const {
     detail::check_part("Sequential", i, size());
-    M* module = parts_[size_t(i)].as<M>();
-    if (!module) wrong_type(i, detail::type_name<M>());
-    return *module;
+    const detail::AnyModule& part = parts_[size_t(i)];
+    if (M* module = std::any_cast<M>(&part.module)) return *module;
+    detail::fail_part(i, part.type, detail::type_name<M>());
   }
 
   Tensor forward(const Tensor& x);
 
  private:
-  [[noreturn]] void wrong_type(int64_t i, std::string_view wanted) const;
   std::vector<detail::AnyModule> parts_;
 };
 
-/// x + module(x): the module learns what to change.
+/// y = x + module(x): the module learns what to change.
 ///
-/// **Shape**: the module must keep the shape (or broadcast). **Source**: He, Zhang, Ren, Sun 2015, arXiv:1512.03385, equation 1.
+/// **Shape**: x [...], y the same; the module must keep the shape, or broadcast to it. **Throws** ShapeError else.
+/// **Gradient**: dx = dy + that through the module.
+/// **Source**: He, Zhang, Ren, Sun 2015, arXiv:1512.03385, equation 1.
 ///
 ///     nn::Residual block =
 ///         add("block", nn::Residual(nn::Sequential(nn::LayerNorm(64), nn::Linear(64, 64))));
@@ -113,7 +94,7 @@ class Residual : public Module<Residual> {
   detail::AnyModule module_;
 };
 
-/// A list of modules of one type, named "0", "1", ..., for a loop of one's own.
+/// A list of modules of one type, named "0", "1", ..., for a loop of one's own: it has no forward().
 ///
 ///     nn::ModuleList<Block> blocks =
 ///         add("blocks", nn::ModuleList<Block>(6, [](int64_t) { return Block(64); }));
@@ -128,6 +109,7 @@ class ModuleList : public Module<ModuleList<M>> {
     for (int64_t i = 0; i < n; ++i) push_back(make(i));
   }
 
+  /// A further module, at the end.
   void push_back(M module) {
     modules_.push_back(this->add(std::to_string(modules_.size()), std::move(module)));
   }

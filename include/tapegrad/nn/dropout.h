@@ -9,9 +9,7 @@ namespace tapegrad::nn {
 ///     y = m x / (1 - p),   dx = m dy / (1 - p),   m = 1 with probability 1 - p, else 0
 ///
 /// **Shape**: x [...], y the same. The mask is drawn from default_generator(), and not saved: see dropout().
-///
 /// **Throws** ValueError unless p is in [0, 1].
-///
 /// **Source**: Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov 2014, Dropout: a simple way to prevent
 /// neural networks from overfitting.
 struct Dropout : Module<Dropout> {
@@ -29,10 +27,10 @@ struct FlattenOptions {
 
 /// The axes `first` to `last` as one; by default all but the first: [N, ...] becomes [N, product].
 ///
-/// **Throws** IndexError if the input has no such axes.
+/// **Throws** IndexError if the input has no such axes. **Gradient**: dx is dy in the shape of x.
 struct Flatten : Module<Flatten> {
   explicit Flatten(FlattenOptions options = {});
-  Tensor forward(const Tensor& x);
+  Tensor forward(const Tensor& x) { return x.flatten(options_.first, options_.last); }
 
  private:
   FlattenOptions options_;

@@ -13,9 +13,7 @@ struct EmbeddingOptions {
 ///
 /// **Shape**: index [...] int64 in [0, num_embeddings), y [..., embedding_dim]; weight [num_embeddings,
 /// embedding_dim], which begins normal with variance 1, as in PyTorch.
-///
 /// **Throws** IndexError for an index, or a padding_idx, outside the table; ValueError for negative sizes.
-///
 /// **Gradient**: of weight, the sum of dy over the places where a row was looked up; row padding_idx gets none.
 ///
 ///     nn::Embedding embed = add("embed", nn::Embedding(vocabulary, 32, {.padding_idx = 0}));

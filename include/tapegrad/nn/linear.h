@@ -11,9 +11,7 @@ struct LinearOptions {
 ///
 /// **Shape**: x [..., in_features], y [..., out_features]; weight [out_features, in_features], bias
 /// [out_features]. Both begin uniform in +-1 / sqrt(in_features), as in PyTorch.
-///
 /// **Throws** ShapeError if the input does not end in in_features; ValueError for negative sizes.
-///
 /// **Gradient**: dx = dy weight, dweight = dy^T x and dbias = sum of dy, over all rows.
 ///
 ///     nn::Linear fc = add("fc", nn::Linear(64, 128, {.bias = false}));
