@@ -12,28 +12,22 @@ namespace detail {
 
 namespace {
 
-// [T, B]: whether step t of row b counts.
-Tensor sequence_mask(const Tensor& lengths, int64_t steps) {
-  return lt(arange(steps).unsqueeze(1), lengths.unsqueeze(0));
-}
-
 void check_input(const Tensor& x, const CellConfig& cell, bool batch_first, const SequenceOptions& sequence) {
+  const auto& [lengths, reset] = sequence;
   const char* layout = batch_first ? "[B, T, " : "[T, B, ";
   if (x.dim() != 3 || x.size(2) != cell.input_size)
     fail<ShapeError>("", "input must be {}{}] (input_size {}), got {}", layout, cell.input_size,
                      cell.input_size, x.shape());
   const int64_t batch = x.size(batch_first ? 0 : 1), steps = x.size(batch_first ? 1 : 0);
-  if (sequence.reset.defined() &&
-      (sequence.reset.dtype() != boolean || sequence.reset.shape() != Shape{batch}))
-    fail<ShapeError>("", "reset must be boolean [{}], got {} {}", batch, sequence.reset.dtype(),
-                     sequence.reset.shape());
-  if (!sequence.lengths.defined()) return;
+  if (reset.defined() && (reset.dtype() != boolean || reset.shape() != Shape{batch}))
+    fail<ShapeError>("", "reset must be boolean [{}], got {} {}", batch, reset.dtype(), reset.shape());
+  if (!lengths.defined()) return;
   if (cell.norm == Norm::batch)
     fail<ValueError>("", "norm batch takes no lengths: its statistics are those of whole batches");
-  if (sequence.lengths.dtype() != int64 || sequence.lengths.shape() != Shape{batch})
-    fail<ShapeError>("", "lengths must be int64 [{}], got {} {}", batch, sequence.lengths.dtype(),
-                     sequence.lengths.shape());
-  for (int64_t n : sequence.lengths.contiguous().template data<int64_t>())
+  if (lengths.dtype() != int64 || lengths.shape() != Shape{batch})
+    fail<ShapeError>("", "lengths must be int64 [{}], got {} {}", batch, lengths.dtype(), lengths.shape());
+  const Tensor each = lengths.contiguous();
+  for (int64_t n : each.data<int64_t>())
     if (n < 0 || n > steps) fail<IndexError>("", "lengths must be in [0, {}], got {}", steps, n);
 }
 
@@ -61,21 +55,7 @@ Tensor zoned_out(const Tensor& before, const Tensor& after, double p, bool train
   return where(bernoulli(after.shape(), p, {.dtype = boolean}), before, after);
 }
 
-template <class Options>
-const Options& checked(const Options& options) {
-  if (options.num_layers < 1)
-    fail<ValueError>("recurrent layer", "num_layers must be at least 1, got {}", options.num_layers);
-  const auto check_probability = [](const char* name, double p) {
-    if (!(p >= 0 && p <= 1)) fail<ValueError>("recurrent layer", "{} must be in [0, 1], got {}", name, p);
-  };
-  check_probability("dropout", options.dropout);
-  check_probability("zoneout", options.zoneout);
-  check_probability("recurrent_dropout", options.recurrent_dropout);
-  return options;
-}
-
-template <class Options>
-std::string text(const CellConfig& config, const Options& options) {
+std::string text(const CellConfig& config, const RecurrentLayerOptions& options) {
   std::string out = to_string(config);
   if (options.num_layers > 1) out += fmt::format(", num_layers={}", options.num_layers);
   if (options.batch_first) out += ", batch_first=true";
@@ -88,25 +68,36 @@ std::string text(const CellConfig& config, const Options& options) {
 
 }  // namespace
 
-template <class Derived, class Cell, class OptionsOf>
-RecurrentLayer<Derived, Cell, OptionsOf>::RecurrentLayer(RecurrentCell cell, int64_t input_size,
-                                                         int64_t hidden_size, const Options& given)
-    : options(checked(given)) {
-  CellConfig config = cell_config(cell, input_size, hidden_size, options);
+template <class Derived, class Cell>
+RecurrentLayer<Derived, Cell>::RecurrentLayer(int64_t input_size, int64_t hidden_size, const Options& given)
+    : options(given) {
+  if (options.num_layers < 1)
+    fail<ValueError>("recurrent layer", "num_layers must be at least 1, got {}", options.num_layers);
+  for (const auto& [name, p] : {std::pair{"dropout", options.dropout},
+                                {"zoneout", options.zoneout},
+                                {"recurrent_dropout", options.recurrent_dropout}})
+    if (!(p >= 0 && p <= 1)) fail<ValueError>("recurrent layer", "{} must be in [0, 1], got {}", name, p);
+  const RecurrentCellOptions of_cells{.relu = options.relu,
+                                      .bias = options.bias,
+                                      .norm = options.norm,
+                                      .placement = options.placement,
+                                      .eps = options.eps,
+                                      .max_steps = options.max_steps,
+                                      .proj_size = options.proj_size};
   for (int64_t layer = 0; layer < options.num_layers; ++layer) {
     for (const char* direction : {"", "_reverse"})
       if (options.bidirectional || !*direction)
-        cells.push_back(this->add_flat(fmt::format("_l{}{}", layer, direction), Cell(config)));
-    config.input_size = config.output_size() * (options.bidirectional ? 2 : 1);
+        cells.push_back(
+            this->add_flat(fmt::format("_l{}{}", layer, direction), Cell(input_size, hidden_size, of_cells)));
+    input_size = cells[0].config.output_size() * (options.bidirectional ? 2 : 1);
   }
   this->describe(text(cells[0].config, options));
 }
 
 // One direction of one layer: the fused operation, or step by step what that does not have.
-template <class Derived, class Cell, class OptionsOf>
-Tensors RecurrentLayer<Derived, Cell, OptionsOf>::run(const Cell& cell, const Tensor& projected,
-                                                      const Tensor& h0, const Tensor& c0,
-                                                      const RecurrentOptions& how) const {
+template <class Derived, class Cell>
+Tensors RecurrentLayer<Derived, Cell>::run(const Cell& cell, const Tensor& projected, const Tensor& h0,
+                                           const Tensor& c0, const RecurrentOptions& how) const {
   const CellConfig& config = cell.config;
   const bool training = this->is_training(), masked = training && options.recurrent_dropout > 0;
   const RecurrentParameters parameters = cell.recurrent_parameters();
@@ -123,24 +114,20 @@ Tensors RecurrentLayer<Derived, Cell, OptionsOf>::run(const Cell& cell, const Te
   });
 }
 
-template <class Derived, class Cell, class OptionsOf>
-auto RecurrentLayer<Derived, Cell, OptionsOf>::forward(const Tensor& input, const State& state,
-                                                       const SequenceOptions& sequence) -> Result {
+template <class Derived, class Cell>
+auto RecurrentLayer<Derived, Cell>::forward(const Tensor& input, const State& state,
+                                            const SequenceOptions& sequence) -> Result {
   const CellConfig& config = cells[0].config;
   check_input(input, config, options.batch_first, sequence);
   Tensor x = options.batch_first ? input.transpose(0, 1) : input;
   const int64_t batch = x.size(1), directions = options.bidirectional ? 2 : 1;
   // Padding may hold anything, and 0 * NaN in the gradient of the weights would be NaN.
-  if (sequence.lengths.defined()) x = where(sequence_mask(sequence.lengths, x.size(0)).unsqueeze(2), x, 0.0);
-
-  const Tensors given = parts_of(state);
-  tapegrad::detail::SmallVector<Tensors, 2> initial, last;  // a list a part of the state
-  last.resize(given.size());
-  for (const Tensor& part : given) {
-    const int64_t size = initial.empty() ? config.output_size() : config.hidden_size;
-    initial.push_back(initial_states(part, {int64_t(cells.size()), batch, size}, sequence.reset));
-  }
-
+  if (sequence.lengths.defined())
+    x = where(lt(arange(x.size(0)).unsqueeze(1), sequence.lengths.unsqueeze(0)).unsqueeze(2), x, 0.0);
+  const auto [h, c] = parts_of(state);
+  const Tensors h0 = initial_states(h, {int64_t(cells.size()), batch, config.output_size()}, sequence.reset);
+  const Tensors c0 = initial_states(c, {int64_t(cells.size()), batch, config.hidden_size}, sequence.reset);
+  Tensors last_h, last_c;
   for (int64_t layer = 0; layer < options.num_layers; ++layer) {
     if (layer > 0 && this->is_training() && options.dropout > 0)
       x = dropped(x, options.dropout, options.variational);
@@ -151,30 +138,22 @@ auto RecurrentLayer<Derived, Cell, OptionsOf>::forward(const Tensor& input, cons
       RecurrentOptions how = cell.config;
       how.reverse = direction == 1;
       how.lengths = sequence.lengths;
-      const Tensor c0 = given.size() > 1 ? initial[1][index] : Tensor();
-      const Tensors result = run(cell, linear(x, cell.weight_ih), initial[0][index], c0, how);
+      const Tensors result = run(cell, linear(x, cell.weight_ih), h0[index], c0[index], how);
       outputs.push_back(result[0]);
-      for (size_t part = 0; part < given.size(); ++part) last[part].push_back(result[1 + part]);
+      last_h.push_back(result[1]);
+      if (result.size() > 2) last_c.push_back(result[2]);
     }
     x = directions == 1 ? outputs[0] : concat(outputs, 2);
   }
-  Tensors parts;
-  for (const Tensors& part : last) parts.push_back(stack(part, 0));
+  Tensors parts{stack(last_h, 0)};
+  if (!last_c.empty()) parts.push_back(stack(last_c, 0));
   return {options.batch_first ? x.transpose(0, 1) : x, state_of<State>(parts)};
 }
 
-template class RecurrentLayer<RNN, RNNCell, RNNOptions>;
-template class RecurrentLayer<LSTM, LSTMCell, LSTMOptions>;
-template class RecurrentLayer<GRU, GRUCell, GRUOptions>;
+template class RecurrentLayer<RNN, RNNCell>;
+template class RecurrentLayer<LSTM, LSTMCell>;
+template class RecurrentLayer<GRU, GRUCell>;
 
 }  // namespace detail
-
-RNN::RNN(int64_t input_size, int64_t hidden_size, RNNOptions options)
-    : RecurrentLayer(options.relu ? RecurrentCell::rnn_relu : RecurrentCell::rnn_tanh, input_size,
-                     hidden_size, options) {}
-LSTM::LSTM(int64_t input_size, int64_t hidden_size, LSTMOptions options)
-    : RecurrentLayer(RecurrentCell::lstm, input_size, hidden_size, options) {}
-GRU::GRU(int64_t input_size, int64_t hidden_size, GRUOptions options)
-    : RecurrentLayer(RecurrentCell::gru, input_size, hidden_size, options) {}
 
 }  // namespace tapegrad::nn

@@ -171,6 +171,10 @@ TEST(RecurrentErrors, RefuseOptionsThatAreNone) {
             "recurrent layer: num_layers must be at least 1, got 0");
   EXPECT_EQ(message([] { nn::RNN(3, 2, {.dropout = 1.5}); }),
             "recurrent layer: dropout must be in [0, 1], got 1.5");
+  EXPECT_EQ(message([] { nn::LSTM(3, 2, {.relu = true}); }),
+            "recurrent cell: relu is an option of RNNCell and RNN only");
+  EXPECT_EQ(message([] { nn::GRUCell(3, 2, {.proj_size = 1}); }),
+            "recurrent cell: proj_size is an option of LSTMCell and LSTM only");
   EXPECT_EQ(message([] { nn::LSTM(3, 2, {.norm = Norm::layer, .eps = 0}); }),
             "recurrent cell: eps must be positive, got 0");
 }

@@ -3,6 +3,8 @@
 // One step of a recurrent network: RNNCell, LSTMCell, GRUCell, plain or normalized. The layers in
 // nn/recurrent.h hold cells and take them through a whole sequence.
 #pragma once
+#include <optional>
+
 #include <tapegrad/nn/module.h>
 #include <tapegrad/ops/recurrent.h>
 
@@ -11,17 +13,17 @@ namespace tapegrad::nn {
 using tapegrad::Norm;
 using tapegrad::Placement;
 
-/// The gain and shift of a norm inside a cell: weight, at first 1, and for layer normalization bias, at first
-/// 0.
+/// The gain and shift of a norm inside a cell: weight [size], at first 1, and where there is one bias [size],
+/// at first 0.
 ///
 /// For recurrent batch normalization weight is at first 0.1 (1 would saturate the tanh behind it), and there
 /// are running statistics of each of the first max_steps time steps.
 struct CellNorm : Module<CellNorm> {
   CellNorm() = default;  ///< of a place that has no norm: without tensors
   CellNorm(int64_t size, bool with_bias, int64_t max_steps = 0);
-  /// Batch normalization of x [B, size] at a time step: in training by the batch's statistics, which move the
-  /// running ones of this step; in evaluation by the running ones, after the longest sequence seen those of
-  /// its last step.
+  /// y = weight (x - mu) / sqrt(var + eps) + bias of x [B, size] at a time step. In training mu and var are the
+  /// batch's and move the running ones of this step; in evaluation they are the running ones, after the longest
+  /// sequence seen those of its last step. Throws ValueError in training for a batch of one.
   Tensor batch_norm(const Tensor& x, int64_t time, double eps) const;
 
   Parameter weight, bias;
@@ -29,31 +31,20 @@ struct CellNorm : Module<CellNorm> {
   Buffer steps_seen;                 ///< int64 [1]: the longest sequence of training, at most max_steps
 };
 
-struct RNNCellOptions {
-  bool relu = false;  ///< relu in place of tanh
+struct RecurrentCellOptions {
+  bool relu = false;  ///< RNNCell only: relu in place of tanh
   bool bias = true;
   Norm norm = Norm::none;
-  Placement placement = Placement::sum;  ///< the paper's equation 4
-  double eps = 1e-5;
-  int64_t max_steps = 0;  ///< Norm::batch: time steps with statistics of their own
+  /// Unset: sum for RNNCell, the paper's equation 4; separate for the others, the paper's appendix
+  std::optional<Placement> placement = {};
+  double eps = 1e-5;      ///< of the norm, > 0
+  int64_t max_steps = 0;  ///< Norm::batch: time steps with statistics of their own, >= 1; see CellNorm
+  int64_t proj_size =
+      0;  ///< LSTMCell only: size of h where it is W_hr h, less than hidden_size; 0: it is not
 };
-
-struct LSTMCellOptions {
-  bool bias = true;
-  Norm norm = Norm::none;
-  Placement placement = Placement::separate;  ///< the paper's appendix
-  double eps = 1e-5;
-  int64_t max_steps = 0;  ///< as in RNNCellOptions
-  int64_t proj_size = 0;  ///< size of h where it is a projection W_hr h; 0: none
-};
-
-struct GRUCellOptions {
-  bool bias = true;
-  Norm norm = Norm::none;
-  Placement placement = Placement::separate;  ///< Norm::batch has this one only
-  double eps = 1e-5;
-  int64_t max_steps = 0;  ///< as in RNNCellOptions
-};
+using RNNCellOptions = RecurrentCellOptions;
+using LSTMCellOptions = RecurrentCellOptions;
+using GRUCellOptions = RecurrentCellOptions;
 
 /// The state of an LSTM; empty means zeros.
 struct LSTMState {
@@ -62,12 +53,12 @@ struct LSTMState {
 
 namespace detail {
 
-/// A state as the list that a step takes, {h} or {h, c}, and back.
-inline Tensors parts_of(const Tensor& h) {
-  return {h};
+/// h and c of a state, and a state of {h} or {h, c}. Only an LSTM's has c.
+inline LSTMState parts_of(const Tensor& h) {
+  return {h, {}};
 }
-inline Tensors parts_of(const LSTMState& state) {
-  return {state.h, state.c};
+inline LSTMState parts_of(const LSTMState& state) {
+  return state;
 }
 template <class State>
 State state_of(const Tensors& parts) {
@@ -79,36 +70,25 @@ State state_of(const Tensors& parts) {
 
 /// What a cell is made of, whichever it is: what recurrent() is told, and what it learns from shapes.
 struct CellConfig : RecurrentOptions {
-  int64_t input_size = 0, hidden_size = 0;
-  bool bias = true;
-  int64_t max_steps = 0, proj_size = 0;
+  int64_t input_size, hidden_size;
+  bool bias;
+  int64_t max_steps, proj_size;
 
-  int64_t width() const { return gate_count(cell) * hidden_size; }  ///< of the summed inputs
+  int64_t width() const { return gate_count(cell) * hidden_size; }  ///< GH: of the summed inputs
   int64_t output_size() const { return proj_size ? proj_size : hidden_size; }
 };
-/// Of the options of a cell or of a layer.
-template <class Options>
-CellConfig cell_config(RecurrentCell cell, int64_t input_size, int64_t hidden_size, const Options& o) {
-  CellConfig config{{.cell = cell, .norm = o.norm, .placement = o.placement, .eps = o.eps},
-                    input_size,
-                    hidden_size,
-                    o.bias,
-                    o.max_steps};
-  if constexpr (requires { o.proj_size; }) config.proj_size = o.proj_size;
-  return config;
-}
 std::string to_string(const CellConfig& config);
 
-/// The parameters of a cell, under PyTorch's names; those that it does not have are undefined:
+/// A cell. Its parameters have PyTorch's names; those that it does not have are undefined:
 ///   without a norm   weight_ih [GH, I], weight_hh [GH, H], bias_ih and bias_hh [GH]
 ///   with one         weight_ih, weight_hh, bias [GH], ln_ih and ln_hh (separate) or ln (sum), lstm: ln_c;
 ///                    with Norm::batch bn_ih, ...
 ///   with proj_size   weight_hh [GH, P], and weight_hr [P, H]
-template <class Derived, class StateOf>
+template <class Derived, RecurrentCell kind>
 class CellBase : public Module<Derived> {
  public:
-  using State = StateOf;
-  explicit CellBase(const CellConfig& config);
+  using State = std::conditional_t<kind == RecurrentCell::lstm, LSTMState, Tensor>;
+  CellBase(int64_t input_size, int64_t hidden_size, const RecurrentCellOptions& options = {});
 
   /// The next state. `time` is the step's number from 0 and matters with Norm::batch only.
   State forward(const Tensor& x, const State& state = {}, int64_t time = 0);
@@ -128,9 +108,6 @@ class CellBase : public Module<Derived> {
   /// defined, multiplies the h that goes into the product with W_hh.
   Tensors advance(const Tensor& projected, const Tensors& state, const RecurrentParameters& parameters,
                   int64_t time, const Tensor& h_mask = {}) const;
-
- private:
-  CellNorm norm_at(const char* name, bool wanted, int64_t size, bool with_bias);
 };
 
 }  // namespace detail
@@ -147,8 +124,8 @@ class CellBase : public Module<Derived> {
 /// **Shape**: x [B, input_size], h [B, hidden_size] or undefined (zeros) -> h' [B, hidden_size].
 /// **Initialization**: weights and biases uniform in [-1/sqrt(H), 1/sqrt(H)], as PyTorch; with a norm gains 1
 /// (Norm::batch: 0.1) and shifts and biases 0.
-/// **Throws** ShapeError, DtypeError; ValueError for options out of range, a negative time, and Norm::batch in
-/// training for a batch of one. **Gradient**: to x, h and all parameters, of any order.
+/// **Throws** ShapeError, DtypeError; ValueError for options out of range or of another cell, a negative time,
+/// and Norm::batch in training for a batch of one. **Gradient**: to x, h and all parameters, of any order.
 /// **Differences from PyTorch**: norm, placement and time; `relu` in place of `nonlinearity`; x and h always
 /// have a batch.
 /// **Source**: Elman 1990; Ba et al. 2016, arXiv:1607.06450, eq. 4; Cooijmans et al. 2016, arXiv:1603.09025.
@@ -156,10 +133,8 @@ class CellBase : public Module<Derived> {
 ///     nn::RNNCell cell(3, 4, {.norm = nn::Norm::layer});
 ///     Tensor h;                                            // zeros
 ///     for (const Tensor& x : unbind(sequence, 0)) h = cell(x, h);
-class RNNCell : public detail::CellBase<RNNCell, Tensor> {
- public:
+struct RNNCell : detail::CellBase<RNNCell, RecurrentCell::rnn_tanh> {
   using CellBase::CellBase;
-  RNNCell(int64_t input_size, int64_t hidden_size, RNNCellOptions options = {});
 };
 
 /// One step of a long short-term memory, gates in PyTorch's order (i, f, g, o):
@@ -173,19 +148,18 @@ class RNNCell : public detail::CellBase<RNNCell, Tensor> {
 ///
 /// With proj_size P the state is h' = W_hr (o tanh(c')), of size P.
 ///
-/// **Shape**: x [B, input_size], h [B, hidden_size or proj_size], c [B, hidden_size]; undefined ones are
-/// zeros. Returns {h', c'} of the same shapes. Initialization, errors, gradient, and differences are those of
-/// RNNCell; proj_size must be less than hidden_size; c may be given without h.
+/// **Shape**: x [B, input_size], h [B, hidden_size or proj_size], c [B, hidden_size]; undefined ones, be it one
+/// of the two, are zeros. Returns {h', c'} of the same shapes.
+/// **Initialization**, **Throws**, **Differences from PyTorch**: as RNNCell, and ValueError unless proj_size is
+/// less than hidden_size. **Gradient**: to x, h, c and all parameters, of any order.
 /// **Source**: Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000; Ba et al. 2016,
 /// arXiv:1607.06450, appendix, though gains are 1 and shifts 0, not as its text says; Cooijmans et al. 2016,
 /// arXiv:1603.09025, equations 6 to 8; projection: Sak et al. 2014, arXiv:1402.1128.
 ///
 ///     nn::LSTMCell cell(3, 4);
 ///     auto [h, c] = cell(x, {zeros({2, 4}), zeros({2, 4})});
-class LSTMCell : public detail::CellBase<LSTMCell, LSTMState> {
- public:
+struct LSTMCell : detail::CellBase<LSTMCell, RecurrentCell::lstm> {
   using CellBase::CellBase;
-  LSTMCell(int64_t input_size, int64_t hidden_size, LSTMCellOptions options = {});
 };
 
 /// One step of a gated recurrent unit, gates in PyTorch's order (r, z, n):
@@ -200,16 +174,14 @@ class LSTMCell : public detail::CellBase<LSTMCell, LSTMState> {
 /// another; with Norm::batch each value has its own, and Placement::sum is refused.
 ///
 /// **Shape**: x [B, input_size], h [B, hidden_size] or undefined (zeros) -> h' [B, hidden_size].
-/// Initialization, errors, gradient, and differences are those of RNNCell.
+/// **Initialization**, **Throws**, **Gradient**, **Differences from PyTorch**: as RNNCell.
 /// **Source**: Cho et al. 2014, arXiv:1406.1078, with the reset gate after the product, as PyTorch; Ba et al.
 /// 2016, arXiv:1607.06450, who let z write where it keeps here.
 ///
 ///     nn::GRUCell cell(3, 4, {.norm = nn::Norm::rms});
 ///     const Tensor h = cell(x, zeros({2, 4}));
-class GRUCell : public detail::CellBase<GRUCell, Tensor> {
- public:
+struct GRUCell : detail::CellBase<GRUCell, RecurrentCell::gru> {
   using CellBase::CellBase;
-  GRUCell(int64_t input_size, int64_t hidden_size, GRUCellOptions options = {});
 };
 
 }  // namespace tapegrad::nn
