@@ -84,7 +84,8 @@ std::string to_string(const CellConfig& c) {
 template <class Derived, RecurrentCell kind>
 CellBase<Derived, kind>::CellBase(int64_t input_size, int64_t hidden_size,
                                   const RecurrentCellOptions& options)
-    : config(checked(kind, input_size, hidden_size, options)) {
+    : Module<Derived>(typename Module<Derived>::Between()),
+      config(checked(kind, input_size, hidden_size, options)) {
   this->describe(to_string(config));
   const int64_t width = config.width(), proj_size = config.proj_size;
   const double bound = 1 / std::sqrt(double(hidden_size));

@@ -1,7 +1,6 @@
 // The registry behind modules: names, walks over the tree, and state.
 #include <tapegrad/nn/module.h>
 
-#include <algorithm>
 #include <set>
 
 #include "autograd/exclusive.h"
@@ -14,14 +13,10 @@ namespace detail {
 
 namespace {
 
-void check_name(const ModuleState& state, const std::string& name) {
-  const auto same = [&](const auto& known) { return known.name == name; };
+void take_name(ModuleState& state, const std::string& name) {
   if (name.empty() || name.find('.') != std::string::npos)
     fail<ValueError>(state.scope.type, "a name must not be empty or contain a dot, got '{}'", name);
-  if (std::any_of(state.parameters.begin(), state.parameters.end(), same) ||
-      std::any_of(state.buffers.begin(), state.buffers.end(), same) ||
-      std::any_of(state.children.begin(), state.children.end(), same))
-    fail<ValueError>(state.scope.type, "the name '{}' is taken", name);
+  if (!state.names.insert(name).second) fail<ValueError>(state.scope.type, "the name '{}' is taken", name);
 }
 
 // Calls f(state, prefix, suffix) for the module and then its children, each state once. A name of the module
@@ -44,13 +39,13 @@ void walk(const std::shared_ptr<ModuleState>& root, F&& f) {
 }
 
 std::vector<std::pair<std::string, Tensor>> named(const std::shared_ptr<ModuleState>& root,
-                                                  std::vector<Entry> ModuleState::*list) {
+                                                  Entries ModuleState::*list) {
   std::vector<std::pair<std::string, Tensor>> out;
   std::set<const void*> seen;
   walk(root, [&](const auto& state, const std::string& prefix, const std::string& suffix) {
-    for (const Entry& entry : (*state).*list)
-      if (seen.insert(entry.tensor.impl()).second)
-        out.emplace_back(prefix + entry.name + suffix, entry.tensor);
+    for (const auto& entry : (*state).*list)
+      if (seen.insert(entry->tensor.impl()).second)
+        out.emplace_back(prefix + entry->name + suffix, entry->tensor);
   });
   return out;
 }
@@ -75,22 +70,26 @@ tapegrad::detail::ScopeName& ModuleBase::scope_name() const {
 }
 
 void ModuleBase::add_child(const std::string& name, const ModuleBase& child, bool flat) {
-  detail::check_name(*state_, name);
+  detail::take_name(*state_, name);
   child.state_->scope.name = name;
   child.state_->parent = state_;
   state_->children.push_back({name, child.state_, flat});
 }
 
 Parameter ModuleBase::add_parameter(const std::string& name, Tensor value) {
-  detail::check_name(*state_, name);
-  if (value.defined()) state_->parameters.push_back({name, value.set_requires_grad()});
-  return {value, state_};
+  Parameter parameter = add_entry(name, value, state_->parameters);
+  if (value.defined()) value.set_requires_grad();
+  return parameter;
+}
+Buffer ModuleBase::add_buffer(const std::string& name, const Tensor& value) {
+  return add_entry(name, value, state_->buffers);
 }
 
-Buffer ModuleBase::add_buffer(const std::string& name, const Tensor& value) {
-  detail::check_name(*state_, name);
-  if (value.defined()) state_->buffers.push_back({name, value});
-  return {value, state_};
+Parameter ModuleBase::add_entry(const std::string& name, const Tensor& value, detail::Entries& list) {
+  detail::take_name(*state_, name);
+  auto entry = std::make_shared<detail::Entry>(detail::Entry{name, value, state_});
+  if (value.defined()) list.push_back(entry);
+  return {value, std::move(entry)};
 }
 
 void ModuleBase::describe(std::string text) {
@@ -199,7 +198,7 @@ std::string thousands(int64_t number) {
 
 int64_t count_of(const detail::ModuleState& state) {
   int64_t count = 0;
-  for (const detail::Entry& entry : state.parameters) count += entry.tensor.numel();
+  for (const auto& entry : state.parameters) count += entry->tensor.numel();
   for (const detail::Child& child : state.children) count += count_of(*child.state);
   return count;
 }
@@ -221,12 +220,10 @@ std::string to_string(const ModuleBase& module) {
 }
 
 std::vector<Tensor> unregistered_leaves(const Tape& tape, const ModuleBase& module) {
-  const std::vector<Tensor> known = module.parameters();
-  std::vector<Tensor> out;
-  for (const Tensor& leaf : tape.leaves())
-    if (std::none_of(known.begin(), known.end(), [&](const Tensor& p) { return p.impl() == leaf.impl(); }))
-      out.push_back(leaf);
-  return out;
+  std::vector<Tensor> leaves = tape.leaves();
+  for (const Tensor& known : module.parameters())
+    std::erase_if(leaves, [&](const Tensor& leaf) { return leaf.impl() == known.impl(); });
+  return leaves;
 }
 
 }  // namespace tapegrad::nn

@@ -2,14 +2,17 @@
 #pragma once
 #include <tapegrad/nn/module.h>
 
-#include <map>
+#include <set>
 
 namespace tapegrad::nn::detail {
 
+/// A parameter or buffer: the Parameters of all copies of the module hold it too.
 struct Entry {
   std::string name;
   Tensor tensor;
+  std::weak_ptr<ModuleState> owner;
 };
+using Entries = std::vector<std::shared_ptr<Entry>>;
 
 struct Child {
   std::string name;
@@ -21,16 +24,11 @@ struct ModuleState {
   tapegrad::detail::ScopeName scope;
   std::string description;
   bool training = true;
-  std::vector<Entry> parameters, buffers;
+  std::set<std::string> names;  // of what follows
+  Entries parameters, buffers;
   std::vector<Child> children;
   std::weak_ptr<ModuleState> parent;
   std::weak_ptr<ModuleState> successor;  // of the module that was last assigned to one with this state
 };
-
-/// Whether the owner `from` of a member gives way to `to` as a whole: then its members are assigned too, and
-/// keep what they registered.
-inline bool gives_way(const std::shared_ptr<ModuleState>& from, const std::shared_ptr<ModuleState>& to) {
-  return to && from->successor.lock() == to;
-}
 
 }  // namespace tapegrad::nn::detail

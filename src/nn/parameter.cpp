@@ -2,13 +2,19 @@
 //
 // A module is a handle, so a copy of it shares its state and its tensors. clone() is such a copy, made while a
 // CloneContext lives: each ModuleBase that is copied asks it for the new state, and each Parameter for the new
-// tensor. What is left unasked is held by something else than a Parameter, and is an error.
+// entry. What is left unasked is held by something else than a Parameter, and is an error.
 //
 // `model.fc = Linear(...)` registers the new child in place of the old one, and `decoder.weight = embed.weight`
-// the tensor. `model = other` assigns members too, but these must not change what the old model registered,
-// since copies of it may live. The base class is assigned first: it notes the successor of its state, and a
-// member whose owner gives way to the owner of what it is assigned is left alone.
+// the tensor. Members of copies would stay what they were, and nothing would train them: so what is copied can
+// not be assigned.
+//
+// `model = other` assigns members too, but these must not change what the old model registered, since copies of
+// it may live. The base class is assigned first: it notes the successor of its state, and a member whose owner
+// gives way to the owner of what it is assigned is left alone.
 #include <tapegrad/nn/parameter.h>
+
+#include <algorithm>
+#include <map>
 
 #include "core/fail.h"
 #include "nn/module_state.h"
@@ -17,108 +23,133 @@ namespace tapegrad::nn {
 
 namespace detail {
 
+// The clones, by their originals.
+struct CloneContext::Clones {
+  std::map<const ModuleState*, std::shared_ptr<ModuleState>> states;
+  std::map<const Entry*, std::shared_ptr<Entry>> entries;
+  std::map<const void*, Tensor> tensors;
+
+  std::shared_ptr<Entry> of(const Entry& from, const Tensor& tensor,
+                            const std::shared_ptr<ModuleState>& owner) {
+    std::shared_ptr<Entry>& to = entries[&from];
+    if (!to) to = std::make_shared<Entry>(Entry{from.name, tensor, owner});
+    return to;
+  }
+
+  std::shared_ptr<ModuleState> of(const std::shared_ptr<ModuleState>& from) {
+    std::shared_ptr<ModuleState>& to = states[from.get()];
+    if (to) return to;
+    to = std::make_shared<ModuleState>(*from);
+    to->parent.reset();
+    to->successor.reset();
+    const NoGrad no_grad;
+    for (Entries* list : {&to->parameters, &to->buffers})
+      for (std::shared_ptr<Entry>& entry : *list) {
+        Tensor& tensor = tensors[entry->tensor.impl()];
+        if (!tensor.defined())
+          tensor = entry->tensor.clone().set_requires_grad(entry->tensor.requires_grad());
+        entry = of(*entry, tensor, to);
+      }
+    for (Child& child : to->children) {
+      child.state = of(child.state);
+      child.state->parent = to;
+    }
+    return to;
+  }
+};
+
 namespace {
+
 thread_local CloneContext* innermost = nullptr;
+
+// Whether the owner of a member gives way to `to` as a whole: then its members are assigned too, and keep what
+// they registered.
+bool gives_way(const ModuleState& from, const std::shared_ptr<ModuleState>& to) {
+  return to && from.successor.lock() == to;
+}
+
+void check_not_copied(bool copied, const ModuleState& owner, const std::string& name) {
+  if (copied)
+    fail<ValueError>(
+        owner.scope.type,
+        "'{}' can not be assigned: a copy of it, or of the whole module, would go on with the old "
+        "one. Hint: assign before it is copied, or make the copy with clone()",
+        name);
+}
+
 }  // namespace
 
-CloneContext::CloneContext() : outer_(innermost) {
+CloneContext::CloneContext() : outer_(innermost), clones_(std::make_unique<Clones>()) {
   innermost = this;
 }
 CloneContext::~CloneContext() {
   innermost = outer_;
 }
-CloneContext* CloneContext::current() {
-  return innermost;
-}
-
-std::shared_ptr<ModuleState> CloneContext::clone_of(const std::shared_ptr<ModuleState>& from) {
-  if (const auto known = states_.find(from.get()); known != states_.end()) return known->second;
-  const auto to = std::make_shared<ModuleState>(*from);
-  states_[from.get()] = to;
-  to->parent.reset();
-  to->successor.reset();
-  const NoGrad no_grad;
-  for (auto* list : {&to->parameters, &to->buffers})
-    for (Entry& entry : *list) {
-      Clone& clone = tensors_[entry.tensor.impl()];
-      if (!clone.tensor.defined()) {
-        clone.tensor = entry.tensor.clone();
-        clone.tensor.set_requires_grad(entry.tensor.requires_grad());
-      }
-      entry.tensor = clone.tensor;
-    }
-  for (Child& child : to->children) {
-    child.state = clone_of(child.state);
-    child.state->parent = to;
-  }
-  return to;
-}
-
-void CloneContext::copied(Parameter& copy) {
-  if (const auto owner = states_.find(copy.owner_.lock().get()); owner != states_.end())
-    copy.owner_ = owner->second;
-  const auto at = tensors_.find(copy.impl());
-  if (at == tensors_.end()) return;
-  at->second.asked_for = true;
-  static_cast<Tensor&>(copy) = at->second.tensor;
-}
 
 void CloneContext::finish() {
   innermost = outer_;
-  for (const auto& [from, to] : states_)
-    for (const auto* list : {&from->parameters, &from->buffers})
-      for (const Entry& entry : *list)
-        if (!tensors_[entry.tensor.impl()].asked_for)
+  for (const auto& [from, to] : clones_->states)
+    for (const Entries* list : {&to->parameters, &to->buffers})
+      for (const std::shared_ptr<Entry>& entry : *list)
+        if (entry.use_count() == 2)  // by the module's state and here
           fail<ValueError>("clone",
                            "'{}' of {} is held by no member of type Parameter, so the clone would go on with "
                            "the old one. Hint: write nn::Parameter {} = add_parameter(...), or nn::Buffer {} "
                            "= add_buffer(...), as a member",
-                           entry.name, from->scope.type, entry.name, entry.name);
+                           entry->name, to->scope.type, entry->name, entry->name);
 }
 
 }  // namespace detail
 
-using detail::CloneContext;
+Parameter::Parameter(const Parameter& other) : Tensor(other), entry_(other.entry_) {
+  if (!detail::innermost) return;
+  auto& [states, entries, tensors] = *detail::innermost->clones_;
+  if (const auto to = tensors.find(impl()); to != tensors.end()) Tensor::operator=(to->second);
+  if (const auto to = states.find(owner().get()); to != states.end())
+    entry_ = detail::innermost->clones_->of(*entry_, *this, to->second);
+}
 
-Parameter::Parameter(const Parameter& other) : Tensor(other), owner_(other.owner_) {
-  if (CloneContext* context = CloneContext::current()) context->copied(*this);
+std::shared_ptr<detail::ModuleState> Parameter::owner() const {
+  return entry_ ? entry_->owner.lock() : nullptr;
 }
 
 Parameter& Parameter::operator=(Parameter other) {
-  const auto owner = owner_.lock();
-  if (impl() == other.impl() || !owner || detail::gives_way(owner, other.owner_.lock())) {
-    owner_ = other.owner_;
-  } else {
+  const auto module = owner();
+  if (!module || detail::gives_way(*module, other.owner())) {
+    entry_ = other.entry_;
+  } else if (impl() != other.impl()) {
     if (!defined() || !other.defined())
       fail<ValueError>(
-          owner->scope.type,
+          module->scope.type,
           "a parameter can not become empty by assignment, nor an empty one be filled. Hint: make "
           "a module with other options");
-    for (auto* list : {&owner->parameters, &owner->buffers})
-      for (detail::Entry& entry : *list)
-        if (entry.tensor.impl() == impl()) entry.tensor = other;
+    detail::check_not_copied(entry_.use_count() > 2, *module,
+                             entry_->name);  // by the module's state and here
+    entry_->tensor = other;
   }
   Tensor::operator=(std::move(other));
   return *this;
 }
 
-ModuleBase::ModuleBase(const ModuleBase& other) {
-  CloneContext* context = CloneContext::current();
-  state_ = context ? context->clone_of(other.state_) : other.state_;
-}
+ModuleBase::ModuleBase(const ModuleBase& other)
+    : state_(detail::innermost ? detail::innermost->clones_->of(other.state_) : other.state_) {}
 ModuleBase::ModuleBase(ModuleBase&& other) noexcept : state_(other.state_) {}
 
 ModuleBase& ModuleBase::operator=(const ModuleBase& other) {
   const auto next = ModuleBase(other).state_;  // a copy, which a clone in progress is asked for
   if (state_ == next) return *this;
   const auto parent = state_->parent.lock();
-  if (parent && !detail::gives_way(parent, next->parent.lock()))
-    for (detail::Child& child : parent->children)
-      if (child.state == state_) {
-        child.state = next;
-        next->parent = parent;
-        next->scope.name = child.name;
-      }
+  if (parent && !detail::gives_way(*parent, next->parent.lock())) {
+    const auto is_this = [&](const detail::Child& child) { return child.state == state_; };
+    const auto places = std::count_if(parent->children.begin(), parent->children.end(), is_this);
+    for (detail::Child& child : parent->children) {
+      if (!is_this(child)) continue;
+      detail::check_not_copied(state_.use_count() > 1 + places, *parent, child.name);
+      child.state = next;
+      next->parent = parent;
+      next->scope.name = child.name;
+    }
+  }
   state_->successor = next;
   state_ = next;
   return *this;

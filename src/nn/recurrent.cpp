@@ -70,7 +70,7 @@ std::string text(const CellConfig& config, const RecurrentLayerOptions& options)
 
 template <class Derived, class Cell>
 RecurrentLayer<Derived, Cell>::RecurrentLayer(int64_t input_size, int64_t hidden_size, const Options& given)
-    : options(given) {
+    : Module<Derived>(typename Module<Derived>::Between()), options(given) {
   if (options.num_layers < 1)
     fail<ValueError>("recurrent layer", "num_layers must be at least 1, got {}", options.num_layers);
   for (const auto& [name, p] : {std::pair{"dropout", options.dropout},

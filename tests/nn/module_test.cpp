@@ -3,6 +3,7 @@
 #include <tapegrad/tapegrad.h>
 
 #include <sstream>
+#include <type_traits>
 
 namespace tapegrad {
 namespace {
@@ -30,6 +31,12 @@ struct Stack : nn::Module<Stack> {
   }
   std::vector<Scale> layers;
 };
+
+// A call of it would run the forward() of a Pair, which it is not.
+struct OfTheWrongBase : nn::Module<Pair> {
+  Tensor forward(const Tensor& x) { return x; }
+};
+static_assert(std::is_default_constructible_v<Pair> && !std::is_default_constructible_v<OfTheWrongBase>);
 
 TEST(Module, NamesParametersByPath) {
   Pair model;

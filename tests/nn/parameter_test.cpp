@@ -109,6 +109,52 @@ TEST(Module, ThatIsAssignedToAChildIsTrained) {
   EXPECT_TRUE(trains_what_it_uses(copy));
 }
 
+TEST(Module, ThatIsAssignedInTheConstructorIsTrained) {
+  struct Own : nn::Module<Own> {
+    Own() {
+      part = Scale();
+      part.weight = Scale().weight;
+    }
+    Tensor forward(const Tensor& x) { return part(x); }
+    Scale part = add("part", Scale());
+  };
+  EXPECT_TRUE(trains_what_it_uses(Own()));
+}
+
+std::string can_not_be_assigned(const std::string& owner, const std::string& name) {
+  return owner + ": '" + name +
+         "' can not be assigned: a copy of it, or of the whole module, would go on with the old one. Hint: "
+         "assign before it is copied, or make the copy with clone()";
+}
+
+TEST(Module, ThatIsCopiedCanNotBeAssigned) {
+  Pair model;
+  {
+    Pair copy = model;
+    EXPECT_EQ(message<ValueError>([&] { copy.second = Scale(); }), can_not_be_assigned("Pair", "second"));
+    EXPECT_TRUE(trains_what_it_uses(copy));
+    Scale second = model.second;
+    EXPECT_EQ(message<ValueError>([&] { second = Scale(); }), can_not_be_assigned("Pair", "second"));
+    EXPECT_TRUE(trains_what_it_uses(model));
+  }
+  const Scale kept = model.second.clone();
+  model.second = Scale();
+  EXPECT_TRUE(trains_what_it_uses(model));
+}
+
+TEST(Parameter, ThatIsCopiedCanNotBeAssigned) {
+  Pair model;
+  const Scale other;
+  {
+    Pair copy = model;
+    EXPECT_EQ(message<ValueError>([&] { copy.first.weight = other.weight; }),
+              can_not_be_assigned("Scale", "weight"));
+  }
+  auto weight = model.first.weight;
+  EXPECT_EQ(message<ValueError>([&] { weight = other.weight; }), can_not_be_assigned("Scale", "weight"));
+  EXPECT_TRUE(trains_what_it_uses(model));
+}
+
 TEST(Module, ThatIsAssignedToAnotherLeavesItsCopiesAlone) {
   Pair model;
   const Pair before = model, other;

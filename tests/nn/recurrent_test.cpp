@@ -203,11 +203,11 @@ TYPED_TEST(RecurrentLayer, DropsBetweenLayersOnly) {
     const Tensor got = layer(x).output;
     manual_seed(9);
     typename std::decay_t<decltype(layer)> lower = layer;
-    lower.cells = {layer.cells[0]};
+    lower.cells = std::vector{layer.cells[0]};  // other cells, not the shared ones assigned to
     lower.options.num_layers = 1;
     const Tensor between = lower(x).output;
     const Tensor dropped = variational ? between * dropout(ones({1, 2, 6}), 0.5) : dropout(between, 0.5);
-    lower.cells = {layer.cells[1]};
+    lower.cells = std::vector{layer.cells[1]};
     EXPECT_TENSOR_NEAR(got, by_cells(lower, dropped, {}, {})[0], 1e-6);
     layer.eval();
     EXPECT_TENSOR_NEAR(layer(x).output, by_cells(layer, x, {}, {})[0], 1e-6);

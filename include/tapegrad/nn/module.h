@@ -14,7 +14,6 @@
 // own.
 #pragma once
 #include <concepts>
-#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -43,7 +42,8 @@ class ModuleBase : public Stateful {
  public:
   ModuleBase(const ModuleBase& other);
   ModuleBase(ModuleBase&& other) noexcept;
-  /// The handle changes over to `other`. Where this module is a child, its parent has the new one from then on.
+  /// The handle changes over to `other`. Where this module is a child, its parent has the new one from then on;
+  /// throws ValueError where a copy of the child, or of the parent, would go on with the old one.
   ModuleBase& operator=(const ModuleBase& other);
   ~ModuleBase() override;
 
@@ -52,6 +52,7 @@ class ModuleBase : public Stateful {
   std::vector<Tensor> parameters() const;
   /// The same with their names: "fc1.weight".
   std::vector<std::pair<std::string, Tensor>> named_parameters() const;
+  /// All buffers, in the same way.
   std::vector<Tensor> buffers() const;
   std::vector<std::pair<std::string, Tensor>> named_buffers() const;
   /// The number of elements of all parameters.
@@ -72,8 +73,7 @@ class ModuleBase : public Stateful {
 
   /// Parameters and buffers by name; the tensors share memory with the module.
   StateDict state_dict() const override;
-  /// Copies the values in. Throws ValueError that lists every missing, unexpected or unfitting name at once,
-  /// and then changes nothing.
+  /// Copies the values in.
   void load_state_dict(const StateDict& state) override { load_state_dict(state, LoadOptions{}); }
   /// The same; with strict = false the names that are on one side only are left alone and returned.
   LoadReport load_state_dict(const StateDict& state, LoadOptions options);
@@ -85,8 +85,10 @@ class ModuleBase : public Stateful {
   void eval() { train(false); }
   bool is_training() const;
 
-  /// Converts parameters and floating buffers to float32 or float64; drops gradients.
+  /// Converts parameters and floating buffers to float32 or float64; drops gradients. Throws DtypeError for
+  /// another dtype.
   void to(Dtype dtype);
+  /// Drops all gradients.
   void zero_grad();
 
   friend std::string to_string(const ModuleBase& module);
@@ -116,11 +118,14 @@ class ModuleBase : public Stateful {
   /// The text between the parentheses when the module is printed: "in_features=64, out_features=128".
   void describe(std::string text);
 
+  /// What a call notes; see ModuleScope.
   tapegrad::detail::ScopeName& scope_name() const;
 
  private:
   explicit ModuleBase(std::shared_ptr<detail::ModuleState> state) : state_(std::move(state)) {}
   void add_child(const std::string& name, const ModuleBase& child, bool flat = false);
+  Parameter add_entry(const std::string& name, const Tensor& value,
+                      std::vector<std::shared_ptr<detail::Entry>>& list);
   std::shared_ptr<detail::ModuleState> state_;
 };
 
@@ -134,21 +139,15 @@ class CloneContext {
  public:
   CloneContext();
   ~CloneContext();
-  /// Ends it. Throws ValueError if no Parameter among the copies asked for one of the tensors.
+  /// Ends it. Throws ValueError if one of the new tensors is held by no Parameter.
   void finish();
 
-  static CloneContext* current();
-  std::shared_ptr<ModuleState> clone_of(const std::shared_ptr<ModuleState>& from);
-  void copied(Parameter& copy);
-
  private:
-  struct Clone {
-    Tensor tensor;
-    bool asked_for = false;
-  };
+  friend class nn::Parameter;
+  friend class nn::ModuleBase;
+  struct Clones;
   CloneContext* outer_;
-  std::map<const ModuleState*, std::shared_ptr<ModuleState>> states_;  // by their originals
-  std::map<const void*, Clone> tensors_;
+  std::unique_ptr<Clones> clones_;
 };
 
 /// "LayerNorm" for tapegrad::nn::LayerNorm.
@@ -186,6 +185,13 @@ class Module : public ModuleBase {
   }
 
  protected:
+  /// For a class template between this one and Derived.
+  struct Between {};
+  explicit Module(Between) : Module() {}
+
+ private:
+  // Private, so that `struct B : Module<A>` does not compile: a call of B would run the forward() of an A.
+  friend Derived;
   Module() : ModuleBase(detail::type_name<Derived>()) {}
 };
 

@@ -17,7 +17,7 @@ namespace tapegrad::nn {
 class ModuleBase;
 namespace detail {
 struct ModuleState;
-class CloneContext;
+struct Entry;
 }  // namespace detail
 
 /// A tensor that a module has registered: what add_parameter() and add_buffer() return.
@@ -26,9 +26,11 @@ class CloneContext;
 /// another module can be assigned, and both modules then have one tensor (tied weights). A plain tensor can
 /// not: `weight.copy_(values)` writes values, and `Tensor w = weight` is a handle of one's own.
 ///
-/// A member of type Tensor works too, but a module that has one can not be cloned.
+/// A member of type Tensor works too, but a module that has one can not be cloned, and what is assigned to it
+/// later is not trained.
 ///
-/// **Throws** ValueError where one that is registered is assigned, or is assigned to, one that is empty.
+/// **Throws** ValueError where one that is registered is assigned, or is assigned to, one that is empty, and
+/// where a copy of it lives, which would go on with the old tensor.
 class Parameter : public Tensor {
  public:
   Parameter() = default;
@@ -39,10 +41,10 @@ class Parameter : public Tensor {
 
  private:
   friend class ModuleBase;
-  friend class detail::CloneContext;
-  Parameter(const Tensor& value, const std::shared_ptr<detail::ModuleState>& owner)
-      : Tensor(value), owner_(owner) {}
-  std::weak_ptr<detail::ModuleState> owner_;
+  Parameter(const Tensor& value, std::shared_ptr<detail::Entry> entry)
+      : Tensor(value), entry_(std::move(entry)) {}
+  std::shared_ptr<detail::ModuleState> owner() const;
+  std::shared_ptr<detail::Entry> entry_;  // of the module that registered it, and of all its copies
 };
 
 /// A registered tensor that is not trained, such as a running mean.
