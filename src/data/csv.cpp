@@ -9,14 +9,14 @@
 #include <vector>
 
 #include "core/fail.h"
-#include "data/file.h"
+#include "io/file.h"
 #include "tensor/impl.h"
 
 namespace tapegrad::data {
 
 namespace {
 
-constexpr size_t longest_line = size_t(16) << 20;
+constexpr size_t longest_line = size_t(16) << 20, longest_shown = 32;
 
 struct Place {
   const std::string& path;
@@ -30,140 +30,85 @@ template <class... Args>
                     fmt::format(text, std::forward<Args>(args)...));
 }
 
-// What a message shows of a field: its first 32 bytes, with what does not print replaced.
-std::string shown(std::string_view field) {
-  std::string text(field.substr(0, 32));
-  for (char& c : text)
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
-  return field.size() > 32 ? text + "..." : text;
-}
-
 std::string_view trimmed(std::string_view text) {
   const size_t first = text.find_first_not_of(" \t");
   if (first == std::string_view::npos) return {};
   return text.substr(first, text.find_last_not_of(" \t") - first + 1);
 }
 
-// Takes the first field from `line`; false if its quote is never closed. A quote within quotes is doubled,
-// which no number needs, so the text is handed on as it stands.
-bool take_field(std::string_view& line, char separator, std::string_view& field, bool& more) {
-  const size_t start = line.find_first_not_of(" \t");
-  size_t search = 0;
-  if (start != std::string_view::npos && line[start] == '"') {
-    size_t close = line.find('"', start + 1);
-    while (close != std::string_view::npos && close + 1 < line.size() && line[close + 1] == '"')
-      close = line.find('"', close + 2);
-    if (close == std::string_view::npos) return false;
-    search = close + 1;
+// The fields of a line, without the quotes around them. A quote within quotes is doubled, which no number needs,
+// so the text is handed on as it stands.
+void split_line(const Place& place, std::string_view line, char separator,
+                std::vector<std::string_view>& fields) {
+  fields.clear();
+  size_t begin = 0;
+  bool quoted = false, open = false;
+  for (size_t i = 0; i <= line.size(); ++i) {
+    if (i < line.size() && line[i] == '"' && (quoted || trimmed(line.substr(begin, i - begin)).empty())) {
+      quoted = true;
+      open = !open;
+    }
+    if (i < line.size() && (open || line[i] != separator)) continue;
+    if (open) fail_at(place, int64_t(fields.size()) + 1, "the quote is not closed in this line");
+    std::string_view field = trimmed(line.substr(begin, i - begin));
+    if (quoted && field.size() >= 2 && field.back() == '"')
+      field = trimmed(field.substr(1, field.size() - 2));
+    fields.push_back(field);
+    begin = i + 1;
+    quoted = false;
   }
-  const size_t at = line.find(separator, search);
-  more = at != std::string_view::npos;
-  field = trimmed(line.substr(0, at));
-  line = more ? line.substr(at + 1) : std::string_view{};
-  if (search > 0 && field.size() >= 2 && field.back() == '"')
-    field = trimmed(field.substr(1, field.size() - 2));
-  return true;
 }
-
-enum class Parsed { number, not_a_number, too_large };
 
 // Too small a number is zero, as in every language; from_chars calls both ends out of range.
 template <class T>
-Parsed parse(std::string_view field, T& value) {
+std::errc parse(std::string_view field, T& value) {
   if (field.size() > 1 && field[0] == '+' && field[1] != '-') field.remove_prefix(1);
   const auto [end, error] = std::from_chars(field.data(), field.data() + field.size(), value);
-  if (error == std::errc::invalid_argument || end != field.data() + field.size()) return Parsed::not_a_number;
-  if (error == std::errc::result_out_of_range) {
-    if constexpr (std::is_floating_point_v<T>) {
-      if (field.find("e-") == std::string_view::npos && field.find("E-") == std::string_view::npos)
-        return Parsed::too_large;
+  if (end != field.data() + field.size()) return std::errc::invalid_argument;
+  if constexpr (std::is_floating_point_v<T>) {
+    if (error == std::errc::result_out_of_range &&
+        (field.find("e-") != std::string_view::npos || field.find("E-") != std::string_view::npos)) {
       value = 0;
-      return Parsed::number;
+      return {};
     }
-    return Parsed::too_large;
+    if (error == std::errc() && !std::isfinite(value)) return std::errc::invalid_argument;
   }
-  if constexpr (std::is_floating_point_v<T>)
-    if (!std::isfinite(value)) return Parsed::not_a_number;
-  return Parsed::number;
+  return error;
 }
 
 template <class T>
 T number(const Place& place, int64_t column, std::string_view field) {
-  T value{};
   if (field.empty()) fail_at(place, column, "the field is empty");
-  const Parsed parsed = parse(field, value);
-  if (parsed == Parsed::too_large)
-    fail_at(place, column, "too large for {}: '{}'", dtype_of<T>, shown(field));
-  if (parsed == Parsed::number) return value;
-  if constexpr (std::is_same_v<T, int64_t>) {  // a label may be written 3.0
-    double real = 0;
-    if (parse(field, real) != Parsed::number) fail_at(place, column, "not a number: '{}'", shown(field));
-    if (real != std::floor(real) || std::abs(real) > 0x1p53)
-      fail_at(place, column, "a label must be a whole number, got '{}'. Hint: {{.target_dtype = float32}}",
-              shown(field));
-    return int64_t(real);
-  } else {
-    fail_at(place, column, "not a number: '{}'", shown(field));
-  }
-}
-
-struct Table {
-  std::vector<float> x;
-  std::vector<int64_t> labels;
-  std::vector<float> singles;
-  std::vector<double> doubles;
-  int64_t rows = 0;
-};
-
-void add_field(Table& table, const Place& place, int64_t column, std::string_view field, bool is_target,
-               Dtype target) {
-  if (!is_target)
-    table.x.push_back(number<float>(place, column, field));
-  else if (target == int64)
-    table.labels.push_back(number<int64_t>(place, column, field));
-  else if (target == float32)
-    table.singles.push_back(number<float>(place, column, field));
-  else
-    table.doubles.push_back(number<double>(place, column, field));
-}
-
-void split_line(const Place& place, std::string_view line, char separator,
-                std::vector<std::string_view>& fields) {
-  fields.clear();
-  for (bool more = true; more;) {
-    std::string_view field;
-    if (!take_field(line, separator, field, more))
-      fail_at(place, int64_t(fields.size()) + 1, "the quote is not closed in this line");
-    fields.push_back(field);
-  }
+  T value{};
+  const std::errc error = parse(field, value);
+  if (error == std::errc()) return value;
+  if (error == std::errc::result_out_of_range)
+    fail_at(place, column, "too large for {}: '{}'", dtype_of<T>, shown(field, longest_shown));
+  double real = 0;
+  if (std::is_floating_point_v<T> || parse(field, real) != std::errc())
+    fail_at(place, column, "not a number: '{}'", shown(field, longest_shown));
+  if (real != std::floor(real) || std::abs(real) > 0x1p53)  // a label may be written 3.0
+    fail_at(place, column, "a label must be a whole number, got '{}'. Hint: {{.target_dtype = float32}}",
+            shown(field, longest_shown));
+  return T(real);
 }
 
 bool is_header(const std::vector<std::string_view>& fields) {
   for (std::string_view field : fields)
-    if (double value; parse(field, value) != Parsed::not_a_number) return false;
+    if (double value; parse(field, value) != std::errc::invalid_argument) return false;
   return true;
 }
 
-void check_options(const CsvOptions& options) {
-  const std::string_view taken = "\"\r\n+-.0123456789eE";
-  if (taken.find(options.separator) != std::string_view::npos)
-    fail<ValueError>("csv", "separator must not be a quote, a line end or part of a number, got '{}'",
-                     shown(std::string_view(&options.separator, 1)));
-  if (options.target_dtype == boolean)
-    fail<DtypeError>("csv", "target_dtype must be int64, float32 or float64, got {}", options.target_dtype);
-}
-
-}  // namespace
-
-TensorDataset csv(const std::string& path, const CsvOptions& options) {
-  check_options(options);
+template <class Target>
+TensorDataset read(const std::string& path, const CsvOptions& options) {
   const std::string bytes = read_file("csv", path);
   std::string_view rest = bytes;
   if (rest.starts_with("\xff\xfe") || rest.starts_with("\xfe\xff"))
     fail<FormatError>("csv", "{}: is UTF-16. Hint: save it as UTF-8", path);
   if (rest.starts_with("\xef\xbb\xbf")) rest.remove_prefix(3);
 
-  Table table;
+  std::vector<float> x;
+  std::vector<Target> y;
   std::vector<std::string_view> fields;
   int64_t columns = 0, first_line = 0, target = 0;
   for (Place place{path, 1}; !rest.empty(); ++place.line) {
@@ -188,14 +133,30 @@ TensorDataset csv(const std::string& path, const CsvOptions& options) {
       fail_at(place, std::min(count, columns) + 1, "the line has {} fields, line {} has {}", count,
               first_line, columns);
     for (int64_t i = 0; i < count; ++i)
-      add_field(table, place, i + 1, fields[size_t(i)], i == target, options.target_dtype);
-    ++table.rows;
+      if (i == target)
+        y.push_back(number<Target>(place, i + 1, fields[size_t(i)]));
+      else
+        x.push_back(number<float>(place, i + 1, fields[size_t(i)]));
   }
-  if (table.rows == 0) fail<FormatError>("csv", "{}: has no data", path);
-  const Tensor x = from_vector(table.x, {table.rows, columns - 1});
-  if (options.target_dtype == int64) return {x, from_vector(table.labels, {table.rows})};
-  if (options.target_dtype == float32) return {x, from_vector(table.singles, {table.rows})};
-  return {x, from_vector(table.doubles, {table.rows})};
+  if (y.empty()) fail<FormatError>("csv", "{}: has no data", path);
+  const int64_t rows = int64_t(y.size());
+  return {from_vector(x, {rows, columns - 1}), from_vector(y, {rows})};
+}
+
+}  // namespace
+
+TensorDataset csv(const std::string& path, const CsvOptions& options) {
+  const std::string_view taken = "\"\r\n+-.0123456789eE";
+  if (taken.find(options.separator) != std::string_view::npos)
+    fail<ValueError>("csv", "separator must not be a quote, a line end or part of a number, got '{}'",
+                     shown(std::string_view(&options.separator, 1), longest_shown));
+  switch (options.target_dtype) {
+    case int64: return read<int64_t>(path, options);
+    case float32: return read<float>(path, options);
+    case float64: return read<double>(path, options);
+    case boolean: break;
+  }
+  fail<DtypeError>("csv", "target_dtype must be int64, float32 or float64, got {}", options.target_dtype);
 }
 
 }  // namespace tapegrad::data

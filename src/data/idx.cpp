@@ -3,48 +3,38 @@
 // length must confirm before memory is taken for them.
 #include <tapegrad/data/idx.h>
 
+#include <algorithm>
 #include <bit>
-#include <optional>
 
 #include "compute/elementwise.h"
 #include "core/fail.h"
-#include "data/file.h"
+#include "io/file.h"
 
 namespace tapegrad::data {
 
 namespace {
 
-enum Type : uint8_t { u8 = 0x08, i8 = 0x09, i16 = 0x0B, i32 = 0x0C, f32 = 0x0D, f64 = 0x0E };
-
-size_t type_size(uint8_t type) {
-  switch (type) {
-    case u8:
-    case i8: return 1;
-    case i16: return 2;
-    case i32:
-    case f32: return 4;
-    case f64: return 8;
-    default: return 0;
-  }
-}
+// A type of elements: its code in byte 3, its bytes, what it becomes by default, and the value of an element from
+// the word that its bytes are. Each type fits a double.
+struct Type {
+  uint8_t code;
+  size_t size;
+  Dtype dtype;
+  double (*value)(uint64_t word);
+};
+constexpr Type kTypes[] = {
+    {0x08, 1, int64, [](uint64_t word) { return double(uint8_t(word)); }},
+    {0x09, 1, int64, [](uint64_t word) { return double(int8_t(word)); }},
+    {0x0B, 2, int64, [](uint64_t word) { return double(int16_t(word)); }},
+    {0x0C, 4, int64, [](uint64_t word) { return double(int32_t(word)); }},
+    {0x0D, 4, float32, [](uint64_t word) { return double(std::bit_cast<float>(uint32_t(word))); }},
+    {0x0E, 8, float64, [](uint64_t word) { return std::bit_cast<double>(word); }},
+};
 
 uint64_t big_endian(const char* from, size_t bytes) {
   uint64_t word = 0;
   for (size_t i = 0; i < bytes; ++i) word = word << 8 | static_cast<unsigned char>(from[i]);
   return word;
-}
-
-// One element; each type fits a double.
-double decode(const char* from, uint8_t type) {
-  const uint64_t word = big_endian(from, type_size(type));
-  switch (type) {
-    case u8: return uint8_t(word);
-    case i8: return int8_t(word);
-    case i16: return int16_t(word);
-    case i32: return int32_t(word);
-    case f32: return std::bit_cast<float>(uint32_t(word));
-    default: return std::bit_cast<double>(word);
-  }
 }
 
 Tensor read(const std::string& path, std::optional<Dtype> wanted, double scale) {
@@ -53,8 +43,10 @@ Tensor read(const std::string& path, std::optional<Dtype> wanted, double scale) 
   if (bytes.size() < 4 || bytes[0] != 0 || bytes[1] != 0)
     fail<FormatError>(
         op, "{}: is no IDX file: it must begin with two zero bytes, a type and a number of axes", path);
-  const uint8_t type = uint8_t(bytes[2]), rank = uint8_t(bytes[3]);
-  if (type_size(type) == 0) fail<FormatError>(op, "{}: byte 3: element type {:#04x} is unknown", path, type);
+  const uint8_t code = uint8_t(bytes[2]), rank = uint8_t(bytes[3]);
+  const Type* type = std::ranges::find(kTypes, code, &Type::code);
+  if (type == std::end(kTypes))
+    fail<FormatError>(op, "{}: byte 3: element type {:#04x} is unknown", path, code);
   if (rank < 1 || rank > Shape::max_dims)
     fail<FormatError>(op, "{}: byte 4: the number of axes must be in [1, {}], got {}", path, Shape::max_dims,
                       rank);
@@ -62,7 +54,7 @@ Tensor read(const std::string& path, std::optional<Dtype> wanted, double scale) 
   if (bytes.size() < header)
     fail<FormatError>(op, "{}: the header has {} bytes, the file {}", path, header, bytes.size());
   Shape shape;
-  uint64_t expected = type_size(type);
+  uint64_t expected = type->size;
   bool fits = true;
   for (size_t i = 0; i < rank; ++i) {
     const uint64_t size = big_endian(bytes.data() + 4 + 4 * i, 4);
@@ -72,22 +64,18 @@ Tensor read(const std::string& path, std::optional<Dtype> wanted, double scale) 
   if (!fits || expected != bytes.size() - header)
     fail<FormatError>(op, "{}: sizes {} do not fit the {} bytes after the header", path, shape,
                       bytes.size() - header);
-  const bool real = type == f32 || type == f64;
-  const Dtype dtype = wanted.value_or(type == f64 ? float64 : real ? float32 : int64);
-  if (dtype == boolean || (real && dtype == int64))
-    fail<DtypeError>(op, "{}: elements of type {:#04x} are not read as {}", path, type, dtype);
+  const Dtype dtype = wanted.value_or(type->dtype);
+  if (dtype == boolean || (dtype == int64 && type->dtype != int64))
+    fail<DtypeError>(op, "{}: elements of type {:#04x} are not read as {}", path, code, dtype);
   const char* from = bytes.data() + header;
-  return compute::generate(shape, dtype, [=, size = type_size(type)](int64_t i) {
-    return decode(from + size_t(i) * size, type) * scale;
+  return compute::generate(shape, dtype, [=](int64_t i) {
+    return type->value(big_endian(from + size_t(i) * type->size, type->size)) * scale;
   });
 }
 
 }  // namespace
 
-Tensor read_idx(const std::string& path) {
-  return read(path, {}, 1);
-}
-Tensor read_idx(const std::string& path, Dtype dtype) {
+Tensor read_idx(const std::string& path, std::optional<Dtype> dtype) {
   return read(path, dtype, 1);
 }
 

@@ -1,5 +1,4 @@
 #include <tapegrad/data/loader.h>
-#include <tapegrad/random.h>
 
 #include <algorithm>
 
@@ -13,20 +12,15 @@ DataLoader::DataLoader(TensorDataset dataset, DataLoaderOptions options)
     : dataset_(std::move(dataset)), options_(options) {
   if (options.batch_size < 1)
     fail<ValueError>("DataLoader", "batch_size must be at least 1, got {}", options.batch_size);
-  // A loader that does not shuffle leaves the generator alone.
-  const bool draw = options.shuffle && !options.seed;
-  if (draw) {
-    const auto words = philox(default_generator().key(), default_generator().take(1));
-    seed_ = (uint64_t(words[0]) << 32) | words[1];
-  } else {
-    seed_ = options.seed.value_or(0);
-  }
+  seed_ = options.seed.value_or(0);
+  if (!options.shuffle || options.seed) return;  // and the generator is left alone
+  const auto words = philox(default_generator().key(), default_generator().take(1));
+  seed_ = (uint64_t(words[0]) << 32) | words[1];
 }
 
 int64_t DataLoader::batches() const {
   const int64_t whole = dataset_.size() / options_.batch_size;
-  const bool rest = dataset_.size() % options_.batch_size != 0;
-  return whole + (rest && !options_.drop_last ? 1 : 0);
+  return options_.drop_last || dataset_.size() % options_.batch_size == 0 ? whole : whole + 1;
 }
 
 void DataLoader::seek(int64_t epoch, int64_t position) {
@@ -61,7 +55,7 @@ DataLoader::Iterator DataLoader::begin() {
   }
   running_ = true;
   sample_order(order_, dataset_.size(), options_.shuffle, seed_, epoch_);
-  return Iterator(this);
+  return {this};
 }
 
 Batch DataLoader::next() {

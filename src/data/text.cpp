@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "core/fail.h"
-#include "data/file.h"
+#include "io/file.h"
 #include "tensor/impl.h"
 
 namespace tapegrad::data {
@@ -32,13 +33,9 @@ void for_each_character(std::string_view text, F f) {
 }  // namespace
 
 Text::Text(std::string_view text) {
-  for_each_character(text, [&](std::string_view character) {
-    if (numbers_.find(character) == numbers_.end()) numbers_.emplace(character, 0);
-  });
-  for (auto& [character, number] : numbers_) {
-    number = int64_t(characters_.size());
-    characters_.push_back(character);
-  }
+  std::set<std::string_view> different;
+  for_each_character(text, [&](std::string_view character) { different.insert(character); });
+  characters_.assign(different.begin(), different.end());
   tokens_ = encode(text);
 }
 
@@ -50,10 +47,10 @@ Tensor Text::encode(std::string_view text) const {
   std::vector<int64_t> tokens;
   tokens.reserve(text.size());
   for_each_character(text, [&](std::string_view character) {
-    const auto found = numbers_.find(character);
-    if (found == numbers_.end())
+    const auto found = std::lower_bound(characters_.begin(), characters_.end(), character);
+    if (found == characters_.end() || *found != character)
       fail<ValueError>("encode", "character '{}' does not occur in the text", character);
-    tokens.push_back(found->second);
+    tokens.push_back(found - characters_.begin());
   });
   return from_vector(tokens, {int64_t(tokens.size())});
 }

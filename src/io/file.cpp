@@ -19,35 +19,38 @@
 namespace tapegrad {
 
 InputFile::InputFile(const char* op, std::string path) : op_(op), path_(std::move(path)) {
-  // Non-blocking, so that a pipe is refused and not waited for.
-  descriptor_ = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (descriptor_ < 0) fail<FormatError>(op_, "{}: cannot be opened: {}", path_, std::strerror(errno));
-  struct stat info;
-  if (::fstat(descriptor_, &info) != 0 || !S_ISREG(info.st_mode)) {
-    ::close(descriptor_);
+  std::error_code none;
+  // Asked before it is opened, since a pipe would be waited for.
+  if (std::filesystem::exists(path_, none) && !std::filesystem::is_regular_file(path_, none))
     fail<FormatError>(op_, "{}: is not a regular file", path_);
-  }
-  size_ = uint64_t(info.st_size);
-}
-
-InputFile::~InputFile() {
-  ::close(descriptor_);
+  stream_.open(path_, std::ios::binary);
+  if (!stream_) fail<FormatError>(op_, "{}: cannot be opened: {}", path_, std::strerror(errno));
+  size_ = std::filesystem::file_size(path_);
 }
 
 void InputFile::read(void* to, uint64_t bytes) {
   if (bytes > remaining())
     fail<FormatError>(op_, "{}: {} bytes are expected at byte {}, the file has {} more", path_, bytes,
                       position_, remaining());
-  char* out = static_cast<char*>(to);
-  while (bytes > 0) {
-    const ssize_t got = ::read(descriptor_, out, size_t(std::min<uint64_t>(bytes, 1 << 30)));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) fail<FormatError>(op_, "{}: cannot be read: {}", path_, std::strerror(errno));
-    if (got == 0) fail<FormatError>(op_, "{}: became shorter while it was read", path_);
-    out += got;
-    bytes -= uint64_t(got);
-    position_ += uint64_t(got);
-  }
+  if (!stream_.read(static_cast<char*>(to), std::streamsize(bytes)))
+    fail<FormatError>(op_, "{}: cannot be read to its end, or became shorter", path_);
+  position_ += bytes;
+}
+
+std::string read_file(const char* op, const std::string& path) {
+  InputFile file(op, path);
+  std::string bytes(size_t(file.remaining()), '\0');
+  file.read(bytes.data(), bytes.size());
+  if (bytes.starts_with("\x1f\x8b"))
+    fail<FormatError>(op, "{}: is compressed with gzip. Hint: decompress it first, gunzip '{}'", path, path);
+  return bytes;
+}
+
+std::string shown(std::string_view text, size_t longest) {
+  std::string out(text.substr(0, longest));
+  for (char& c : out)
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+  return text.size() > longest ? out + "..." : out;
 }
 
 OutputFile::OutputFile(const char* op, const std::string& path) : op_(op), path_(path), target_(path) {

@@ -1,9 +1,11 @@
-// Files as the formats need them: one that is read within its real size, and one that appears whole or not at
-// all.
+// Files as the formats need them: one that is read within its real size, one that appears whole or not at all,
+// and what a message shows of them.
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <fstream>
 #include <string>
+#include <string_view>
 
 namespace tapegrad {
 
@@ -11,11 +13,7 @@ namespace tapegrad {
 class InputFile {
  public:
   InputFile(const char* op, std::string path);
-  ~InputFile();
-  InputFile(const InputFile&) = delete;
-  InputFile& operator=(const InputFile&) = delete;
 
-  uint64_t size() const { return size_; }
   uint64_t remaining() const { return size_ - position_; }
   /// Reads exactly `bytes`, of which there must be as many.
   void read(void* to, uint64_t bytes);
@@ -24,9 +22,15 @@ class InputFile {
  private:
   const char* op_;
   std::string path_;
-  int descriptor_ = -1;
+  std::ifstream stream_;
   uint64_t size_ = 0, position_ = 0;
 };
+
+/// All bytes of a file. Throws FormatError if it cannot be read, or is compressed with gzip.
+std::string read_file(const char* op, const std::string& path);
+
+/// The first `longest` bytes of a text from a file, on one line, for a message.
+std::string shown(std::string_view text, size_t longest);
 
 /// A file that is written beside its place and takes it in commit(); without that the old file stays.
 class OutputFile {

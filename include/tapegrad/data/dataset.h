@@ -37,8 +37,8 @@ class TensorDataset {
     return get(std::span(indices.begin(), indices.size()));
   }
 
-  /// Parts them in two: auto [train, test] = dataset.split(0.8). `fraction` in [0, 1] goes to train, rounded
-  /// to whole samples.
+  /// Parts them in two: auto [train, test] = dataset.split(0.8). `fraction` goes to train, rounded to whole
+  /// samples. Throws ValueError unless it is in [0, 1].
   Split split(double fraction, SplitOptions options = {}) const;
 
  private:

@@ -1,4 +1,5 @@
 #pragma once
+#include <optional>
 #include <string>
 
 #include <tapegrad/data/dataset.h>
@@ -12,8 +13,7 @@ namespace tapegrad::data {
 /// decompress it.
 /// **Source** Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten digits", section "File
 /// formats".
-Tensor read_idx(const std::string& path);
-Tensor read_idx(const std::string& path, Dtype dtype);
+Tensor read_idx(const std::string& path, std::optional<Dtype> dtype = {});
 
 struct IdxOptions {
   double scale = 1.0 / 255;  ///< what pixels are multiplied with: [0, 255] becomes [0, 1]

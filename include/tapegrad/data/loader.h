@@ -45,19 +45,14 @@ class DataLoader : public Stateful {
 
   /// "seed", "epoch" and "position", so that the next loop is the rest of the epoch.
   StateDict state_dict() const override;
-  /// Throws ValueError if an entry is missing or does not fit this dataset; then nothing is changed.
   void load_state_dict(const StateDict& state) override;
 
   struct End {};
-  class Iterator {
-   public:
-    explicit Iterator(DataLoader* loader) : loader_(loader) {}
-    Batch operator*() const { return loader_->next(); }
+  struct Iterator {
+    DataLoader* loader;
+    Batch operator*() const { return loader->next(); }
     Iterator& operator++() { return *this; }
-    bool operator!=(End) const { return !loader_->finished(); }
-
-   private:
-    DataLoader* loader_;
+    bool operator!=(End) const { return !loader->finished(); }
   };
   Iterator begin();
   End end() const { return {}; }

@@ -6,7 +6,6 @@
 //   for (auto [x, y] : data::text_batches(corpus, {.batch_size = 32, .steps = 64})) ...
 #pragma once
 #include <cstdint>
-#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,15 +36,16 @@ class Text {
   Tensor encode(std::string_view text) const;
   /// The characters of an int64 tensor of any shape. Throws IndexError outside [0, vocabulary_size()).
   std::string decode(const Tensor& tokens) const;
+  /// The character, in UTF-8, that a number stands for. Throws IndexError outside [0, vocabulary_size()).
   const std::string& character(int64_t token) const;
 
-  /// The first part and the rest, with this vocabulary: auto [train, test] = corpus.split(0.9).
+  /// The first part and the rest, with this vocabulary: auto [train, test] = corpus.split(0.9). Throws
+  /// ValueError unless `fraction` is in [0, 1].
   TextSplit split(double fraction) const;
 
  private:
   Text() = default;
-  std::vector<std::string> characters_;
-  std::map<std::string, int64_t, std::less<>> numbers_;
+  std::vector<std::string> characters_;  // in order
   Tensor tokens_;
 };
 
@@ -74,21 +74,18 @@ class TextBatches {
 
   /// Batches in one pass through the text.
   int64_t batches() const { return length_ / options_.steps; }
+  /// Copies of x and y of a batch. Throws IndexError outside [0, batches()).
   Batch operator[](int64_t batch) const;
 
-  class Iterator {
-   public:
-    Iterator(const TextBatches* all, int64_t batch) : all_(all), batch_(batch) {}
-    Batch operator*() const { return (*all_)[batch_]; }
+  struct Iterator {
+    const TextBatches* all;
+    int64_t batch;
+    Batch operator*() const { return (*all)[batch]; }
     Iterator& operator++() {
-      ++batch_;
+      ++batch;
       return *this;
     }
-    bool operator!=(const Iterator& other) const { return batch_ != other.batch_; }
-
-   private:
-    const TextBatches* all_;
-    int64_t batch_;
+    bool operator!=(const Iterator& other) const { return batch != other.batch; }
   };
   Iterator begin() const { return {this, options_.first}; }
   Iterator end() const { return {this, batches()}; }
