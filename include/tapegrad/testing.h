@@ -116,20 +116,15 @@ template <class F, class... T>
   (std::index_sequence_for<T...>());
 }
 
-inline void append_result(std::vector<Tensor>& out, const Tensor& result) {
-  out.push_back(result);
-}
-template <class A, class B>
-void append_result(std::vector<Tensor>& out, const std::pair<A, B>& result) {
-  append_result(out, result.first);
-  append_result(out, result.second);
-}
-template <class... T>
-void append_result(std::vector<Tensor>& out, const std::tuple<T...>& result) {
-  std::apply([&](const auto&... parts) { (append_result(out, parts), ...); }, result);
-}
-inline void append_result(std::vector<Tensor>& out, const std::vector<Tensor>& result) {
-  out.insert(out.end(), result.begin(), result.end());
+/// A result as a list: a tensor, or a vector, pair or tuple of results.
+template <class R>
+void append_result(std::vector<Tensor>& out, const R& result) {
+  if constexpr (std::is_convertible_v<R, Tensor>)
+    out.push_back(result);
+  else if constexpr (requires { result.begin(); })
+    out.insert(out.end(), result.begin(), result.end());
+  else
+    std::apply([&](const auto&... parts) { (append_result(out, parts), ...); }, result);
 }
 
 /// A module of any type, as the tests of TAPEGRAD_TEST_MODULE see it.
@@ -184,19 +179,17 @@ class ModuleTests {
 ///
 ///   TAPEGRAD_TEST_MODULE(RMSNorm, RMSNorm(6), Shape{4, 6});
 #define TAPEGRAD_TEST_MODULE(Name, make, ...)                                                               \
-  TAPEGRAD_TEST_MODULE_ONE(Name, GradientsOfInputsAreRight, gradients_of_inputs, make, __VA_ARGS__)         \
-  TAPEGRAD_TEST_MODULE_ONE(Name, GradientsOfParametersAreRight, gradients_of_parameters, make, __VA_ARGS__) \
-  TAPEGRAD_TEST_MODULE_ONE(Name, EveryParameterIsRegisteredAndMoves, parameters_are_registered_and_move,    \
-                           make, __VA_ARGS__)                                                               \
-  TAPEGRAD_TEST_MODULE_ONE(Name, SavesAndLoads, saves_and_loads, make, __VA_ARGS__)                         \
-  TAPEGRAD_TEST_MODULE_ONE(Name, CloneIsIndependent, clone_is_independent, make, __VA_ARGS__)               \
-  TAPEGRAD_TEST_MODULE_ONE(Name, TakesStridedAndEmptyInputs, takes_strided_and_empty_inputs, make,          \
-                           __VA_ARGS__)                                                                     \
-  TAPEGRAD_TEST_MODULE_ONE(Name, CanBeUsedTwice, can_be_used_twice, make, __VA_ARGS__)                      \
-  TAPEGRAD_TEST_MODULE_ONE(Name, TheSameSeedGivesTheSameBits, same_seed_gives_the_same_bits, make,          \
-                           __VA_ARGS__)                                                                     \
+  TAPEGRAD_MODULE_TEST(Name, GradientsOfInputsAreRight, gradients_of_inputs, make, __VA_ARGS__)             \
+  TAPEGRAD_MODULE_TEST(Name, GradientsOfParametersAreRight, gradients_of_parameters, make, __VA_ARGS__)     \
+  TAPEGRAD_MODULE_TEST(Name, EveryParameterIsRegisteredAndMoves, parameters_are_registered_and_move, make,  \
+                       __VA_ARGS__)                                                                         \
+  TAPEGRAD_MODULE_TEST(Name, SavesAndLoads, saves_and_loads, make, __VA_ARGS__)                             \
+  TAPEGRAD_MODULE_TEST(Name, CloneIsIndependent, clone_is_independent, make, __VA_ARGS__)                   \
+  TAPEGRAD_MODULE_TEST(Name, TakesStridedAndEmptyInputs, takes_strided_and_empty_inputs, make, __VA_ARGS__) \
+  TAPEGRAD_MODULE_TEST(Name, CanBeUsedTwice, can_be_used_twice, make, __VA_ARGS__)                          \
+  TAPEGRAD_MODULE_TEST(Name, TheSameSeedGivesTheSameBits, same_seed_gives_the_same_bits, make, __VA_ARGS__) \
   static_assert(true)
-#define TAPEGRAD_TEST_MODULE_ONE(Name, Test, check, make, ...)                 \
+#define TAPEGRAD_MODULE_TEST(Name, Test, check, make, ...)                     \
   TEST(Name, Test) {                                                           \
     ::tapegrad::detail::ModuleTests([] { return make; }, __VA_ARGS__).check(); \
   }

@@ -11,14 +11,7 @@ namespace tapegrad {
 namespace {
 
 std::vector<double> numbers(const Tensor& x) {
-  const auto widen = [](const auto& values) { return std::vector<double>(values.begin(), values.end()); };
-  switch (x.dtype()) {
-    case float32: return widen(x.to_vector<float>());
-    case float64: return x.to_vector<double>();
-    case int64: return widen(x.to_vector<int64_t>());
-    case boolean: break;
-  }
-  return widen(x.to_vector<bool>());
+  return x.detach().to(float64).to_vector<double>();
 }
 
 Shape index_of(size_t at, const Shape& shape) {
