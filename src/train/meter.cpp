@@ -1,8 +1,8 @@
-#include <tapegrad/ops/reduce.h>
+#include <tapegrad/ops.h>
 #include <tapegrad/tape.h>
 #include <tapegrad/train/meter.h>
 
-#include <limits>
+#include <algorithm>
 
 #include "core/fail.h"
 #include "tensor/state_reader.h"
@@ -25,18 +25,11 @@ double accuracy(const Tensor& logits, const Tensor& labels) {
   const NoGrad no_grad;
   if (labels.dtype() != int64)
     fail<DtypeError>("accuracy", "labels must be int64, got {}. Hint: labels.to(int64).", labels.dtype());
-  bool fits = logits.dim() == labels.dim() + 1;
-  for (int64_t axis = 0; fits && axis < labels.dim(); ++axis) fits = logits.size(axis) == labels.size(axis);
-  if (!fits)
-    fail<ShapeError>("accuracy", "logits [..., C] go with labels [...], got {} and {}", logits.shape(),
-                     labels.shape());
-  if (labels.numel() == 0) return std::numeric_limits<double>::quiet_NaN();
-
-  const Tensor guesses = argmax(logits.detach(), -1), truth = labels.contiguous();
-  const auto guess = guesses.data<int64_t>(), label = truth.data<int64_t>();
-  int64_t right = 0;
-  for (size_t i = 0; i < label.size(); ++i) right += guess[i] == label[i];
-  return double(right) / double(label.size());
+  const Shape &rows = labels.shape(), &of_logits = logits.shape();
+  if (logits.dim() != labels.dim() + 1 || !std::equal(rows.begin(), rows.end(), of_logits.begin()))
+    fail<ShapeError>("accuracy", "logits [..., C] go with labels [...], got {} and {}", of_logits, rows);
+  const Tensor right = eq(argmax(logits.detach(), -1), labels);
+  return sum(right.to(float64)).item() / double(labels.numel());
 }
 
 }  // namespace tapegrad::train

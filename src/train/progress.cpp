@@ -2,19 +2,15 @@
 // its end. Only terminals understand these, so nothing is written elsewhere.
 #include <tapegrad/train/progress.h>
 
+#include <sys/ioctl.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
 
 #include "core/fail.h"
-
-#if defined(_WIN32)
-#include <io.h>
-#else
-#include <sys/ioctl.h>
-#include <unistd.h>
-#endif
 
 namespace tapegrad::train {
 
@@ -24,19 +20,12 @@ constexpr int widest_bar = 30, narrowest_bar = 6;
 
 bool is_terminal(std::FILE* stream) {
   const char* term = std::getenv("TERM");
-  if (term && !std::strcmp(term, "dumb")) return false;
-#if defined(_WIN32)
-  return _isatty(_fileno(stream));
-#else
-  return isatty(fileno(stream));
-#endif
+  return !(term && !std::strcmp(term, "dumb")) && isatty(fileno(stream));
 }
 
-int columns_of([[maybe_unused]] std::FILE* stream) {
-#if !defined(_WIN32)
+int columns_of(std::FILE* stream) {
   winsize size{};
   if (ioctl(fileno(stream), TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
-#endif
   const char* columns = std::getenv("COLUMNS");
   const int n = columns ? std::atoi(columns) : 0;
   return n > 0 ? n : 80;
@@ -72,11 +61,7 @@ void Progress::step(std::initializer_list<Field> fields) {
 
 void Progress::set(int64_t done, std::initializer_list<Field> fields) {
   done_ = done;
-  if (fields.size()) {
-    fields_.clear();
-    for (const Field& field : fields)
-      if (fields_.size() < 8) fields_.push_back(field);
-  }
+  if (fields.size()) fields_.assign(fields);
   if (!terminal_) return;
   const auto now = std::chrono::steady_clock::now();
   if (std::chrono::duration<double>(now - last_).count() < options_.seconds_between) return;

@@ -12,6 +12,7 @@ namespace tapegrad::train {
 ///     fmt::print("{:.4f}\n", loss.mean());
 class Meter : public Stateful {
  public:
+  /// One number more, which counts `weight` times.
   void add(double value, double weight = 1) {
     sum_ += weight * value;
     weight_ += weight;
@@ -23,7 +24,6 @@ class Meter : public Stateful {
   void reset() { *this = {}; }
   /// "sum" and "weight".
   StateDict state_dict() const override;
-  /// Throws ValueError if an entry is missing or does not fit; then nothing is changed.
   void load_state_dict(const StateDict& state) override;
 
  private:

@@ -4,8 +4,7 @@
 #include <cstdio>
 #include <initializer_list>
 #include <string>
-
-#include <tapegrad/detail/small_vector.h>
+#include <vector>
 
 namespace tapegrad::train {
 
@@ -23,8 +22,8 @@ struct ProgressOptions {
 ///     for (...) progress.step({{"loss", loss.item()}, {"accuracy", accuracy}});
 ///
 /// It fits the terminal's width: the bar gives way first, then the line is cut. Where the stream is no
-/// terminal (a file, a pipe, a test) nothing is written at all. finish(), or the end of the scope, draws it a
-/// last time, with the time taken, and ends the line.
+/// terminal (a file, a pipe, a test) nothing is written at all. The end of the scope calls finish(), which
+/// shows the time taken.
 class Progress {
  public:
   struct Field {
@@ -38,10 +37,11 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  /// One step is done; `fields` are the numbers to show from now on, at most eight.
+  /// One step is done; `fields` are the numbers to show from now on.
   void step(std::initializer_list<Field> fields = {});
   /// `done` steps are done: for loops that end by the clock, of which `total` is only a measure.
   void set(int64_t done, std::initializer_list<Field> fields = {});
+  /// Draws it a last time and ends the line; further calls do nothing.
   void finish();
   /// Takes the bar off the screen, so that other text can be written; the next step draws it again.
   void clear();
@@ -59,7 +59,7 @@ class Progress {
   ProgressOptions options_;
   bool terminal_, finished_ = false, drawn_ = false;
   std::chrono::steady_clock::time_point start_, last_;
-  tapegrad::detail::SmallVector<Field, 8> fields_;
+  std::vector<Field> fields_;
 };
 
 }  // namespace tapegrad::train
