@@ -19,6 +19,7 @@ std::vector<std::string> AdagradOptions::moment_names() const {
 }
 
 void AdagradOptions::update(Optimizer::Slot& slot, const Tensor& gradient) const {
+  if (slot.steps == 1) slot.moments[0].fill_(initial_accumulator_value);
   const compute::AdagradStep step = {
       .lr = lr, .lr_decay = lr_decay, .eps = eps, .weight_decay = weight_decay, .step = slot.steps};
   compute::adagrad(step, gradient, slot.parameter, slot.moments[0]);

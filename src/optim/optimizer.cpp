@@ -99,8 +99,7 @@ bool Optimizer::step() {
     if (slot.steps > 0) continue;
     const size_t count = moment_names(slot.group).size();
     for (size_t i = 0; i < count; ++i)
-      slot.moments[i] =
-          full(slot.parameter.shape(), initial_moment(slot.group), {.dtype = slot.parameter.dtype()});
+      slot.moments[i] = zeros(slot.parameter.shape(), {.dtype = slot.parameter.dtype()});
   }
   for (const Ready& ready : ready_) {
     ++ready.slot->steps;

@@ -300,6 +300,27 @@ TEST(Optimizer, GroupsHaveTheirOwnRateAndDecay) {
   EXPECT_EQ(optimizer.lr(2), 0.125);
 }
 
+// p = p - lr sign(g): the options of an optimizer of one's own.
+struct SignOptions {
+  double lr = 1e-3, weight_decay = 0;
+  static constexpr const char* name = "Sign";
+  void check() const {}
+  std::vector<std::string> moment_names() const { return {}; }
+  void update(optim::Optimizer::Slot& slot, const Tensor& gradient) const {
+    slot.parameter -= lr * sign(gradient);
+  }
+};
+
+TEST(Optimizer, IsAStructOfOptionsWithAFormula) {
+  Tensor a = ones({2}), b = ones({2});
+  optim::OptimizerOf<SignOptions> optimizer({{.params = {a}}, {.params = {b}, .lr = 0.25}}, {.lr = 0.5});
+  a.set_grad(tensor({3, -7}));
+  b.set_grad(tensor({3, -7}));
+  optimizer.step();
+  EXPECT_EQ(a.to_vector<float>(), std::vector<float>({0.5f, 1.5f}));
+  EXPECT_EQ(b.to_vector<float>(), std::vector<float>({0.75f, 1.25f}));
+}
+
 TEST(Optimizer, RejectsParametersThatItCannotChange) {
   const auto make = [](const ParameterList& p) { return [p] { optim::SGD optimizer(p); }; };
   Tensor w = ones({2, 3}, {.requires_grad = true});

@@ -18,7 +18,6 @@ struct AdagradOptions {
   static constexpr const char* name = "Adagrad";
   void check() const;
   std::vector<std::string> moment_names() const;
-  double initial_moment() const { return initial_accumulator_value; }
   void update(Optimizer::Slot& slot, const Tensor& gradient) const;
 };
 

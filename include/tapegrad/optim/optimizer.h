@@ -103,10 +103,8 @@ class Optimizer : public Stateful {
   void add_parameters(const ParameterList& parameters, double lr);
 
  private:
-  /// Names of the moments that parameters of a group have, at most max_moments.
+  /// Names of the moments, at first zeros, that parameters of a group have, at most max_moments.
   virtual std::vector<std::string> moment_names(size_t group) const = 0;
-  /// What all elements of the moments are at first.
-  virtual double initial_moment(size_t) const { return 0; }
   /// Changes the parameter and its moments, given its gradient, contiguous and finite.
   virtual void update(Slot& slot, const Tensor& gradient) = 0;
 
@@ -129,7 +127,6 @@ class Optimizer : public Stateful {
 ///     static constexpr const char* name = "SGD";
 ///     void check() const;                                                 // throws ValueError
 ///     std::vector<std::string> moment_names() const;
-///     double initial_moment() const;                                      // if it is not 0
 ///     void update(Optimizer::Slot& slot, const Tensor& gradient) const;   // lr is that of the step
 template <class Options>
 class OptimizerOf : public Optimizer {
@@ -157,10 +154,6 @@ class OptimizerOf : public Optimizer {
  private:
   std::vector<std::string> moment_names(size_t group) const override {
     return options_[group].moment_names();
-  }
-  double initial_moment(size_t group) const override {
-    if constexpr (requires { options_[group].initial_moment(); }) return options_[group].initial_moment();
-    return 0;
   }
   void update(Slot& slot, const Tensor& gradient) override {
     Options now = options_[slot.group];

@@ -54,8 +54,7 @@ class Schedule : public Stateful {
 template <class Options>
 class ScheduleOf : public Schedule {
  public:
-  explicit ScheduleOf(Optimizer& optimizer, const Options& options = {})
-      : Schedule(optimizer), options_(options) {
+  ScheduleOf(Optimizer& optimizer, const Options& options = {}) : Schedule(optimizer), options_(options) {
     options_.check();
     apply();
   }
