@@ -55,13 +55,9 @@ CellConfig checked(RecurrentCell kind, int64_t input_size, int64_t hidden_size,
     fail<ValueError>(name, "proj_size is an option of LSTMCell and LSTM only");
   if (o.proj_size < 0 || o.proj_size >= hidden_size)
     fail<ValueError>(name, "proj_size must be in [0, hidden_size {}), got {}", hidden_size, o.proj_size);
-  return {
-      {.cell = o.relu ? RecurrentCell::rnn_relu : kind, .norm = o.norm, .placement = placement, .eps = o.eps},
-      input_size,
-      hidden_size,
-      o.bias,
-      o.max_steps,
-      o.proj_size};
+  const RecurrentCell cell = o.relu ? RecurrentCell::rnn_relu : kind;
+  const RecurrentOptions how{.cell = cell, .norm = o.norm, .placement = placement, .eps = o.eps};
+  return {how, input_size, hidden_size, o.bias, o.max_steps, o.proj_size};
 }
 
 Tensor plus(const Tensor& a, const Tensor& b) {

@@ -14,8 +14,11 @@ Tensor Sequential::forward(const Tensor& x) {
 void detail::check_part(const char* type, int64_t i, int64_t size) {
   if (i < 0 || i >= size) fail<IndexError>(type, "it has {} parts, got index {}", size, i);
 }
-void detail::fail_part(int64_t i, std::string_view type, std::string_view wanted) {
-  fail<ValueError>("Sequential", "part {} must be a {}, got a {}", i, wanted, type);
+void Sequential::fail_part(int64_t i, std::string_view wanted) const {
+  for (const auto& [path, part] : named_modules())
+    if (path == std::to_string(i))
+      fail<ValueError>("Sequential", "part {} must be a {}, got a {}", i, wanted, part.type());
+  fail<ValueError>("Sequential", "part {} must be a {}", i, wanted);
 }
 
 Tensor Residual::forward(const Tensor& x) {

@@ -42,12 +42,6 @@ Tensors initial_states(const Tensor& state, const Shape& shape, const Tensor& re
   return unbind(reset.defined() ? where(reset.unsqueeze(1), 0.0, state) : state, 0);
 }
 
-// With one mask for all steps, or with one for each.
-Tensor dropped(const Tensor& x, double p, bool variational) {
-  if (!variational) return dropout(x, p);
-  return x * dropout(ones({1, x.size(1), x.size(2)}, {.dtype = x.dtype()}), p);
-}
-
 // Each element keeps its old value with probability p; in evaluation the mean of what training does.
 Tensor zoned_out(const Tensor& before, const Tensor& after, double p, bool training) {
   if (p == 0) return after;
@@ -130,7 +124,9 @@ auto RecurrentLayer<Derived, Cell>::forward(const Tensor& input, const State& st
   Tensors last_h, last_c;
   for (int64_t layer = 0; layer < options.num_layers; ++layer) {
     if (layer > 0 && this->is_training() && options.dropout > 0)
-      x = dropped(x, options.dropout, options.variational);
+      x = options.variational
+              ? x * dropout(ones({1, batch, x.size(2)}, {.dtype = x.dtype()}), options.dropout)
+              : dropout(x, options.dropout);
     Tensors outputs;
     for (int64_t direction = 0; direction < directions; ++direction) {
       const size_t index = size_t(layer * directions + direction);

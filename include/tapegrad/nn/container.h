@@ -3,7 +3,7 @@
 // Modules made of modules. The parts keep their own types and names; copies share the parameters, clone()
 // copies them, as for every module.
 #pragma once
-#include <any>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -15,23 +15,8 @@ namespace detail {
 
 /// Throws IndexError unless i is in [0, size).
 void check_part(const char* type, int64_t i, int64_t size);
-/// Throws ValueError that part i is of another type.
-[[noreturn]] void fail_part(int64_t i, std::string_view type, std::string_view wanted);
-
-/// A module of any type that maps a tensor to a tensor.
-struct AnyModule {
-  template <std::derived_from<ModuleBase> M>
-  explicit AnyModule(M made)
-      : type(type_name<M>()),
-        module(std::move(made)),
-        call([](const std::any& any, const Tensor& x) -> Tensor { return std::any_cast<const M&>(any)(x); }) {
-  }
-  Tensor operator()(const Tensor& x) const { return call(module, x); }
-
-  std::string_view type;
-  mutable std::any module;  // which is a handle
-  Tensor (*call)(const std::any&, const Tensor&);
-};
+/// A module of any type that maps a tensor to a tensor. A copy of it is one of the module.
+using AnyModule = std::function<Tensor(const Tensor&)>;
 
 }  // namespace detail
 
@@ -63,14 +48,14 @@ class Sequential : public Module<Sequential> {
   template <class M>
   M& at(int64_t i) const {
     detail::check_part("Sequential", i, size());
-    const detail::AnyModule& part = parts_[size_t(i)];
-    if (M* module = std::any_cast<M>(&part.module)) return *module;
-    detail::fail_part(i, part.type, detail::type_name<M>());
+    if (M* module = const_cast<detail::AnyModule&>(parts_[size_t(i)]).target<M>()) return *module;
+    fail_part(i, detail::type_name<M>());
   }
 
   Tensor forward(const Tensor& x);
 
  private:
+  [[noreturn]] void fail_part(int64_t i, std::string_view wanted) const;
   std::vector<detail::AnyModule> parts_;
 };
 
