@@ -41,41 +41,29 @@ namespace detail {
 ::testing::AssertionResult has_shape(const Tensor& tensor, const Shape& shape);
 ::testing::AssertionResult is_finite(const Tensor& tensor);
 
-// A matcher whose result and explanation are those of an assertion.
-template <class Check>
-class TensorMatcher {
- public:
-  using is_gtest_matcher = void;
-  TensorMatcher(std::string description, Check check) : description_(std::move(description)), check_(check) {}
-  bool MatchAndExplain(const Tensor& tensor, std::ostream* out) const {
-    const ::testing::AssertionResult result = check_(tensor);
-    if (!result && out) *out << result.message();
-    return bool(result);
-  }
-  void DescribeTo(std::ostream* out) const { *out << description_; }
-  void DescribeNegationTo(std::ostream* out) const { *out << "not: " << description_; }
-
- private:
-  std::string description_;
-  Check check_;
-};
+// Matches a tensor that passes an assertion, whose message explains why not.
+MATCHER_P2(Passes, description, check, (negation ? "not: " : "") + description) {
+  const ::testing::AssertionResult result = check(arg);
+  *result_listener << result.message();
+  return bool(result);
+}
 }  // namespace detail
 
 /// Matches a tensor that is_close() to `expected`.
 inline auto AllClose(const Tensor& expected, const CloseOptions& options = {}) {
-  return detail::TensorMatcher("is close to\n" + to_string(expected),
-                               [=](const Tensor& x) { return is_close(x, expected, options); });
+  return detail::Passes("is close to\n" + to_string(expected),
+                        [=](const Tensor& x) { return is_close(x, expected, options); });
 }
 
 /// Matches a tensor of this shape.
 inline auto HasShape(const Shape& shape) {
-  return detail::TensorMatcher("has shape " + to_string(shape),
-                               [=](const Tensor& x) { return detail::has_shape(x, shape); });
+  return detail::Passes("has shape " + to_string(shape),
+                        [=](const Tensor& x) { return detail::has_shape(x, shape); });
 }
 
 /// Matches a tensor without NaN and infinities.
 inline auto IsFinite() {
-  return detail::TensorMatcher("is finite", [](const Tensor& x) { return detail::is_finite(x); });
+  return detail::Passes(std::string("is finite"), [](const Tensor& x) { return detail::is_finite(x); });
 }
 
 /// The tensors have one shape and dtype, and |a - b| <= tolerance * (1 + |b|) everywhere; NaN never passes.
@@ -176,8 +164,6 @@ class ModuleTests {
 /// Eight tests of a module, in the suite `Name`: TAPEGRAD_TEST_MODULE(Name, expression that makes it, the
 /// shapes of its inputs...). Its inputs are floating tensors and its result a Tensor, or a pair, tuple or
 /// vector of them.
-///
-///   TAPEGRAD_TEST_MODULE(RMSNorm, RMSNorm(6), Shape{4, 6});
 #define TAPEGRAD_TEST_MODULE(Name, make, ...)                                                               \
   TAPEGRAD_MODULE_TEST(Name, GradientsOfInputsAreRight, gradients_of_inputs, make, __VA_ARGS__)             \
   TAPEGRAD_MODULE_TEST(Name, GradientsOfParametersAreRight, gradients_of_parameters, make, __VA_ARGS__)     \

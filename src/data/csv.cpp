@@ -2,6 +2,7 @@
 // parser makes no use of the locale: std::from_chars reads a decimal point and nothing else.
 #include <tapegrad/data/csv.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -94,9 +95,9 @@ T number(const Place& place, int64_t column, std::string_view field) {
 }
 
 bool is_header(const std::vector<std::string_view>& fields) {
-  for (std::string_view field : fields)
-    if (double value; parse(field, value) != std::errc::invalid_argument) return false;
-  return true;
+  double value;
+  return std::ranges::all_of(
+      fields, [&](std::string_view field) { return parse(field, value) == std::errc::invalid_argument; });
 }
 
 template <class Target>

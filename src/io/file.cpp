@@ -56,10 +56,7 @@ std::string shown(std::string_view text, size_t longest) {
 OutputFile::OutputFile(const char* op, const std::string& path) : op_(op), path_(path), target_(path) {
   // A link keeps pointing where it does: what it points to is replaced.
   std::error_code none;
-  if (std::filesystem::is_symlink(path, none)) {
-    const std::filesystem::path real = std::filesystem::canonical(path, none);
-    if (!real.empty()) target_ = real.string();
-  }
+  if (const auto real = std::filesystem::canonical(path, none); !real.empty()) target_ = real.string();
   struct stat old;
   const bool exists = ::stat(target_.c_str(), &old) == 0;
   if (exists && !S_ISREG(old.st_mode)) fail<FormatError>(op_, "{}: is not a regular file", path_);

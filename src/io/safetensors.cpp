@@ -201,10 +201,6 @@ Header read_header(InputFile& file) {
   return std::move(reader.header);
 }
 
-const char* dtype_text(Dtype dtype) {
-  return std::ranges::find(kDtypes, dtype, &std::pair<Dtype, const char*>::first)->second;
-}
-
 }  // namespace
 
 std::map<std::string, Tensor> load(const std::string& path) {
@@ -246,7 +242,8 @@ void save(const std::string& path, const std::map<std::string, Tensor>& tensors,
   uint64_t at = 0;
   for (const auto& [name, tensor] : items) {
     const uint64_t end = at + uint64_t(tensor.numel()) * item_size(tensor.dtype());
-    entries[name] = {{"dtype", dtype_text(tensor.dtype())},
+    const auto* dtype = std::ranges::find(kDtypes, tensor.dtype(), &std::pair<Dtype, const char*>::first);
+    entries[name] = {{"dtype", dtype->second},
                      {"shape", std::vector<int64_t>(tensor.shape().begin(), tensor.shape().end())},
                      {"data_offsets", {at, end}}};
     at = end;
