@@ -4,24 +4,20 @@
 # written shows.
 function(tapegrad_options target)
   target_compile_definitions(${target} PRIVATE $<$<CONFIG:Debug>:TAPEGRAD_DEBUG_MEMORY>)
-  if(NOT MSVC)
-    # GCC 12 raises two false alarms about std::string's operator+; Clang reports each loop that it was allowed to
-    # vectorize and did not.
-    target_compile_options(
-      ${target} PRIVATE -Wall -Wextra -Wno-psabi $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict;-Wno-stringop-overflow>
-                        $<$<CXX_COMPILER_ID:Clang>:-Wno-pass-failed>)
-  endif()
+  # GCC 12 raises two false alarms about std::string's operator+; Clang reports each loop that it was allowed to
+  # vectorize and did not.
+  target_compile_options(
+    ${target} PRIVATE -Wall -Wextra -Wno-psabi $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict;-Wno-stringop-overflow>
+                      $<$<CXX_COMPILER_ID:Clang>:-Wno-pass-failed>)
 endfunction()
 
 # Options of the library. A kernel that is not optimized is no kernel, so a build with no build type is optimized
 # as well; Debug and MinSizeRel stay what they say. Loops over sqrt and comparisons are vectorized only if they need
 # not set errno or keep the trap flags; neither changes a value, unlike -ffast-math.
 function(tapegrad_optimize target)
-  if(NOT MSVC)
-    target_compile_options(
-      ${target} PRIVATE $<$<OR:$<CONFIG:Release,RelWithDebInfo>,$<CONFIG:>>:-O3> -fno-math-errno -fno-trapping-math
-                        -fno-semantic-interposition $<$<CXX_COMPILER_ID:Clang>:-ffp-contract=off>)
-  endif()
+  target_compile_options(
+    ${target} PRIVATE $<$<OR:$<CONFIG:Release,RelWithDebInfo>,$<CONFIG:>>:-O3> -fno-math-errno -fno-trapping-math
+                      -fno-semantic-interposition $<$<CXX_COMPILER_ID:Clang>:-ffp-contract=off>)
 endfunction()
 
 # Compiles HEADERs once for all sources of the target. Not under ccache, which keeps no object that was compiled so.

@@ -15,10 +15,6 @@ elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
 endif()
 set(TAPEGRAD_OPENBLAS_CPUS "${cpus}" CACHE STRING "The CPUs that a fetched OpenBLAS has kernels for; none: all of them")
 string(REPLACE ";" "|" cpus "${TAPEGRAD_OPENBLAS_CPUS}")
-set(dynamic_arch -DDYNAMIC_ARCH=ON -DDYNAMIC_LIST=${cpus})
-if(MSVC)
-  set(dynamic_arch)  # its kernels are assembler in GNU's syntax
-endif()
 
 set(prefix ${CMAKE_CURRENT_BINARY_DIR}/openblas)
 set(TAPEGRAD_OPENBLAS_ARCHIVE ${prefix}/lib/${CMAKE_STATIC_LIBRARY_PREFIX}openblas${CMAKE_STATIC_LIBRARY_SUFFIX})
@@ -41,7 +37,8 @@ ExternalProject_Add(
              -DNOFORTRAN=ON
              -DUSE_THREAD=OFF
              -DUSE_LOCKING=ON
-             ${dynamic_arch}
+             -DDYNAMIC_ARCH=ON
+             -DDYNAMIC_LIST=${cpus}
   BUILD_COMMAND ${CMAKE_COMMAND} --build <BINARY_DIR> --config Release --parallel --target openblas_static
   INSTALL_COMMAND ${CMAKE_COMMAND} --install <BINARY_DIR> --config Release
   BUILD_BYPRODUCTS ${TAPEGRAD_OPENBLAS_ARCHIVE})
