@@ -4,8 +4,9 @@
 // so a tensor gets the same values on every platform and for any number of threads, and a generator is saved
 // as three integers.
 //
+//   manual_seed(7);
 //   std::thread worker([&] {
-//     manual_seed(7, 1);                 // seed 7, stream 1: other numbers than the main thread's, every run the same
+//     manual_seed(7, 1);                 // stream 1: other numbers than the main thread's, the same in every run
 //     train(model);
 //   });
 //
@@ -36,7 +37,10 @@ class Generator final : public Stateful {
     position += blocks;
     return first;
   }
+  /// 32 random bits.
   uint32_t next_u32() { return philox(key(), take(1))[0]; }
+  /// 64 random bits.
+  uint64_t next_u64();
   /// Uniform in [0, 1), 53 bits.
   double uniform();
   /// Uniform in [0, n), without bias; n must be positive.
@@ -53,18 +57,17 @@ class Generator final : public Stateful {
 };
 
 /// The generator that factories, initializers, dropout and shuffling use unless given another. Each thread has
-/// its own, so that two threads that train do not disturb each other.
-///
-/// The main thread's begins with seed 0 in stream 0. That of another thread begins, where it is first used, with
-/// the seed of the last manual_seed() in a stream that no thread had before: 1, 2, ... in the order in which
-/// threads come to it. So threads that were not told anything draw different numbers; but which thread has
-/// which is the same in every run only where they come one after the other. Threads that start together say
-/// what is theirs, manual_seed(seed, stream).
+/// its own. The main thread's begins with seed 0 in stream 0. Another thread's begins, where it is first used,
+/// with the seed of the last manual_seed(), in a stream that nobody else has: 2^63 + 1, + 2, ... in the order in
+/// which threads come to it. So threads that were told nothing draw different numbers, but not the same ones in
+/// every run: for that, each calls manual_seed(seed, stream).
 Generator& default_generator();
 
-/// Starts the default generator of this thread anew. The numbers depend on seed and stream alone, not on the
-/// thread: one that goes on with another's work draws what that one would have drawn, and two that work side
-/// by side take two streams, for instance their numbers.
+/// Starts the default generator of this thread anew, in a stream that no other thread alive began in. The
+/// numbers depend on seed and stream alone, not on the thread.
+///
+/// **Throws** ValueError where the default generator of another thread alive began with this seed and stream:
+/// the two would draw alike. What a thread had is free when it ends or seeds anew.
 void manual_seed(uint64_t seed, uint64_t stream = 0);
 
 }  // namespace tapegrad

@@ -1,7 +1,9 @@
 #include <tapegrad/random.h>
 
-#include <atomic>
+#include <mutex>
+#include <set>
 
+#include "core/fail.h"
 #include "tensor/state_reader.h"
 
 namespace tapegrad {
@@ -22,26 +24,31 @@ std::array<uint32_t, 4> philox(uint64_t key, uint64_t counter, uint64_t high) {
   return {c0, c1, c2, c3};
 }
 
+namespace {
+uint64_t first_word(const std::array<uint32_t, 4>& block) {
+  return (uint64_t(block[0]) << 32) | block[1];
+}
+}  // namespace
+
 // A block of the seed that its stream 0 never hands out, since there the upper half of the counter is 0.
 uint64_t Generator::key() const {
-  if (stream == 0) return seed;
-  const auto words = philox(seed, 0, stream);
-  return (uint64_t(words[0]) << 32) | words[1];
+  return stream == 0 ? seed : first_word(philox(seed, 0, stream));
+}
+
+uint64_t Generator::next_u64() {
+  return first_word(philox(key(), take(1)));
 }
 
 double Generator::uniform() {
-  const auto bits = philox(key(), take(1));
-  return double(((uint64_t(bits[0]) << 32) | bits[1]) >> 11) * 0x1p-53;
+  return double(next_u64() >> 11) * 0x1p-53;
 }
 
 int64_t Generator::below(int64_t n) {
   // Numbers past the last whole multiple of n would favour the small ones: draw again.
   const uint64_t limit = ~uint64_t(0) - ~uint64_t(0) % uint64_t(n);
-  for (;;) {
-    const auto bits = philox(key(), take(1));
-    const uint64_t number = (uint64_t(bits[0]) << 32) | bits[1];
-    if (number < limit) return int64_t(number % uint64_t(n));
-  }
+  uint64_t number = next_u64();
+  while (number >= limit) number = next_u64();
+  return int64_t(number % uint64_t(n));
 }
 
 StateDict Generator::state_dict() const {
@@ -62,20 +69,64 @@ void Generator::load_state_dict(const StateDict& state) {
 
 namespace {
 
-std::atomic<uint64_t> last_seed = 0, next_stream = 0;
+using Start = std::pair<uint64_t, uint64_t>;  // seed and stream
+
+// Where the default generators of the threads alive began: no two at the same place.
+struct Starts {
+  std::mutex mutex;
+  std::set<Start> taken;
+  uint64_t last_seed = 0, threads = 0;
+};
+Starts& starts() {
+  static Starts& all = *new Starts;
+  return all;
+}
+
+struct OfThread {
+  OfThread() {
+    Starts& all = starts();
+    std::lock_guard lock(all.mutex);
+    const uint64_t number = all.threads++;
+    start = {all.last_seed, number == 0 ? 0 : (uint64_t(1) << 63) + number};
+    all.taken.insert(start);
+    generator = Generator(start.first, start.second);
+  }
+  ~OfThread() {
+    Starts& all = starts();
+    std::lock_guard lock(all.mutex);
+    all.taken.erase(start);
+  }
+  Start start;
+  Generator generator;
+};
+OfThread& of_thread() {
+  thread_local OfThread mine;
+  return mine;
+}
+
 // Before main() begins there is no other thread, so stream 0 is the main thread's.
-[[maybe_unused]] const Generator& of_main_thread = default_generator();
+[[maybe_unused]] const OfThread& of_main_thread = of_thread();
 
 }  // namespace
 
 Generator& default_generator() {
-  thread_local Generator generator(last_seed, next_stream++);
-  return generator;
+  return of_thread().generator;
 }
 
 void manual_seed(uint64_t seed, uint64_t stream) {
-  default_generator() = Generator(seed, stream);
-  last_seed = seed;
+  OfThread& mine = of_thread();
+  Starts& all = starts();
+  std::lock_guard lock(all.mutex);
+  if (const Start start = {seed, stream}; start != mine.start) {
+    if (!all.taken.insert(start).second)
+      fail<ValueError>("manual_seed",
+                       "another thread draws from seed {}, stream {}. Hint: give each thread a stream of its "
+                       "own, manual_seed({}, 1)",
+                       seed, stream, seed);
+    all.taken.erase(std::exchange(mine.start, start));
+  }
+  all.last_seed = seed;
+  mine.generator = Generator(seed, stream);
 }
 
 }  // namespace tapegrad

@@ -68,8 +68,10 @@ TEST(Generator, IsOneAThread) {
   manual_seed(9);
   EXPECT_EQ(default_generator().stream, 0u);
   const std::vector<float> here = randn({5}).to_vector<float>();
+  manual_seed(10);
   EXPECT_EQ(drawn_there([] { manual_seed(9); }), here);
-  EXPECT_NE(randn({5}).to_vector<float>(), here);
+  EXPECT_EQ(default_generator().seed, 10u);
+  EXPECT_EQ(default_generator().position, 0u);
 }
 
 TEST(Generator, HasAStreamOfItsOwnOnEachThread) {
@@ -80,6 +82,28 @@ TEST(Generator, HasAStreamOfItsOwnOnEachThread) {
   EXPECT_NE(drawn_there(nothing), drawn_there(nothing));
   EXPECT_EQ(drawn_there([] { manual_seed(9, 4); }), drawn_there([] { manual_seed(9, 4); }));
   EXPECT_NE(drawn_there([] { manual_seed(9, 4); }), drawn_there([] { manual_seed(9, 5); }));
+}
+
+TEST(Generator, OfTwoThreadsAliveNeverBeginsAtOnePlace) {
+  const auto refused = [] {
+    drawn_there([] {
+      EXPECT_EQ(
+          message<ValueError>([] { manual_seed(9, 4); }),
+          "manual_seed: another thread draws from seed 9, stream 4. Hint: give each thread a stream of its "
+          "own, manual_seed(9, 1)");
+      EXPECT_GE(default_generator().stream, uint64_t(1) << 63);  // as it was
+    });
+  };
+  manual_seed(9, 4);
+  refused();
+  default_generator().uniform();
+  refused();
+  manual_seed(9, 4);  // a thread may begin anew where it began
+  refused();
+  manual_seed(9);
+  drawn_there([] { manual_seed(9, 4); });  // this thread has left it, and that one ends
+  EXPECT_NO_THROW(manual_seed(9, 4));
+  manual_seed(9);
 }
 
 TEST(Generator, OfTwoThreadsThatRunTogetherIsTheSameInEveryRun) {
