@@ -10,44 +10,37 @@
 namespace tapegrad {
 
 /// The base of all: catch this to catch whatever tapegrad throws.
-class Error : public std::runtime_error {
- public:
+struct Error : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
 /// Shapes, sizes or axes that do not fit together.
-class ShapeError : public Error {
- public:
+struct ShapeError : Error {
   using Error::Error;
 };
 
 /// A dtype that an operation does not take, or two that differ: float32 and float64 never mix silently.
-class DtypeError : public Error {
- public:
+struct DtypeError : Error {
   using Error::Error;
 };
 
 /// An index, a label or an axis outside its range.
-class IndexError : public Error {
- public:
+struct IndexError : Error {
   using Error::Error;
 };
 
 /// An argument whose value makes no sense: a negative learning rate, a probability of 2.
-class ValueError : public Error {
- public:
+struct ValueError : Error {
   using Error::Error;
 };
 
 /// A wrong use of the tape: backward twice, on what was not recorded, on a value changed since.
-class AutogradError : public Error {
- public:
+struct AutogradError : Error {
   using Error::Error;
 };
 
 /// A file that is not what it should be; names file and place.
-class FormatError : public Error {
- public:
+struct FormatError : Error {
   using Error::Error;
 };
 
