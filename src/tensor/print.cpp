@@ -21,164 +21,149 @@ constexpr int64_t kEdge = 3;      // of a longer axis, at each end
 constexpr size_t kColumns = 75;
 constexpr size_t kDigits = 8;  // after the point
 
-/// The place of each element that is printed, in order.
-class Places {
+/// A number's text, in the parts that stand below each other: "-3", ".25", "e+05".
+struct Parts {
+  std::string whole, fraction = {}, exponent = {};
+};
+
+Parts split(const std::string& text) {
+  const size_t e = std::min(text.find('e'), text.size()), point = std::min(text.find('.'), e);
+  return {text.substr(0, point), text.substr(point, e - point), text.substr(e)};
+}
+
+/// The shortest digits that give the value back, at most eight of them after the point.
+template <class T>
+Parts digits(T value, bool scientific) {
+  const auto format = scientific ? std::chars_format::scientific : std::chars_format::fixed;
+  std::array<char, 512> text;
+  char *const begin = text.data(), *const end = begin + text.size();
+  Parts parts = split({begin, std::to_chars(begin, end, value, format).ptr});
+  if (parts.fraction.size() > 1 + kDigits)
+    parts = split({begin, std::to_chars(begin, end, value, format, int(kDigits)).ptr});
+  parts.fraction.erase(parts.fraction.find_last_not_of('0') + 1);
+  if (parts.fraction.empty()) parts.fraction = ".";
+  return parts;
+}
+
+template <class T>
+class Printer {
  public:
-  explicit Places(const Tensor& x) : x_(x), abbreviated_(x.numel() > kWhole) {}
-  bool is_cut(int64_t axis) const { return abbreviated_ && x_.shape()[axis] > 2 * kEdge; }
-  /// Calls f(i) for each index that is shown, and f(-1) where some are left out.
+  explicit Printer(const Tensor& x) : x_(x), numbers_(detail::ptr<T>(x)) {
+    if constexpr (std::is_floating_point_v<T>) choose_notation();
+    for_each([&](int64_t at) {
+      const auto [whole, fraction, exponent] = parts(numbers_[at]);
+      if (fraction.empty()) {
+        plain_ = std::max(plain_, whole.size());
+      } else {
+        whole_ = std::max(whole_, whole.size());
+        fraction_ = std::max(fraction_, fraction.size());
+        exponent_ = std::max(exponent_, exponent.size());
+      }
+    });
+    width_ = std::max(plain_, whole_ + fraction_ + exponent_);
+  }
+  std::string text() {
+    if (x_.dim() == 0) return number(*numbers_);
+    append(0, 0);
+    return out_;
+  }
+
+ private:
+  /// Calls f(i) for each index of the axis that is shown, and f(-1) where some are left out.
   template <class F>
   void for_each_index(int64_t axis, F f) const {
     const int64_t n = x_.shape()[axis];
+    const bool is_cut = x_.numel() > kWhole && n > 2 * kEdge;
     for (int64_t i = 0; i < n; ++i) {
-      if (is_cut(axis) && i == kEdge) {
+      if (is_cut && i == kEdge) {
         f(int64_t(-1));
         i = n - kEdge;
       }
       f(i);
     }
   }
+  /// Calls f with the place of each element that is shown.
   template <class F>
   void for_each(F f, int64_t axis = 0, int64_t offset = 0) const {
-    if (x_.numel() == 0) return;
     if (axis == x_.dim()) return f(offset);
     for_each_index(axis, [&](int64_t i) {
       if (i >= 0) for_each(f, axis + 1, offset + i * x_.strides()[axis]);
     });
   }
 
- private:
-  const Tensor& x_;
-  bool abbreviated_;
-};
-
-template <class T>
-std::string chars(T value, std::chars_format format, int precision = -1) {
-  std::array<char, 512> text;
-  const auto end = precision < 0
-                       ? std::to_chars(text.data(), text.data() + text.size(), value, format).ptr
-                       : std::to_chars(text.data(), text.data() + text.size(), value, format, precision).ptr;
-  return std::string(text.data(), end);
-}
-
-/// The shortest digits that give the value back, at most eight of them after the point.
-template <class T>
-std::string digits(T value, bool scientific) {
-  const auto format = scientific ? std::chars_format::scientific : std::chars_format::fixed;
-  const auto split = [&](std::string text, std::string& exponent) {
-    const size_t e = scientific ? text.find('e') : std::string::npos;
-    exponent = e == std::string::npos ? "" : text.substr(e);
-    text.resize(std::min(e, text.size()));
-    if (text.find('.') == std::string::npos) text += '.';
-    return text;
-  };
-  std::string exponent;
-  std::string text = split(chars(value, format), exponent);
-  if (text.size() - text.find('.') - 1 > kDigits) text = split(chars(value, format, int(kDigits)), exponent);
-  text.erase(text.find_last_not_of('0') + 1);
-  return text + exponent;
-}
-
-/// Turns the numbers that are printed into texts of one width.
-template <class T>
-class Column {
- public:
-  Column(const Tensor& x, const Places& places) {
+  void choose_notation() {
     double largest = 0, smallest = std::numeric_limits<double>::infinity();
-    if constexpr (std::is_floating_point_v<T>) {
-      places.for_each([&](int64_t at) {
-        const double size = std::abs(double(detail::ptr<T>(x)[at]));
-        if (!std::isfinite(size) || size == 0) return;
-        largest = std::max(largest, size);
-        smallest = std::min(smallest, size);
-      });
-      scientific_ = largest > 0 && (largest >= 1e8 || smallest < 1e-4 || largest / smallest > 1000);
-    }
-    places.for_each([&](int64_t at) {
-      const std::string text = raw(detail::ptr<T>(x)[at]);
-      const size_t point = text.find('.'), e = text.find('e');
-      if (point == std::string::npos) {
-        plain_ = std::max(plain_, text.size());
-      } else {
-        left_ = std::max(left_, point);
-        right_ = std::max(right_, std::min(e, text.size()) - point);
-        exponent_ = std::max(exponent_, e == std::string::npos ? 0 : text.size() - e);
-      }
+    for_each([&](int64_t at) {
+      const double size = std::abs(double(numbers_[at]));
+      if (!std::isfinite(size) || size == 0) return;
+      largest = std::max(largest, size);
+      smallest = std::min(smallest, size);
     });
-  }
-  size_t width() const { return std::max(plain_, left_ + right_ + exponent_); }
-  std::string operator()(T value) const {
-    std::string text = raw(value);
-    if (const size_t point = text.find('.'); point != std::string::npos) {
-      const size_t end = std::min(text.find('e'), text.size());
-      text.insert(end, right_ - (end - point), scientific_ ? '0' : ' ');
-    }
-    return std::string(width() - text.size(), ' ') + text;
+    scientific_ = largest > 0 && (largest >= 1e8 || smallest < 1e-4 || largest / smallest > 1000);
   }
 
- private:
-  std::string raw(T value) const {
-    if constexpr (std::is_same_v<T, bool>) return value ? "True" : "False";
-    if constexpr (std::is_integral_v<T>)
-      return std::to_string(value);
+  Parts parts(T value) const {
+    if constexpr (std::is_same_v<T, bool>)
+      return {value ? "True" : "False"};
+    else if constexpr (std::is_integral_v<T>)
+      return {std::to_string(value)};
+    else if (!std::isfinite(value))
+      return {std::isnan(value) ? "nan" : value < 0 ? "-inf" : "inf"};
     else
-      return std::isnan(value)   ? "nan"
-             : std::isinf(value) ? (value < 0 ? "-inf" : "inf")
-                                 : digits(value, scientific_);
+      return digits(value, scientific_);
   }
+  std::string number(T value) const {
+    auto [whole, fraction, exponent] = parts(value);
+    if (!fraction.empty()) fraction.resize(fraction_, scientific_ ? '0' : ' ');
+    return fmt::format("{:>{}}", whole + fraction + exponent, width_);
+  }
+
+  void append(int64_t axis, int64_t offset) {
+    const std::string indent(size_t(axis) + 1, ' ');
+    const bool is_row = axis == x_.dim() - 1;
+    // One line break between rows, an empty line between matrices, and so on.
+    const std::string between = is_row ? " " : std::string(size_t(x_.dim() - 1 - axis), '\n') + indent;
+    out_ += '[';
+    size_t line = indent.size();
+    bool first = true;
+    for_each_index(axis, [&](int64_t i) {
+      const size_t width = i < 0 ? 3 : width_;
+      if (is_row && !first && line + 1 + width + 1 > kColumns) {
+        out_ += "\n" + indent;
+        line = indent.size();
+      } else if (!first) {
+        out_ += between;
+        line += 1;
+      }
+      first = false;
+      line += width;
+      const int64_t at = offset + i * x_.strides()[axis];
+      if (i < 0)
+        out_ += "...";
+      else if (is_row)
+        out_ += number(numbers_[at]);
+      else
+        append(axis + 1, at);
+    });
+    out_ += ']';
+  }
+
+  const Tensor& x_;
+  const T* numbers_;
   bool scientific_ = false;
-  size_t plain_ = 0, left_ = 0, right_ = 0, exponent_ = 0;
+  size_t plain_ = 0, whole_ = 0, fraction_ = 0, exponent_ = 0, width_ = 0;
+  std::string out_;
 };
-
-template <class T>
-void append_numbers(std::string& out, const Tensor& x, const Places& places, const Column<T>& column,
-                    int64_t axis, int64_t offset) {
-  const std::string indent(size_t(axis) + 1, ' ');
-  const bool is_row = axis == x.dim() - 1;
-  // One line break between rows, an empty line between matrices, and so on.
-  const std::string between = is_row ? " " : std::string(size_t(x.dim() - 1 - axis), '\n') + indent;
-  out += '[';
-  size_t line = indent.size();
-  bool first = true;
-  places.for_each_index(axis, [&](int64_t i) {
-    const size_t width = i < 0 ? 3 : column.width();
-    if (is_row && !first && line + 1 + width + 1 > kColumns) {
-      out += "\n" + indent;
-      line = indent.size();
-    } else if (!first) {
-      out += between;
-      line += 1;
-    }
-    first = false;
-    line += width;
-    const int64_t at = offset + i * x.strides()[axis];
-    if (i < 0)
-      out += "...";
-    else if (is_row)
-      out += column(detail::ptr<T>(x)[at]);
-    else
-      append_numbers(out, x, places, column, axis + 1, at);
-  });
-  out += ']';
-}
 
 }  // namespace
 
 std::string to_string(const Tensor& tensor) {
   if (!tensor.defined()) return "(empty handle)";
-  std::string out;
-  if (tensor.numel() == 0)
-    out = "[]";
-  else
-    detail::dispatch_all(tensor.dtype(), [&]<class T>(T) {
-      const Places places(tensor);
-      const Column<T> column(tensor, places);
-      if (tensor.dim() == 0)
-        out = column(*detail::ptr<T>(tensor));
-      else
-        append_numbers(out, tensor, places, column, 0, 0);
-    });
-  return out + " " + name(tensor.dtype()) + " " + to_string(tensor.shape());
+  const std::string values =
+      tensor.numel() == 0
+          ? "[]"
+          : detail::dispatch_all(tensor.dtype(), [&]<class T>(T) { return Printer<T>(tensor).text(); });
+  return fmt::format("{} {} {}", values, tensor.dtype(), tensor.shape());
 }
 
 }  // namespace tapegrad
