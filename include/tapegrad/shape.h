@@ -21,12 +21,6 @@ class Shape {
   Shape(std::initializer_list<int64_t> sizes) : Shape(std::span(sizes.begin(), sizes.size())) {}
   /// Throws ShapeError if there are more than eight.
   explicit Shape(std::span<const int64_t> sizes);
-  Shape(const Shape& other) { *this = other; }
-  Shape& operator=(const Shape& other) {
-    rank_ = other.rank_;
-    for (int i = 0; i < rank_; ++i) sizes_[i] = other.sizes_[i];
-    return *this;
-  }
 
   /// How many sizes there are: the number of axes, not of elements.
   int64_t size() const { return rank_; }
@@ -51,16 +45,11 @@ class Shape {
   /// The product of the sizes (1 for none). Throws ShapeError if it overflows or a size is negative.
   int64_t numel() const;
 
-  friend bool operator==(const Shape& a, const Shape& b) {
-    if (a.rank_ != b.rank_) return false;
-    for (int i = 0; i < a.rank_; ++i)
-      if (a.sizes_[i] != b.sizes_[i]) return false;
-    return true;
-  }
+  bool operator==(const Shape& other) const = default;
 
  private:
-  int32_t rank_ = 0;
-  int64_t sizes_[max_dims];
+  int64_t rank_ = 0;
+  int64_t sizes_[max_dims] = {};  // 0 behind the last
 };
 
 /// "[8, 32]".
@@ -96,5 +85,10 @@ int64_t wrap_axis(const char* op, int64_t axis, int64_t rank);
 
 /// The strides of a contiguous tensor of this shape: [12, 4, 1] for [2, 3, 4].
 Shape contiguous_strides(const Shape& shape);
+
+namespace detail {
+/// The index of element number `at` in row-major order: [1, 0] for 3 in [2, 3].
+Shape index_of(int64_t at, const Shape& shape);
+}  // namespace detail
 
 }  // namespace tapegrad

@@ -10,7 +10,7 @@ namespace tapegrad {
 Shape::Shape(std::span<const int64_t> sizes) {
   if (sizes.size() > size_t(max_dims))
     fail<ShapeError>("shape", "at most {} sizes, got {}", max_dims, sizes.size());
-  rank_ = int32_t(sizes.size());
+  rank_ = int64_t(sizes.size());
   std::copy(sizes.begin(), sizes.end(), sizes_);
 }
 
@@ -27,7 +27,7 @@ void Shape::insert(int64_t at, int64_t size) {
 
 void Shape::erase(int64_t at) {
   std::copy(sizes_ + at + 1, sizes_ + rank_, sizes_ + at);
-  --rank_;
+  sizes_[--rank_] = 0;
 }
 
 int64_t Shape::numel() const {
@@ -35,7 +35,7 @@ int64_t Shape::numel() const {
   bool overflow = false, zero = false;
   for (int64_t size : *this) {
     if (size < 0) fail<ShapeError>("shape", "sizes must not be negative, got {}", *this);
-    if (size == 0) zero = true;
+    zero |= size == 0;
     overflow |= __builtin_mul_overflow(product, size == 0 ? 1 : size, &product);
   }
   if (overflow) fail<ShapeError>("shape", "the number of elements of {} does not fit 64 bits", *this);
@@ -81,6 +81,15 @@ Shape contiguous_strides(const Shape& shape) {
     step *= std::max<int64_t>(shape[i], 1);
   }
   return strides;
+}
+
+Shape detail::index_of(int64_t at, const Shape& shape) {
+  Shape index = shape;
+  for (int64_t i = shape.size() - 1; i >= 0; --i) {
+    index[i] = at % shape[i];
+    at /= shape[i];
+  }
+  return index;
 }
 
 }  // namespace tapegrad

@@ -14,15 +14,6 @@ std::vector<double> numbers(const Tensor& x) {
   return x.detach().to(float64).to_vector<double>();
 }
 
-Shape index_of(size_t at, const Shape& shape) {
-  Shape index = shape;
-  for (int64_t i = shape.size() - 1; i >= 0; --i) {
-    index[i] = int64_t(at) % shape[i];
-    at /= size_t(shape[i]);
-  }
-  return index;
-}
-
 // How far apart; infinite if one of them is NaN (unless both may be) or an infinity that the other is not.
 double distance(double a, double b, const CloseOptions& options) {
   if (a == b || (options.equal_nan && std::isnan(a) && std::isnan(b))) return 0;
@@ -72,8 +63,8 @@ std::string window(const std::vector<double>& values, size_t at) {
   if (wrong == 0) return ::testing::AssertionSuccess();
   std::string text = fmt::format("{} of {} elements differ", wrong, a.size());
   if (nan > 0) text += fmt::format(", {} of them NaN", nan);
-  text += fmt::format(", the worst at {}: {:.9g}, expected {:.9g}", index_of(worst, actual.shape()), a[worst],
-                      b[worst]);
+  text += fmt::format(", the worst at {}: {:.9g}, expected {:.9g}",
+                      detail::index_of(int64_t(worst), actual.shape()), a[worst], b[worst]);
   if (std::isfinite(a[worst]) && std::isfinite(b[worst]))
     text += fmt::format(" (difference {:.3g}, allowed {:.3g})", std::abs(a[worst] - b[worst]),
                         options.atol + options.rtol * std::abs(b[worst]));
@@ -107,7 +98,7 @@ std::string window(const std::vector<double>& values, size_t at) {
   const auto count = std::count_if(at, values.end(), [](double value) { return !std::isfinite(value); });
   return ::testing::AssertionFailure()
          << fmt::format("which has {} of {} elements that are not finite, the first {} at {}", count,
-                        values.size(), *at, index_of(size_t(at - values.begin()), tensor.shape()));
+                        values.size(), *at, detail::index_of(at - values.begin(), tensor.shape()));
 }
 
 }  // namespace tapegrad
