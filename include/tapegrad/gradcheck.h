@@ -8,6 +8,7 @@
 //   if (!report.ok) fmt::print("{}\n", report.message);
 //   // gradcheck: swish, input 0, element [1, 2]: analytic 0.4199743, numeric 0.4101127 (ratio 1.02).
 #pragma once
+#include <concepts>
 #include <functional>
 #include <string>
 #include <vector>
@@ -33,21 +34,19 @@ struct GradcheckReport {
   double analytic = 0, numeric = 0;
 };
 
-/// A function of tensors with one result, or with several. Results that are not floating are left out.
+/// A function of tensors with one result, a Tensor, or with several, Tensors or a vector of them. Results that
+/// are not floating are left out.
 class GradcheckFunction {
  public:
   using Inputs = std::vector<Tensor>;
-  template <class F>
-  requires std::is_invocable_r_v<Tensor, F, const Inputs&> GradcheckFunction(F f)
-      : call_([f](const Inputs& in) { return Inputs{f(in)}; }) {}
-  template <class F>
-  requires std::is_invocable_r_v < std::vector<Tensor>, F,
-  const Inputs& > GradcheckFunction(F f) : call_(f) {}
-  template <class F>
-  requires std::is_invocable_r_v<Gradients, F, const Inputs&> GradcheckFunction(F f)
+  template <std::invocable<const Inputs&> F>
+  GradcheckFunction(F f)
       : call_([f](const Inputs& in) {
-          const Gradients outputs = f(in);
-          return Inputs(outputs.begin(), outputs.end());
+          const auto result = f(in);
+          if constexpr (std::is_convertible_v<decltype(result), Tensor>)
+            return Inputs{result};
+          else
+            return Inputs(result.begin(), result.end());
         }) {}
   std::vector<Tensor> operator()(const Inputs& inputs) const { return call_(inputs); }
 

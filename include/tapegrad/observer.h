@@ -21,9 +21,9 @@ struct OperationView {
   std::span<const Attribute> attributes;  ///< its constants, {"eps", 1e-5}
   bool has_gradient;                      ///< false for comparisons, argmax, rounding
   int64_t step;                           ///< time step of a recurrent loop, -1 outside
-  uint32_t path;
-  /// Path of the module that ran it, "encoder.norm1".
-  std::string module() const;
+  const char* path;
+  /// The path of the module that ran it, "encoder.norm1".
+  std::string module() const { return path; }
 };
 
 /// Override what you want to be told of. The calls come on the tape's thread; what an observer computes is not

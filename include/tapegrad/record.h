@@ -49,50 +49,63 @@ class Saved {
 
 namespace detail {
 
-/// Inputs of a record without a copy of their handles; lives as long as the call.
+/// Inputs of a record without a copy of their handles; live as long as the call.
 struct TensorPointer {
   TensorPointer(const Tensor& tensor) : tensor(&tensor) {}
+  operator const Tensor&() const { return *tensor; }
   const Tensor* tensor;
 };
-struct Inputs {
-  Inputs(std::initializer_list<TensorPointer> list) : count(list.size()) { first = list.begin(); }
-  Inputs(const SmallVector<TensorPointer, 8>& list) : first(list.data()), count(list.size()) {}
-  const TensorPointer* first;
-  size_t count;
+using InputList = SmallVector<TensorPointer, 8>;
+struct Inputs : std::span<const TensorPointer> {
+  Inputs(std::initializer_list<TensorPointer> list) : span(list.begin(), list.size()) {}
+  Inputs(const InputList& list) : span(list.begin(), list.size()) {}
 };
+
+/// The constants of an operation; live as long as the call.
+using Attributes = std::initializer_list<Attribute>;
+
+/// The results of an operation, one or several.
+inline std::span<Tensor> outputs_of(Tensor& y) {
+  return {&y, 1};
+}
+inline std::span<Tensor> outputs_of(Tensors& outputs) {
+  return {outputs.begin(), outputs.size()};
+}
 
 /// A backward function in the tape's memory.
 struct Vjp {
-  void (*call)(Vjp*, const Tensors& dy, Needs, Gradients& dx);
+  Gradients (*call)(Vjp*, const Tensors& dy, Needs);
   void (*destroy)(Vjp*);
 };
 
 template <class F>
 struct VjpOf : Vjp {
   explicit VjpOf(F&& function) : f(std::move(function)) {
-    call = [](Vjp* self, const Tensors& dy, Needs needs, Gradients& dx) {
+    call = [](Vjp* self, const Tensors& dy, Needs needs) -> Gradients {
       F& f = static_cast<VjpOf*>(self)->f;
       if constexpr (std::is_invocable_v<F&, const Tensor&, Needs>)
-        dx = f(dy[0], needs);
+        return f(dy[0], needs);
       else if constexpr (std::is_invocable_v<F&, const Tensor&>)
-        dx = f(dy[0]);
-      else if constexpr (std::is_invocable_v<F&, const Gradients&, Needs>)
-        dx = f(dy, needs);
+        return f(dy[0]);
+      else if constexpr (std::is_invocable_v<F&, const Tensors&, Needs>)
+        return f(dy, needs);
       else
-        dx = f(dy);
+        return f(dy);
     };
     destroy = [](Vjp* self) { static_cast<VjpOf*>(self)->~VjpOf(); };
   }
   F f;
 };
 
-/// The constants of an operation, as a list; lives as long as the call.
-struct Attributes {
-  Attributes() = default;
-  Attributes(std::initializer_list<Attribute> list) : count(list.size()) { first = list.begin(); }
-  const Attribute* first = nullptr;
-  size_t count = 0;
+/// What the tapes of a thread have to know of it, together: one look-up of thread-local memory.
+struct Thread {
+  TapeState* current = nullptr;      // the tape that records; null outside and under NoGrad
+  TapeState* innermost = nullptr;    // the innermost alive, recording or not
+  TapeState* watched = nullptr;      // the innermost if it traces or has observers, who are to be told
+  const char* running_op = nullptr;  // whose backward function runs, for messages
+  size_t saved_bytes = 0;  // that Saved objects have taken since the last record; the next is theirs
 };
+extern constinit thread_local Thread this_thread;
 
 /// The tape if this operation has to be recorded (some input needs a gradient), else null. Throws
 /// AutogradError for an input that belongs to an outer tape which is still alive, and for a leaf that a tape
@@ -104,22 +117,8 @@ std::byte* record_memory(TapeState* tape, size_t bytes, size_t n_inputs, size_t 
 /// no gradient, which may have none at all.
 void append(TapeState* tape, const char* op, std::span<Tensor> outputs, Inputs inputs, Attributes attributes,
             Vjp* vjp, std::byte* rest, bool has_gradient = true);
-/// The innermost tape of this thread if it traces or has observers.
-extern constinit thread_local TapeState* watched_tape;
-/// Tells watched_tape of an operation that needs no record.
+/// Tells the watched tape of an operation that needs no record.
 void note(const char* op, std::span<Tensor> outputs, Inputs inputs, Attributes attributes, bool has_gradient);
-
-template <class F>
-void record_all(const char* op, std::span<Tensor> outputs, Inputs inputs, Attributes attributes, F vjp) {
-  constexpr size_t align = alignof(std::max_align_t), bytes = (sizeof(VjpOf<F>) + align - 1) / align * align;
-  static_assert(alignof(VjpOf<F>) <= align);
-  if (TapeState* tape = recording(op, inputs)) {
-    std::byte* place = record_memory(tape, bytes, inputs.count, outputs.size());
-    append(tape, op, outputs, inputs, attributes, new (place) VjpOf<F>(std::move(vjp)), place + bytes);
-  } else if (watched_tape) [[unlikely]] {
-    note(op, outputs, inputs, attributes, true);
-  }
-}
 
 }  // namespace detail
 
@@ -127,35 +126,37 @@ void record_all(const char* op, std::span<Tensor> outputs, Inputs inputs, Attrib
 /// (const Tensor& dy) -> Gradients, or (const Tensor& dy, Needs) -> Gradients. `op` must outlive the tape (a
 /// literal). `attributes` are its constants, {{"axis", 1}, {"eps", 1e-5}}; whoever looks at the record finds
 /// them there.
-template <class F>
-Tensor record(const char* op, Tensor y, detail::Inputs inputs, detail::Attributes attributes, F vjp) {
-  detail::record_all(op, std::span(&y, 1), inputs, attributes, std::move(vjp));
+///
+/// An operation with several outputs returns Tensors, and its function takes (const Tensors& dy[, Needs]), where
+/// an output that the loss does not depend on has an undefined dy. Outputs that are not floating get no gradient.
+///
+/// **Throws** AutogradError where an input belongs to an outer tape that is still alive, or is a leaf that
+/// another thread uses.
+template <class Y, class F>
+Y record(const char* op, Y y, detail::Inputs inputs, detail::Attributes attributes, F vjp) {
+  using VjpOf = detail::VjpOf<F>;
+  constexpr size_t align = alignof(std::max_align_t), bytes = (sizeof(VjpOf) + align - 1) / align * align;
+  static_assert(alignof(VjpOf) <= align);
+  const std::span<Tensor> outputs = detail::outputs_of(y);
+  if (detail::TapeState* tape = detail::recording(op, inputs)) {
+    std::byte* place = detail::record_memory(tape, bytes, inputs.size(), outputs.size());
+    detail::append(tape, op, outputs, inputs, attributes, new (place) VjpOf(std::move(vjp)), place + bytes);
+  } else if (detail::this_thread.watched) [[unlikely]] {
+    detail::note(op, outputs, inputs, attributes, true);
+  }
   return y;
 }
-template <class F>
-Tensor record(const char* op, Tensor y, detail::Inputs inputs, F vjp) {
+template <class Y, class F>
+Y record(const char* op, Y y, detail::Inputs inputs, F vjp) {
   return record(op, std::move(y), inputs, {}, std::move(vjp));
-}
-
-/// The same for an operation with several outputs: the backward function takes (const Tensors& dy[, Needs]),
-/// where an output that the loss does not depend on has an undefined dy. Outputs that are not floating get
-/// no gradient.
-template <class F>
-Tensors record(const char* op, Tensors outputs, detail::Inputs inputs, detail::Attributes attributes, F vjp) {
-  detail::record_all(op, std::span(outputs.begin(), outputs.size()), inputs, attributes, std::move(vjp));
-  return outputs;
-}
-template <class F>
-Tensors record(const char* op, Tensors outputs, detail::Inputs inputs, F vjp) {
-  return record(op, std::move(outputs), inputs, {}, std::move(vjp));
 }
 
 /// Returns `y`, the result of an operation on `inputs` that has no gradient (comparisons, argmax, rounding):
 /// says so in the code.
 inline Tensor record_nondifferentiable(const char* op, Tensor y, detail::Inputs inputs,
                                        detail::Attributes attributes = {}) {
-  if (detail::watched_tape) [[unlikely]]
-    detail::note(op, std::span(&y, 1), inputs, attributes, false);
+  if (detail::this_thread.watched) [[unlikely]]
+    detail::note(op, detail::outputs_of(y), inputs, attributes, false);
   return y;
 }
 
@@ -166,13 +167,8 @@ Gradients replay(const std::function<Tensors(const Tensors&)>& composed, const T
                  const Tensors& dy);
 
 namespace detail {
-
-SmallVector<Saved, 4> save(const Tensors& tensors);
-Tensors read(const SmallVector<Saved, 4>& saved);
-
 /// In place of a derivative: fused() replays the composed form.
 struct Replay {};
-
 }  // namespace detail
 
 /// An operation with a kernel of its own, for what would be slow as a composition of simple ones:
@@ -198,8 +194,8 @@ auto fused(const char* op, const Tensors& inputs, detail::Attributes attributes,
   using Result = decltype(kernel.forward(inputs, nullptr));
   constexpr bool replays = std::is_same_v<Derivative, detail::Replay>;
   if (reference_mode()) return Result(composed(inputs));
-  detail::SmallVector<detail::TensorPointer, 8> pointers;
-  for (const Tensor& x : inputs) pointers.push_back(x);
+  using SavedList = detail::SmallVector<Saved, 4>;
+  const detail::InputList pointers(inputs.begin(), inputs.end());
   const bool recorded = detail::recording(op, pointers) != nullptr;
   Tensors kept;
   Result y = [&] {
@@ -209,9 +205,9 @@ auto fused(const char* op, const Tensors& inputs, detail::Attributes attributes,
   return record(
       op, std::move(y), pointers, attributes,
       [composed = std::move(composed), kernel = std::move(kernel), derivative = std::move(derivative),
-       in = detail::save(replays && recorded ? inputs : Tensors()),
-       kept = detail::save(kept)](const Tensors& dy, Needs needs) -> Gradients {
-        const Tensors x = detail::read(in), from = detail::read(kept);
+       in = SavedList(inputs.begin(), replays && recorded ? inputs.end() : inputs.begin()),
+       kept = SavedList(kept.begin(), kept.end())](const Tensors& dy, Needs needs) -> Gradients {
+        const Tensors x(in.begin(), in.end()), from(kept.begin(), kept.end());
         if constexpr (requires { kernel.backward(dy, x, from, needs); })
           if (!is_recording()) return kernel.backward(dy, x, from, needs);
         if constexpr (replays)

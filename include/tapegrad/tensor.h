@@ -22,9 +22,13 @@
 
 namespace tapegrad {
 
+class Tensor;
+
 namespace detail {
 struct TensorImpl;
 void destroy(TensorImpl* impl) noexcept;
+/// x contiguous and without its record; undefined stays undefined.
+Tensor plain(const Tensor& x);
 }  // namespace detail
 
 class Tensor {
@@ -55,14 +59,22 @@ class Tensor {
   /// span. Throws DtypeError unless T is the tensor's type, ShapeError unless it is contiguous (else:
   /// contiguous()).
   template <class T>
-  std::span<const T> data() const;
+  std::span<const T> data() const {
+    return {static_cast<const T*>(elements(dtype_of<T>, false)), size_t(numel())};
+  }
   /// The same to write to: the call counts as a change, so a tape that saved the old values will refuse to
   /// use them. Call it anew after a forward pass: what is written through an older span no tape notices.
   template <class T>
-  std::span<T> mutable_data();
+  std::span<T> mutable_data() {
+    return {static_cast<T*>(elements(dtype_of<T>, true)), size_t(numel())};
+  }
   /// The elements in row-major order, copied; any strides. Throws DtypeError unless T is the tensor's type.
   template <class T>
-  std::vector<T> to_vector() const;
+  std::vector<T> to_vector() const {
+    const Tensor x = detail::plain(*this);
+    const std::span<const T> values = x.data<T>();
+    return {values.begin(), values.end()};
+  }
   /// How often the memory behind this tensor was written to; views share it.
   uint32_t version() const;
 
@@ -121,6 +133,7 @@ class Tensor {
   detail::TensorImpl* impl() const { return impl_.get(); }
 
  private:
+  void* elements(Dtype wanted, bool to_write) const;
   detail::Ref<detail::TensorImpl> impl_;
 };
 

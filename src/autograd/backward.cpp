@@ -16,74 +16,30 @@ namespace detail {
 
 namespace {
 
-/// A gradient slot for every output on the tape from record `first` on.
-class Slots {
- public:
-  Slots(const TapeState& tape, uint32_t first)
-      : base_(first < tape.records.size() ? tape.records[first].first_slot : tape.n_slots) {
-    count_ = tape.n_slots - base_;
-    items_ = static_cast<Tensor*>(allocate(count_ * sizeof(Tensor)));
-    std::uninitialized_default_construct_n(items_, count_);
-  }
-  ~Slots() {
-    std::destroy_n(items_, count_);
-    deallocate(items_, count_ * sizeof(Tensor));
-  }
-  Slots(const Slots&) = delete;
-  Slots& operator=(const Slots&) = delete;
-  Tensor& operator[](size_t slot) { return items_[slot - base_]; }
-
- private:
-  Tensor* items_;
-  size_t count_, base_;
-};
-
-/// While it lives, operations are recorded on `tape`; or not at all if it is null, and then no observer is told
-/// of them: it is told of the backward functions as a whole.
-class RecordOn {
- public:
-  explicit RecordOn(TapeState* tape) : thread_(this_thread), watched_(watched_tape) {
-    this_thread.current = tape;
-    if (!tape) watched_tape = nullptr;
-  }
-  ~RecordOn() {
-    this_thread = thread_;
-    watched_tape = watched_;
-  }
-
- private:
-  Thread thread_;
-  TapeState* watched_;
-};
-
-Tensor share(TensorImpl* impl) {
-  impl->refs.add();
-  return Tensor(Ref<TensorImpl>::adopt(impl));
-}
-
-void add_to_leaf(const Tensor& leaf, Tensor gradient) {
+void add_to_leaf(Tensor leaf, Tensor gradient) {
   Tensor sum = leaf.grad();
-  if (!sum.defined()) {
-    Tensor(leaf).set_grad(is_exclusive(gradient) ? std::move(gradient) : contiguous_copy(gradient));
-    return;
-  }
-  if (sum.is_contiguous())
-    compute::accumulate(sum, gradient);
-  else
-    Tensor(leaf).set_grad(sum_of(sum, gradient));
+  if (sum.defined() && sum.is_contiguous()) return compute::accumulate(sum, gradient);
+  if (sum.defined()) gradient = sum_of(sum, gradient);
+  leaf.set_grad(is_exclusive(gradient) ? std::move(gradient) : contiguous_copy(gradient));
 }
 
 /// The loop itself, from record `from` down to `floor`.
 class Backward {
  public:
-  Backward(TapeState& tape, uint32_t floor) : tape_(tape), floor_(floor), slots_(tape, floor) {}
+  Backward(TapeState& tape, uint32_t floor)
+      : tape_(tape), floor_(floor), first_slot_(tape.records[floor].first_slot) {
+    slots_.resize(tape.n_slots - first_slot_);
+  }
 
   bool free_records = false;     // release what the records saved
   bool create_graph = false;     // record the backward pass
   bool to_leaves = false;        // add to grad() of the leaves
   std::span<const Edge> wanted;  // keep the slots of these outputs
 
-  Tensor& slot(Edge edge) { return slots_[tape_.records[edge.record].first_slot + edge.output]; }
+  /// The gradient of an output on the tape, from record `floor` on.
+  Tensor& slot(Edge edge) {
+    return slots_[tape_.records[edge.record].first_slot - first_slot_ + edge.output];
+  }
 
   void run(Edge from, const Tensor& seed) {
     slot(from) = seed;
@@ -105,26 +61,25 @@ class Backward {
     Record* record = &tape_.records[index];  // until something is recorded: that may move the array
     Tensors dy;
     bool reached = false;
-    for (uint32_t i = 0; i < record->n_outputs; ++i) {
-      Tensor& slot = slots_[record->first_slot + i];
-      reached = reached || slot.defined();
-      dy.push_back(is_wanted(index, i) ? slot : std::move(slot));
+    for (uint32_t i = 0; i < record->outputs.size(); ++i) {
+      Tensor& gradient = slot({index, i});
+      reached = reached || gradient.defined();
+      dy.push_back(is_wanted(index, i) ? gradient : std::move(gradient));
     }
     record->reached = reached;
     if (!reached) return;
-    if (record->state == RecordState::leaf) return visit_leaf(*record, std::move(dy[0]));
+    if (record->state == RecordState::leaf) return visit_leaf(index, std::move(dy[0]));
     if (record->state == RecordState::freed)
       fail<AutogradError>("backward",
                           "record {} ({}) was used by an earlier backward and freed. Hint: run the forward "
                           "pass again, or pass {{.retain_graph = true}} to the first",
                           index, record->op);
     this_thread.running_op = record->op;
-    Gradients dx;
-    record->vjp->call(record->vjp, dy, needs_of(*record), dx);
+    Gradients dx = record->vjp->call(record->vjp, dy, needs_of(*record));
     record = &tape_.records[index];
-    if (dx.size() != record->n_inputs)
+    if (dx.size() != record->inputs.size())
       fail<AutogradError>(record->op, "the backward function must return one gradient per input ({}), got {}",
-                          record->n_inputs, dx.size());
+                          record->inputs.size(), dx.size());
     if (observed_) tell_backward(tape_, index, dy, dx);
     for (uint32_t i = 0; i < dx.size(); ++i)
       if (dx[i].defined() && needs(tape_.records[index].inputs[i]))
@@ -132,19 +87,18 @@ class Backward {
     if (free_records && !observed_) release(tape_.records[index]);
   }
 
-  void visit_leaf(const Record& record, Tensor gradient) {
+  void visit_leaf(uint32_t index, Tensor gradient) {
     if (!to_leaves) return;
-    const Tensor leaf = share(record.leaf);
+    const Tensor& leaf = tape_.records[index].leaf;
     if (!observed_) return add_to_leaf(leaf, std::move(gradient));
-    tell_leaf(tape_, leaf, slots_[record.first_slot] = std::move(gradient));
+    tell_leaf(tape_, leaf, slot({index, 0}) = std::move(gradient));
   }
 
   // What waits, on an observed tape, until no observer can throw any more.
   void finish(uint32_t index) {
     Record& record = tape_.records[index];
     if (!record.reached) return;
-    if (record.state == RecordState::leaf && to_leaves)
-      add_to_leaf(share(record.leaf), std::move(slots_[record.first_slot]));
+    if (record.state == RecordState::leaf && to_leaves) add_to_leaf(record.leaf, std::move(slot({index, 0})));
     if (record.state == RecordState::alive && free_records) release(record);
   }
 
@@ -163,7 +117,7 @@ class Backward {
 
   Needs needs_of(const Record& record) const {
     Needs needed{.bits = 0, .again = !free_records || observed_};
-    for (uint32_t i = 0; i < record.n_inputs && i < 64; ++i)
+    for (size_t i = 0; i < record.inputs.size() && i < 64; ++i)
       if (needs(record.inputs[i])) needed.bits |= uint64_t(1) << i;
     return needed;
   }
@@ -174,7 +128,7 @@ class Backward {
     if (gradient.dtype() != info.dtype)
       fail<AutogradError>(from.op, "the gradient of input {} must be {}, got {}", input, info.dtype,
                           gradient.dtype());
-    if (!info.matches(gradient.shape())) gradient = sum_to(from, input, gradient, info.shape());
+    if (info.shape != gradient.shape()) gradient = sum_to(from, input, gradient, info.shape);
     Tensor& sum = slot(to);
     if (!sum.defined())
       sum = std::move(gradient);
@@ -199,10 +153,14 @@ class Backward {
   }
 
   TapeState& tape_;
-  uint32_t floor_;
+  uint32_t floor_, first_slot_;
   const bool observed_ = !tape_.options.observers.empty();
-  Slots slots_;
+  Tensors slots_;  // for every output on the tape from record `floor` on
 };
+
+void add_part(Tensor& sum, const Tensor& part) {
+  if (part.defined()) sum = sum.defined() ? sum_of(sum, part) : part;
+}
 
 Tensor seed_of(const char* op, const Tensor& y, const Tensor& gradient) {
   if (!gradient.defined()) {
@@ -217,23 +175,23 @@ Tensor seed_of(const char* op, const Tensor& y, const Tensor& gradient) {
   return gradient;
 }
 
-Edge recorded_edge(const char* op, const TapeState& tape, const Tensor& y) {
+/// The output that y is, and that a backward pass begins with.
+Edge recorded_edge(const char* op, const TapeState* tape, const Tensor& y) {
   const TensorImpl* impl = y.impl();
   if (!impl) fail<AutogradError>(op, "the loss is an empty handle");
-  if (!is_on_tape(*impl, tape.serial))
-    fail<AutogradError>(
-        op,
-        "this tape did not record the tensor {}. Hint: make the Tape before the forward pass, use a "
-        "parameter with requires_grad in it, and keep the tape alive until here",
-        impl->shape);
+  if (!tape || !is_on_tape(*impl, tape->serial))
+    fail<AutogradError>(op,
+                        "{} the tensor {}. Hint: make the Tape before the forward pass, use a "
+                        "parameter with requires_grad in it, and keep the tape alive until here",
+                        tape ? "this tape did not record" : "no live tape recorded", impl->shape);
   return {impl->record, impl->output};
 }
 
-void backward_to_leaves(TapeState& tape, const Tensor& loss, const BackwardOptions& options) {
+void backward_to_leaves(TapeState* tape, const Tensor& loss, const BackwardOptions& options) {
   const Edge from = recorded_edge("backward", tape, loss);
   const Tensor seed = seed_of("backward", loss, options.gradient);
-  tell_loss(tape, loss);
-  Backward loop(tape, 0);
+  tell_loss(*tape, loss);
+  Backward loop(*tape, 0);
   loop.free_records = !options.retain_graph;
   loop.to_leaves = true;
   loop.run(from, seed);
@@ -244,13 +202,13 @@ void backward_to_leaves(TapeState& tape, const Tensor& loss, const BackwardOptio
 }  // namespace detail
 
 void Tape::backward(const Tensor& loss, const BackwardOptions& options) {
-  detail::backward_to_leaves(*state_, loss, options);
+  detail::backward_to_leaves(state_, loss, options);
 }
 
 std::vector<Tensor> Tape::gradient(const Tensor& y, const std::vector<Tensor>& inputs,
                                    const GradientOptions& options) {
   using namespace detail;
-  const Edge from = recorded_edge("gradient", *state_, y);
+  const Edge from = recorded_edge("gradient", state_, y);
   const Tensor seed = seed_of("gradient", y, options.gradient);
   tell_loss(*state_, y);
   std::vector<Edge> wanted;
@@ -262,7 +220,7 @@ std::vector<Tensor> Tape::gradient(const Tensor& y, const std::vector<Tensor>& i
       wanted.push_back({impl->record, impl->output});
     // A leaf that an inner tape used in between was entered a second time: all of its records count.
     for (uint32_t r = 0; impl && impl->requires_grad && r < state_->records.size(); ++r)
-      if (state_->records[r].leaf == impl) wanted.push_back({r, 0});
+      if (state_->records[r].leaf.impl() == impl) wanted.push_back({r, 0});
     if (wanted.size() == before && !(impl && impl->requires_grad))
       fail<AutogradError>("gradient",
                           "input {} was not recorded on this tape and is no leaf. Hint: set requires_grad "
@@ -276,25 +234,14 @@ std::vector<Tensor> Tape::gradient(const Tensor& y, const std::vector<Tensor>& i
   loop.wanted = wanted;
   loop.run(from, seed);
   std::vector<Tensor> out(inputs.size());
-  for (size_t k = 0; k < wanted.size(); ++k) {
-    const Tensor& part = loop.slot(wanted[k]);
-    Tensor& sum = out[owner[k]];
-    if (part.defined()) sum = sum.defined() ? sum_of(sum, part) : part;
-  }
+  for (size_t k = 0; k < wanted.size(); ++k) add_part(out[owner[k]], loop.slot(wanted[k]));
   for (size_t i = 0; i < inputs.size(); ++i)
     if (!out[i].defined()) out[i] = zeros_like(inputs[i]);
   return out;
 }
 
 void Tensor::backward() const {
-  if (!impl_) fail<AutogradError>("backward", "the loss is an empty handle");
-  for (detail::TapeState* tape = detail::this_thread.innermost; tape; tape = tape->outer)
-    if (detail::is_on_tape(*impl_, tape->serial)) return detail::backward_to_leaves(*tape, *this, {});
-  fail<AutogradError>(
-      "backward",
-      "no live tape recorded the tensor {}. Hint: make the Tape before the forward pass, use a "
-      "parameter with requires_grad in it, and keep the tape alive until here",
-      shape());
+  detail::backward_to_leaves(detail::tape_that_made(*this), *this, {});
 }
 
 Gradients replay(const std::function<Tensors(const Tensors&)>& composed, const Tensors& inputs,
@@ -322,11 +269,8 @@ Gradients replay(const std::function<Tensors(const Tensors&)>& composed, const T
     loop.create_graph = true;
     loop.wanted = wanted;
     loop.run({outputs[o].impl()->record, outputs[o].impl()->output}, dy[o]);
-    for (size_t i = 0; i < inputs.size(); ++i) {
-      if (!wanted[i].needs_gradient() || wanted[i].record < floor) continue;
-      const Tensor& part = loop.slot(wanted[i]);
-      if (part.defined()) dx[i] = dx[i].defined() ? sum_of(dx[i], part) : part;
-    }
+    for (size_t i = 0; i < inputs.size(); ++i)
+      if (wanted[i].needs_gradient() && wanted[i].record >= floor) add_part(dx[i], loop.slot(wanted[i]));
   }
   return dx;
 }

@@ -1,15 +1,9 @@
 // Telling the observers of a tape.
-#include <tapegrad/observer.h>
-
 #include <atomic>
 
 #include "autograd/state.h"
 
 namespace tapegrad {
-
-std::string OperationView::module() const {
-  return path_text(path);
-}
 
 void TapeObserver::on_forward(const OperationView&, const Tensors&, const Tensors&) {}
 void TapeObserver::on_loss(const Tensor&) {}
@@ -22,25 +16,10 @@ namespace {
 
 std::atomic<TapeObserver*> everywhere = nullptr;
 
-// While it lives, an observer runs: what it computes is neither recorded nor told.
-class Aside {
- public:
-  Aside() : thread_(this_thread), watched_(std::exchange(watched_tape, nullptr)) {
-    this_thread.current = nullptr;
-  }
-  ~Aside() {
-    this_thread = thread_;
-    watched_tape = watched_;
-  }
-
- private:
-  Thread thread_;
-  TapeState* watched_;
-};
-
+// What an observer computes is neither recorded nor told.
 template <class F>
 void tell(const TapeState& tape, F f) {
-  const Aside aside;
+  const RecordOn nothing(nullptr);
   for (TapeObserver* observer : tape.options.observers) f(*observer);
 }
 
@@ -49,7 +28,8 @@ void tell(const TapeState& tape, F f) {
 Tensor handle(const Tensor& x) {
   return this_thread.running_op && x.defined() && !x.requires_grad() ? x.detach() : x;
 }
-Tensors handles(const Tensors& tensors) {
+template <class List>
+Tensors handles(const List& tensors) {
   Tensors out;
   for (const Tensor& x : tensors) out.push_back(handle(x));
   return out;
@@ -62,34 +42,28 @@ void observe_every_tape(TapeObserver* observer) {
 }
 
 void attach_observers(TapeState& tape) {
-  static FiniteCheck& finite = *new FiniteCheck;
   TapeOptions& options = tape.options;
   if (options.profile) {
     tape.profile.restart();
     options.observers.push_back(&tape.profile);
   }
-  if (options.check_finite) options.observers.push_back(&finite);
+  if (options.check_finite) options.observers.push_back(&finite_check());
   tape.is_watched = options.trace || !options.observers.empty() || everywhere.load(std::memory_order_relaxed);
 }
 
-void keep_attributes(TapeState& tape, Record& record, Attributes attributes) {
-  if (attributes.count == 0) return;
-  auto* kept =
-      static_cast<Attribute*>(tape.arena.take(attributes.count * sizeof(Attribute), alignof(Attribute)));
+std::span<const Attribute> keep_attributes(TapeState& tape, Attributes attributes) {
   static_assert(std::is_trivially_destructible_v<Attribute>);
-  for (size_t i = 0; i < attributes.count; ++i) {
-    new (kept + i) Attribute(attributes.first[i]);
+  auto* kept = static_cast<Attribute*>(tape.arena.allocate(attributes.size() * sizeof(Attribute)));
+  std::uninitialized_copy(attributes.begin(), attributes.end(), kept);
+  for (size_t i = 0; i < attributes.size(); ++i)
     if (const auto* text = std::get_if<std::string_view>(&kept[i].value)) kept[i].value = lasting(*text);
-  }
-  record.attributes = kept;
-  record.n_attributes = uint8_t(attributes.count);
+  return {kept, attributes.size()};
 }
 
-OperationView view_of(const TapeState& tape, size_t index) {
-  const Record& record = tape.records[index];
+OperationView view_of(const Record& record, int64_t index) {
   return {.name = record.op,
-          .record = int64_t(index),
-          .attributes = {record.attributes, record.n_attributes},
+          .record = index,
+          .attributes = record.attributes,
           .has_gradient = record.has_gradient,
           .step = record.step,
           .path = record.path};
@@ -97,9 +71,7 @@ OperationView view_of(const TapeState& tape, size_t index) {
 
 void tell_forward(TapeState& tape, const OperationView& operation, Inputs inputs,
                   std::span<const Tensor> outputs) {
-  Tensors in, out;
-  for (size_t i = 0; i < inputs.count; ++i) in.push_back(handle(*inputs.first[i].tensor));
-  for (const Tensor& y : outputs) out.push_back(handle(y));
+  const Tensors in = handles(inputs), out = handles(outputs);
   const auto on_forward = [&](TapeObserver& observer) { observer.on_forward(operation, in, out); };
   tell(tape, on_forward);
   if (TapeObserver* observer = everywhere) on_forward(*observer);
@@ -110,7 +82,7 @@ void tell_loss(TapeState& tape, const Tensor& loss) {
 }
 
 void tell_backward(TapeState& tape, size_t record, const Tensors& dy, const Tensors& dx) {
-  const OperationView view = view_of(tape, record);
+  const OperationView view = view_of(tape.records[record], int64_t(record));
   const Tensors from = handles(dy), to = handles(dx);
   tell(tape, [&](TapeObserver& observer) { observer.on_backward(view, from, to); });
 }

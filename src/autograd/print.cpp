@@ -1,5 +1,6 @@
-// The tape as a table and as a graph.
+// What a tape shows of itself: its records, one by one, as a table and as a graph, and their times.
 #include <algorithm>
+#include <array>
 #include <map>
 
 #include "autograd/state.h"
@@ -14,54 +15,68 @@ size_t Tape::size() const {
 RecordInfo Tape::operator[](size_t index) const {
   if (index >= size()) fail<IndexError>("tape", "record must be less than {}, got {}", size(), index);
   const detail::Record& record = state_->records[index];
+  const auto [forward_ms, backward_ms] = state_->profile[index];
   RecordInfo info{.op = record.op,
-                  .module = path_text(record.path),
+                  .module = record.path,
                   .inputs = {},
                   .shapes = {},
                   .dtype = record.outputs[0].dtype,
                   .saved_bytes = record.saved_bytes,
-                  .forward_ms = state_->profile.forward_ms(index),
-                  .backward_ms = state_->profile.backward_ms(index),
-                  .attributes = {record.attributes, record.attributes + record.n_attributes}};
-  for (uint32_t i = 0; i < record.n_inputs; ++i) {
-    const uint32_t made_by = record.inputs[i].record;
-    info.inputs.push_back(made_by == detail::Edge::kNone ? -1 : int64_t(made_by & ~detail::kConstantRecord));
-  }
-  for (int i = 0; i < record.n_outputs; ++i) info.shapes.push_back(record.outputs[i].shape());
+                  .forward_ms = forward_ms,
+                  .backward_ms = backward_ms,
+                  .attributes = {record.attributes.begin(), record.attributes.end()}};
+  for (const auto& [from, output] : record.inputs)
+    info.inputs.push_back(from == detail::Edge::kNone ? -1 : int64_t(from & ~detail::kConstantRecord));
+  for (const detail::OutputInfo& output : record.outputs) info.shapes.push_back(output.shape);
   return info;
 }
 
 std::vector<Tensor> Tape::leaves() const {
   std::vector<Tensor> out;
-  for (size_t i = 0; i < size(); ++i) {
-    detail::TensorImpl* leaf = state_->records[i].leaf;
-    const auto is_leaf = [&](const Tensor& known) { return known.impl() == leaf; };
-    if (!leaf || std::any_of(out.begin(), out.end(), is_leaf)) continue;
-    leaf->refs.add();
-    out.emplace_back(detail::Ref<detail::TensorImpl>::adopt(leaf));
+  for (const detail::Record& record : state_->records) {
+    const auto is_leaf = [&](const Tensor& known) { return known.impl() == record.leaf.impl(); };
+    if (record.leaf.defined() && std::none_of(out.begin(), out.end(), is_leaf)) out.push_back(record.leaf);
   }
   return out;
 }
 
 size_t Tape::saved_bytes() const {
   size_t total = 0;
-  for (size_t i = 0; i < size(); ++i) total += state_->records[i].saved_bytes;
+  for (const detail::Record& record : state_->records) total += record.saved_bytes;
   return total;
+}
+
+std::vector<ProfileRow> Tape::profile() const {
+  if (!state_->options.profile)
+    fail<ValueError>("profile",
+                     "this tape takes no times. Hint: make it with Tape tape({{.profile = true}})");
+  std::map<std::string, ProfileRow> by_op;
+  for (size_t i = 0; i < size(); ++i) {
+    const auto [forward_ms, backward_ms] = state_->profile[i];
+    ProfileRow& row = by_op[state_->records[i].op];
+    ++row.calls;
+    row.forward_ms += forward_ms;
+    row.backward_ms += backward_ms;
+  }
+  std::vector<ProfileRow> rows;
+  for (auto& [op, row] : by_op) rows.emplace_back(row).op = op;
+  std::sort(rows.begin(), rows.end(), [](const ProfileRow& a, const ProfileRow& b) {
+    return a.forward_ms + a.backward_ms > b.forward_ms + b.backward_ms;
+  });
+  return rows;
 }
 
 namespace {
 
-std::string shapes_text(const RecordInfo& record) {
-  std::string text;
-  for (const Shape& shape : record.shapes) text += (text.empty() ? "" : " ") + to_string(shape);
-  return text;
+template <class List, class F>
+std::string spaced(const List& list, F text) {
+  std::string out;
+  for (const auto& item : list) out += (out.empty() ? "" : " ") + text(item);
+  return out;
 }
 
-std::string inputs_text(const RecordInfo& record) {
-  std::string text;
-  for (int64_t input : record.inputs)
-    text += (text.empty() ? "" : " ") + (input < 0 ? std::string("-") : std::to_string(input));
-  return text;
+std::string shapes_text(const RecordInfo& record) {
+  return spaced(record.shapes, [](const Shape& shape) { return to_string(shape); });
 }
 
 }  // namespace
@@ -69,32 +84,26 @@ std::string inputs_text(const RecordInfo& record) {
 std::string to_string(const Tape& tape) {
   // More rows than a screen has are left out in the middle.
   constexpr size_t kHead = 60, kTail = 20;
-  size_t op_width = 9, inputs_width = 6, shape_width = 5;
-  const auto shown = [&](size_t i) {
-    return tape.size() <= kHead + kTail || i < kHead || i >= tape.size() - kTail;
-  };
-  std::vector<RecordInfo> rows;
+  std::vector<std::array<std::string, 6>> rows{{"#", "operation", "inputs", "shape", "saved", "module"}};
   for (size_t i = 0; i < tape.size(); ++i) {
-    if (!shown(i)) continue;
-    rows.push_back(tape[i]);
-    op_width = std::max(op_width, rows.back().op.size());
-    inputs_width = std::max(inputs_width, inputs_text(rows.back()).size());
-    shape_width = std::max(shape_width, shapes_text(rows.back()).size());
-  }
-  std::string out = fmt::format("{:>6}  {:<{}}  {:<{}}  {:<{}}  {:>9}  {}\n", "#", "operation", op_width,
-                                "inputs", inputs_width, "shape", shape_width, "saved", "module");
-  size_t row = 0;
-  for (size_t i = 0; i < tape.size(); ++i) {
-    if (!shown(i)) {
-      if (i == kHead) out += fmt::format("{:>6}\n", "...");
-      continue;
+    if (i == kHead && tape.size() > kHead + kTail) {
+      rows.push_back({"..."});
+      i = tape.size() - kTail;
     }
-    const RecordInfo& r = rows[row++];
-    std::string line =
-        fmt::format("{:>6}  {:<{}}  {:<{}}  {:<{}}  {:>9}  {}", i, r.op, op_width, inputs_text(r),
-                    inputs_width, shapes_text(r), shape_width, r.saved_bytes, r.module);
-    line.erase(line.find_last_not_of(' ') + 1);
-    out += line + "\n";
+    const RecordInfo r = tape[i];
+    const auto input_text = [](int64_t input) { return input < 0 ? "-" : std::to_string(input); };
+    rows.push_back({std::to_string(i), r.op, spaced(r.inputs, input_text), shapes_text(r),
+                    std::to_string(r.saved_bytes), r.module});
+  }
+  std::array<size_t, 6> width{6, 0, 0, 0, 9, 0};
+  for (const auto& row : rows)
+    for (const size_t column : {1, 2, 3}) width[column] = std::max(width[column], row[column].size());
+  std::string out;
+  for (const auto& row : rows) {
+    out += fmt::format("{:>{}}  {:<{}}  {:<{}}  {:<{}}  {:>{}}  {}", row[0], width[0], row[1], width[1],
+                       row[2], width[2], row[3], width[3], row[4], width[4], row[5]);
+    out.erase(out.find_last_not_of(' ') + 1);
+    out += '\n';
   }
   return out + fmt::format("{} records, {} bytes saved\n", tape.size(), tape.saved_bytes());
 }

@@ -1,14 +1,13 @@
-// What a tape consists of: an array of records, an arena for what they hold, and the link to the tape around
+// What a tape consists of: an array of records, memory for what they hold, and the link to the tape around
 // it.
 #pragma once
+#include <tapegrad/detail/scope.h>
 #include <tapegrad/record.h>
-#include <tapegrad/tape.h>
 
-#include <algorithm>
-#include <cstddef>
+#include <memory_resource>
+#include <vector>
 
 #include "autograd/observers.h"
-#include "core/scope.h"
 #include "tensor/impl.h"
 
 namespace tapegrad::detail {
@@ -24,124 +23,75 @@ struct Edge {
 
 /// Shape and dtype of an output; the tensor itself may be gone.
 struct OutputInfo {
+  Shape shape;
   Dtype dtype;
-  int32_t rank;
-  int64_t sizes[Shape::max_dims];  // only `rank` of them are written
-  Shape shape() const { return Shape(std::span(sizes, size_t(rank))); }
-  bool matches(const Shape& other) const {
-    if (other.size() != rank) return false;
-    for (int i = 0; i < rank; ++i)
-      if (other[i] != sizes[i]) return false;
-    return true;
-  }
 };
 
 enum class RecordState : uint8_t { alive, freed, leaf, constant };
 
 struct Record {
   const char* op;
-  uint32_t path;        // of the module
-  int32_t step;         // of a recurrent loop, -1 outside
-  uint32_t first_slot;  // of its outputs' gradients
-  uint32_t n_inputs;
-  uint16_t n_outputs;
   RecordState state;
-  bool has_gradient;
-  bool reached;  // by the backward pass of an observed tape
-  uint8_t n_attributes;
-  Edge* inputs;  // in the arena, as the rest
-  OutputInfo* outputs;
-  const Attribute* attributes;
-  Vjp* vjp;          // null for a leaf and a constant
-  TensorImpl* leaf;  // owned; null for an operation
-  size_t saved_bytes;
-};
-
-/// Chunks of memory that are used again by the next tape; nothing in them is freed on its own.
-class Arena {
- public:
-  void* take(size_t bytes, size_t align);
-  void rewind();
-  ~Arena();
-
- private:
-  struct Chunk {
-    Chunk* next;
-    size_t bytes;  // with this header
-  };
-  Chunk* first_ = nullptr;
-  Chunk* current_ = nullptr;
-  size_t used_ = 0;
-};
-
-/// A growing array that keeps its memory when it is cleared.
-template <class T>
-class FlatArray {
- public:
-  ~FlatArray() {
-    if (items_) deallocate(items_, capacity_ * sizeof(T));
-  }
-  T& push() {
-    if (size_ == capacity_) grow();
-    return items_[size_++];
-  }
-  T& back() { return items_[size_ - 1]; }
-  void pop() { --size_; }
-  size_t size() const { return size_; }
-  T& operator[](size_t i) { return items_[i]; }
-  const T& operator[](size_t i) const { return items_[i]; }
-
- private:
-  void grow() {
-    static_assert(std::is_trivially_copyable_v<T>);
-    const size_t capacity = capacity_ ? 2 * capacity_ : 64;
-    T* items = static_cast<T*>(allocate(capacity * sizeof(T)));
-    if (items_) {
-      std::copy(items_, items_ + size_, items);
-      deallocate(items_, capacity_ * sizeof(T));
-    }
-    items_ = items;
-    capacity_ = capacity;
-  }
-  T* items_ = nullptr;
-  size_t size_ = 0, capacity_ = 0;
+  std::span<const Edge> inputs = {};  // in the arena, as the next three
+  std::span<const OutputInfo> outputs = {};
+  std::span<const Attribute> attributes = {};
+  Vjp* vjp = nullptr;  // null for a leaf and a constant
+  Tensor leaf = {};    // undefined for an operation
+  size_t saved_bytes = 0;
+  uint32_t first_slot = 0;  // of its outputs' gradients
+  bool has_gradient = true;
+  bool reached = false;  // by the backward pass of an observed tape
+  const char* path = current_path();
+  int64_t step = current_step();
 };
 
 /// A leaf that an outer tape of this thread holds, too: it gets its leaf back when this one ends.
 struct Borrowed {
-  TensorImpl* leaf;  // owned
+  Tensor leaf;
   uint64_t tape;
   uint32_t record;
 };
 
+/// The pool, as the standard library takes memory.
+struct Pool final : std::pmr::memory_resource {
+  void* do_allocate(size_t bytes, size_t) override { return detail::allocate(bytes); }
+  void do_deallocate(void* block, size_t bytes, size_t) override { detail::deallocate(block, bytes); }
+  bool do_is_equal(const memory_resource& other) const noexcept override { return this == &other; }
+};
+
 struct TapeState {
   uint64_t serial = 0;
-  TapeState* outer = nullptr;        // the tape that was the innermost before
-  TapeState* was_current = nullptr;  // the one that recorded before: outer, or null under NoGrad
-  TapeOptions options;               // with the built-in observers among the others
-  bool is_watched = false;           // whether it traces or has observers
+  Thread before;            // what the thread had when the tape began
+  TapeOptions options;      // with the built-in observers among the others
+  bool is_watched = false;  // whether it traces or has observers
   uint32_t n_slots = 0;
-  FlatArray<Record> records;
-  FlatArray<Borrowed> borrowed;
-  Arena arena;
+  std::vector<Record> records;
+  std::vector<Borrowed> borrowed;
+  Pool pool;
+  std::pmr::monotonic_buffer_resource arena{1 << 14, &pool};  // for what the records hold
   Profile profile;
   TapeState* next_unused = nullptr;
 };
 
-/// What the tapes of a thread have to know of it, together: one look-up of thread-local memory.
-struct Thread {
-  TapeState* current = nullptr;      // the tape that records; null outside and under NoGrad
-  TapeState* innermost = nullptr;    // the innermost alive, recording or not
-  const char* running_op = nullptr;  // whose backward function runs, for messages
-  size_t saved_bytes = 0;  // that Saved objects have taken since the last record; the next is theirs
+/// While it lives, operations are recorded on `tape`; or not at all if it is null, and then no observer is told
+/// of them.
+class RecordOn {
+ public:
+  explicit RecordOn(TapeState* tape) : before_(this_thread) {
+    this_thread.current = tape;
+    if (!tape) this_thread.watched = nullptr;
+  }
+  ~RecordOn() { this_thread = before_; }
+
+ private:
+  Thread before_;
 };
-extern constinit thread_local Thread this_thread;
+
+/// The innermost tape alive on this thread that made x and leads a gradient to it, or null.
+TapeState* tape_that_made(const Tensor& x);
 
 /// The record of x on this tape; a leaf is entered at its first use. kNone if x needs no gradient here.
 Edge edge_of(TapeState& tape, const Tensor& x);
-
-/// A copy of `text` that lives as long as the program: names and attributes are kept as pointers.
-const char* lasting(std::string_view text);
 
 /// Takes the records from `size` on off the tape.
 void truncate(TapeState& tape, size_t size);

@@ -1,12 +1,10 @@
 // The tape's life and its records: begin, append, end. The loop backward is in backward.cpp.
-#include <tapegrad/tape.h>
-
 #include <cstdlib>
 #include <mutex>
 #include <string_view>
 
-#include "autograd/exclusive.h"
 #include "autograd/state.h"
+#include "autograd/writable.h"
 #include "core/fail.h"
 
 namespace tapegrad {
@@ -14,34 +12,29 @@ namespace tapegrad {
 namespace detail {
 
 constinit thread_local Thread this_thread;
-constinit thread_local TapeState* watched_tape = nullptr;
 
 namespace {
 
 // The tapes alive on all threads. Few, so a scan finds one.
 struct Alive {
   std::mutex mutex;
-  struct Entry {
-    uint64_t serial;
-    const Thread* thread;
-  };
-  std::vector<Entry> tapes;
+  std::vector<std::pair<uint64_t, const Thread*>> tapes;  // by serial number
   uint64_t last = 0;
 
   uint64_t enter() {
     std::lock_guard lock(mutex);
-    tapes.push_back({++last, &this_thread});
+    tapes.emplace_back(++last, &this_thread);
     return last;
   }
   void leave(uint64_t serial) {
     std::lock_guard lock(mutex);
-    std::erase_if(tapes, [=](const Entry& tape) { return tape.serial == serial; });
+    std::erase_if(tapes, [=](const auto& tape) { return tape.first == serial; });
   }
   // Under the mutex:
   /// The thread of a tape that is alive, else null.
   const Thread* thread_of(uint64_t serial) const {
-    for (const Entry& tape : tapes)
-      if (tape.serial == serial) return tape.thread;
+    for (const auto& [alive, thread] : tapes)
+      if (alive == serial) return thread;
     return nullptr;
   }
   /// Whether a tape of this thread holds the leaf. Throws AutogradError if one of another thread does: they would
@@ -79,107 +72,44 @@ thread_local Unused unused;
 
 }  // namespace
 
-void* Arena::take(size_t bytes, size_t align) {
-  if (current_) {
-    const size_t at = (used_ + align - 1) / align * align;
-    if (at + bytes <= current_->bytes) {
-      used_ = at + bytes;
-      return reinterpret_cast<std::byte*>(current_) + at;
-    }
-  }
-  // The next chunk of an earlier tape if it is large enough, else a new one before it.
-  Chunk* next = current_ ? current_->next : first_;
-  const size_t needed = sizeof(Chunk) + align + bytes;
-  if (!next || next->bytes < needed) {
-    const size_t size =
-        std::max<size_t>(needed, current_ ? std::min<size_t>(2 * current_->bytes, 1 << 22) : 1 << 14);
-    Chunk* chunk = new (allocate(size)) Chunk{next, size};
-    (current_ ? current_->next : first_) = chunk;
-    next = chunk;
-  }
-  current_ = next;
-  used_ = sizeof(Chunk);
-  return take(bytes, align);
-}
-
-void Arena::rewind() {
-  current_ = first_;
-  used_ = sizeof(Chunk);
-}
-
-Arena::~Arena() {
-  while (first_) {
-    Chunk* chunk = std::exchange(first_, first_->next);
-    deallocate(chunk, chunk->bytes);
-  }
-}
-
 std::byte* record_memory(TapeState* tape, size_t bytes, size_t n_inputs, size_t n_outputs) {
   static_assert(alignof(Edge) <= alignof(OutputInfo) && sizeof(Edge) % alignof(OutputInfo) == 0);
   const size_t lists = n_inputs * sizeof(Edge) + n_outputs * sizeof(OutputInfo);
-  return static_cast<std::byte*>(tape->arena.take(bytes + lists, alignof(std::max_align_t)));
+  return static_cast<std::byte*>(tape->arena.allocate(bytes + lists));
 }
 
 namespace {
 
-void describe(OutputInfo& info, const Tensor& x) {
-  const Shape& shape = x.impl()->shape;
-  info.dtype = x.impl()->dtype;
-  info.rank = int32_t(shape.size());
-  for (int64_t i = 0; i < shape.size(); ++i) info.sizes[i] = shape[i];
-}
-
-Record& new_record(TapeState& tape, const char* op, RecordState state, size_t n_inputs, size_t n_outputs) {
-  Record& record = tape.records.push();
-  record.op = op;
-  record.path = current_path();
-  record.step = int32_t(current_step());
-  record.first_slot = tape.n_slots;
-  record.n_inputs = uint32_t(n_inputs);
-  record.n_outputs = uint16_t(n_outputs);
-  record.state = state;
-  record.n_attributes = 0;
-  record.attributes = nullptr;
-  record.vjp = nullptr;
-  record.leaf = nullptr;
-  record.saved_bytes = 0;
-  tape.n_slots += uint32_t(n_outputs);
-  return record;
+Record& push(TapeState& tape, Record record) {
+  record.first_slot = std::exchange(tape.n_slots, tape.n_slots + uint32_t(record.outputs.size()));
+  return tape.records.emplace_back(std::move(record));
 }
 
 // Gives a leaf to this tape, which has no record of it yet.
-void claim(const char* op, TapeState& tape, TensorImpl& leaf) {
+void claim(const char* op, TapeState& tape, const Tensor& x) {
+  TensorImpl& leaf = *x.impl();
   Alive& all = alive();
   std::lock_guard lock(all.mutex);
-  if (all.is_held_here(op, leaf)) {
-    leaf.refs.add();
-    tape.borrowed.push() = {&leaf, tape_of(leaf), leaf.record};
-  }
+  if (all.is_held_here(op, leaf)) tape.borrowed.push_back({x, tape_of(leaf), leaf.record});
   leaf.record = Edge::kNone;
   set_tape(leaf, tape.serial);
-}
-
-Edge leaf_edge(TapeState& tape, const Tensor& x) {
-  TensorImpl& leaf = *x.impl();
-  if (tape_of(leaf) != tape.serial) claim("tape", tape, leaf);
-  if (leaf.record < kConstantRecord) return {leaf.record, 0};
-  leaf.record = uint32_t(tape.records.size());
-  Record& record = new_record(tape, "leaf", RecordState::leaf, 0, 1);
-  record.inputs = nullptr;
-  record.outputs = reinterpret_cast<OutputInfo*>(record_memory(&tape, 0, 0, 1));
-  describe(record.outputs[0], x);
-  record.leaf = &leaf;
-  leaf.refs.add();
-  return {leaf.record, 0};
 }
 
 }  // namespace
 
 Edge edge_of(TapeState& tape, const Tensor& x) {
-  const TensorImpl* impl = x.impl();
-  if (!impl) return {Edge::kNone, 0};
-  if (impl->requires_grad) return leaf_edge(tape, x);
-  if (tape_of(*impl) == tape.serial) return {impl->record, impl->output};
+  TensorImpl* impl = x.impl();
+  if (impl && impl->requires_grad) {
+    if (tape_of(*impl) != tape.serial) claim("tape", tape, x);
+    if (impl->record >= kConstantRecord) {
+      auto* info = reinterpret_cast<OutputInfo*>(record_memory(&tape, 0, 0, 1));
+      *info = {impl->shape, impl->dtype};
+      impl->record = uint32_t(tape.records.size());
+      impl->output = 0;
+      push(tape, {.op = "leaf", .state = RecordState::leaf, .outputs = {info, 1}, .leaf = x});
+    }
+  }
+  if (impl && tape_of(*impl) == tape.serial) return {impl->record, impl->output};
   return {Edge::kNone, 0};
 }
 
@@ -187,13 +117,14 @@ TapeState* recording(const char* op, Inputs inputs) {
   Thread& thread = this_thread;
   TapeState* tape = thread.current;
   bool needed = false;
-  for (size_t i = 0; tape && i < inputs.count; ++i) {
-    TensorImpl* impl = inputs.first[i].tensor->impl();
+  for (size_t i = 0; tape && i < inputs.size(); ++i) {
+    const Tensor& x = inputs[i];
+    const TensorImpl* impl = x.impl();
     if (!impl) continue;
     const uint64_t serial = tape_of(*impl);
     if (impl->requires_grad) {
       needed = true;
-      if (serial != tape->serial) claim(op, *tape, *impl);
+      if (serial != tape->serial) claim(op, *tape, x);
     } else if (serial != 0 && impl->record < kConstantRecord) {
       if (serial == tape->serial)
         needed = true;
@@ -214,22 +145,22 @@ void append(TapeState* tape, const char* op, std::span<Tensor> outputs, Inputs i
             Vjp* vjp, std::byte* rest, bool has_gradient) {
   const size_t size_before = tape->records.size();
   Edge* edges = reinterpret_cast<Edge*>(rest);
-  for (size_t i = 0; i < inputs.count; ++i) edges[i] = edge_of(*tape, *inputs.first[i].tensor);
-  auto* infos = reinterpret_cast<OutputInfo*>(edges + inputs.count);
+  for (size_t i = 0; i < inputs.size(); ++i) edges[i] = edge_of(*tape, inputs[i]);
+  auto* infos = reinterpret_cast<OutputInfo*>(edges + inputs.size());
   const uint32_t index = uint32_t(tape->records.size());
-  Record& record =
-      new_record(*tape, op, vjp ? RecordState::alive : RecordState::constant, inputs.count, outputs.size());
-  record.inputs = edges;
-  record.outputs = infos;
-  record.vjp = vjp;
-  record.has_gradient = has_gradient;
-  record.saved_bytes = std::exchange(this_thread.saved_bytes, 0);
+  Record& record = push(*tape, {.op = op,
+                                .state = vjp ? RecordState::alive : RecordState::constant,
+                                .inputs = {edges, inputs.size()},
+                                .outputs = {infos, outputs.size()},
+                                .vjp = vjp,
+                                .saved_bytes = std::exchange(this_thread.saved_bytes, 0),
+                                .has_gradient = has_gradient});
   for (size_t i = 0; i < outputs.size(); ++i) {
     Tensor& y = outputs[i];
     // An operation that had nothing to do may return its input: the record needs a handle of its own.
     if (tape_of(*y.impl()) == tape->serial || y.impl()->requires_grad) y = y.detach();
     TensorImpl* impl = y.impl();
-    describe(infos[i], y);
+    infos[i] = {impl->shape, impl->dtype};
     const bool takes_gradient = vjp && is_floating(impl->dtype);
     if (!takes_gradient && !tape->options.trace) continue;
     impl->record = takes_gradient ? index : index | kConstantRecord;
@@ -237,9 +168,9 @@ void append(TapeState* tape, const char* op, std::span<Tensor> outputs, Inputs i
     set_tape(*impl, tape->serial);
   }
   if (tape->is_watched) [[unlikely]] {
-    keep_attributes(*tape, record, attributes);
+    record.attributes = keep_attributes(*tape, attributes);
     try {
-      tell_forward(*tape, view_of(*tape, index), inputs, outputs);
+      tell_forward(*tape, view_of(record, index), inputs, outputs);
     } catch (...) {
       for (const Tensor& y : outputs) set_tape(*y.impl(), 0);
       truncate(*tape, size_before);
@@ -250,19 +181,16 @@ void append(TapeState* tape, const char* op, std::span<Tensor> outputs, Inputs i
 
 void note(const char* op, std::span<Tensor> outputs, Inputs inputs, Attributes attributes,
           bool has_gradient) {
-  TapeState& tape = *watched_tape;
+  TapeState& tape = *this_thread.watched;
   if (tape.options.trace && this_thread.current == &tape) {
-    std::byte* place = record_memory(&tape, 0, inputs.count, outputs.size());
-    append(&tape, op, outputs, inputs, attributes, nullptr, place, has_gradient);
-    return;
+    std::byte* place = record_memory(&tape, 0, inputs.size(), outputs.size());
+    return append(&tape, op, outputs, inputs, attributes, nullptr, place, has_gradient);
   }
-  const OperationView view{.name = op,
-                           .record = -1,
-                           .attributes = {attributes.first, attributes.count},
-                           .has_gradient = has_gradient,
-                           .step = current_step(),
-                           .path = current_path()};
-  tell_forward(tape, view, inputs, outputs);
+  const Record none{.op = op,
+                    .state = RecordState::constant,
+                    .attributes = {attributes.begin(), attributes.size()},
+                    .has_gradient = has_gradient};
+  tell_forward(tape, view_of(none, -1), inputs, outputs);
 }
 
 void Exclusive::take(const Tensor& leaf) {
@@ -282,31 +210,22 @@ Exclusive::~Exclusive() {
 }
 
 void truncate(TapeState& tape, size_t size) {
-  while (tape.records.size() > size) {
-    Record& record = tape.records.back();
+  for (; tape.records.size() > size; tape.records.pop_back()) {
+    const Record& record = tape.records.back();
     if (record.state == RecordState::alive) record.vjp->destroy(record.vjp);
-    if (record.leaf) {
-      if (tape_of(*record.leaf) == tape.serial) record.leaf->record = Edge::kNone;
-      Ref<TensorImpl>::adopt(record.leaf);
-    }
+    if (record.leaf.defined() && tape_of(*record.leaf.impl()) == tape.serial)
+      record.leaf.impl()->record = Edge::kNone;
     tape.n_slots = record.first_slot;
-    tape.records.pop();
   }
 }
 
+TapeState* tape_that_made(const Tensor& x) {
+  TapeState* tape = x.defined() ? this_thread.innermost : nullptr;
+  while (tape && !is_on_tape(*x.impl(), tape->serial)) tape = tape->before.innermost;
+  return tape;
+}
+
 }  // namespace detail
-
-detail::SmallVector<Saved, 4> detail::save(const Tensors& tensors) {
-  SmallVector<Saved, 4> saved;
-  for (const Tensor& x : tensors) saved.push_back(Saved(x));
-  return saved;
-}
-
-Tensors detail::read(const SmallVector<Saved, 4>& saved) {
-  Tensors tensors;
-  for (const Saved& x : saved) tensors.push_back(x);
-  return tensors;
-}
 
 Saved::Saved(const Tensor& tensor) : tensor_(tensor) {
   if (!tensor.defined()) return;
@@ -331,29 +250,24 @@ Tape::Tape(TapeOptions options) {
     state_ = new TapeState;
   state_->serial = alive().enter();
   state_->options = std::move(options);
-  state_->outer = this_thread.innermost;
-  state_->was_current = this_thread.current;
+  state_->before = this_thread;
   attach_observers(*state_);
   this_thread.innermost = this_thread.current = state_;
-  watched_tape = state_->is_watched ? state_ : nullptr;
+  this_thread.watched = state_->is_watched ? state_ : nullptr;
 }
 
 Tape::~Tape() {
   using namespace detail;
   truncate(*state_, 0);
-  for (; state_->borrowed.size() > 0; state_->borrowed.pop()) {
-    const Borrowed& back = state_->borrowed.back();
-    if (tape_of(*back.leaf) == state_->serial) {
-      back.leaf->record = back.record;
-      set_tape(*back.leaf, back.tape);
-    }
-    Ref<TensorImpl>::adopt(back.leaf);
+  for (; !state_->borrowed.empty(); state_->borrowed.pop_back()) {
+    const auto& [leaf, tape, record] = state_->borrowed.back();
+    if (tape_of(*leaf.impl()) != state_->serial) continue;
+    leaf.impl()->record = record;
+    set_tape(*leaf.impl(), tape);
   }
-  state_->arena.rewind();
+  state_->arena.release();
   alive().leave(state_->serial);
-  this_thread.innermost = state_->outer;
-  this_thread.current = state_->was_current;
-  watched_tape = state_->outer && state_->outer->is_watched ? state_->outer : nullptr;
+  this_thread = state_->before;
   state_->next_unused = unused.first;
   unused.first = state_;
 }
@@ -368,10 +282,7 @@ bool is_recording() {
 }
 
 bool Tensor::is_recorded() const {
-  if (!impl_ || impl_->requires_grad) return false;
-  for (detail::TapeState* tape = detail::this_thread.innermost; tape; tape = tape->outer)
-    if (detail::is_on_tape(*impl_, tape->serial)) return true;
-  return false;
+  return impl_ && !impl_->requires_grad && detail::tape_that_made(*this);
 }
 
 bool reference_mode() {

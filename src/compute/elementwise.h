@@ -158,12 +158,7 @@ Tensor map_masks(const char* op, const Tensor& a, const Tensor& b, F f) {
 /// Element i of a new tensor is f(i), a double.
 template <class F>
 Tensor generate(const Shape& shape, Dtype dtype, F f) {
-  Tensor y = detail::new_tensor(shape, dtype);
-  detail::dispatch_all(dtype, [&]<class T>(T) {
-    T* out = detail::mutable_ptr<T>(y);
-    for (int64_t i = 0; i < y.numel(); ++i) out[i] = T(f(i));
-  });
-  return y;
+  return detail::generate(detail::new_tensor(shape, dtype), f);
 }
 
 }  // namespace tapegrad::compute

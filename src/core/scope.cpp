@@ -1,9 +1,10 @@
-#include "core/scope.h"
+#include <tapegrad/detail/scope.h>
 
 #include <cctype>
-#include <deque>
-#include <map>
 #include <mutex>
+#include <set>
+
+#include "core/fail.h"
 
 namespace tapegrad {
 
@@ -11,27 +12,6 @@ namespace {
 
 thread_local detail::ModuleScope* innermost = nullptr;
 thread_local int64_t step = -1;
-
-// Paths are few (one a module) and live as long as the program; 0 is the empty one.
-struct Paths {
-  std::mutex mutex;
-  std::map<std::pair<uint32_t, std::string>, uint32_t> index;
-  std::deque<std::string> text{""};
-};
-
-Paths& paths() {
-  static Paths& all = *new Paths;  // never destroyed: a tape may be printed while the program ends
-  return all;
-}
-
-uint32_t child_path(uint32_t parent, const std::string& name) {
-  if (name.empty()) return parent;
-  Paths& all = paths();
-  std::lock_guard lock(all.mutex);
-  auto [at, is_new] = all.index.try_emplace({parent, name}, uint32_t(all.text.size()));
-  if (is_new) all.text.push_back(all.text[parent].empty() ? name : all.text[parent] + "." + name);
-  return at->second;
-}
 
 // LayerNorm and layer_norm are the same word, and so are BatchNorm1d and batch_norm.
 bool same_word(std::string_view type, std::string_view op) {
@@ -47,10 +27,17 @@ bool same_word(std::string_view type, std::string_view op) {
 
 }  // namespace
 
+const char* detail::lasting(std::string_view text) {
+  static std::mutex mutex;
+  static std::set<std::string>& texts = *new std::set<std::string>;
+  std::lock_guard lock(mutex);
+  return texts.emplace(text).first->c_str();
+}
+
 detail::ModuleScope::ModuleScope(ScopeName& name) : module(&name), outer(innermost) {
-  const uint32_t parent = outer ? outer->path : 0;
+  const char* parent = current_path();
   if (name.parent != parent) {
-    name.path = child_path(parent, name.name);
+    name.path = name.name.empty() ? parent : lasting(*parent ? parent + ("." + name.name) : name.name);
     name.parent = parent;
   }
   path = name.path;
@@ -68,30 +55,21 @@ detail::StepScope::~StepScope() {
   step = before_;
 }
 
-uint32_t current_path() {
-  return innermost ? innermost->path : 0;
+const char* detail::current_path() {
+  return innermost ? innermost->path : "";
 }
-int64_t current_step() {
+int64_t detail::current_step() {
   return step;
-}
-
-std::string path_text(uint32_t path) {
-  Paths& all = paths();
-  std::lock_guard lock(all.mutex);
-  return all.text[path];
 }
 
 std::string where_prefix(std::string_view op) {
   std::string where;
   if (innermost) {
     const std::string& type = innermost->module->type;
-    const std::string path = path_text(innermost->path);
-    where = path.empty() ? type : path + " (" + type + ")";
-    if (op.empty() || same_word(type, op)) return where + ": ";
-    where += ": ";
+    where = *innermost->path ? fmt::format("{} ({}): ", innermost->path, type) : type + ": ";
+    if (same_word(type, op)) return where;
   }
-  if (op.empty()) return where;
-  return where + std::string(op) + ": ";
+  return op.empty() ? where : where + std::string(op) + ": ";
 }
 
 }  // namespace tapegrad

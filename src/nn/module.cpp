@@ -3,7 +3,7 @@
 
 #include <set>
 
-#include "autograd/exclusive.h"
+#include "autograd/writable.h"
 #include "core/fail.h"
 #include "nn/module_state.h"
 

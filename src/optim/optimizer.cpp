@@ -3,7 +3,7 @@
 // cache.
 #include <tapegrad/optim/optimizer.h>
 
-#include "autograd/exclusive.h"
+#include "autograd/writable.h"
 #include "compute/finite.h"
 #include "optim/require.h"
 #include "system/denormals.h"

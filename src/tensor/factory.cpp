@@ -11,15 +11,15 @@
 
 namespace tapegrad {
 
-namespace {
-
-Tensor make(const Shape& shape, TensorOptions options) {
+Tensor empty(const Shape& shape, TensorOptions options) {
   if (options.requires_grad && !is_floating(options.dtype))
     fail<DtypeError>("tensor", "only float32 and float64 have gradients, got {}", options.dtype);
   Tensor x = detail::new_tensor(shape, options.dtype);
   x.impl()->requires_grad = options.requires_grad;
   return x;
 }
+
+namespace {
 
 void check_held(const char* op, Dtype dtype, double value) {
   if (dtype == int64 && !(std::fabs(value) <= 0x1p53 && std::trunc(value) == value))
@@ -33,29 +33,23 @@ void check_held(const char* op, Dtype dtype, double value) {
 // Element i is f(i), in the tensor's type. Doubles are checked here; integers by the caller.
 template <class F>
 Tensor filled(const char* op, const Shape& shape, TensorOptions options, F f) {
-  Tensor x = make(shape, options);
-  detail::dispatch_all(options.dtype, [&]<class T>(T) {
-    T* out = detail::mutable_ptr<T>(x);
-    for (int64_t i = 0; i < x.numel(); ++i) {
-      const auto value = f(i);
-      if constexpr (std::is_same_v<decltype(value), const double>) check_held(op, options.dtype, value);
-      out[i] = T(value);
-    }
+  return detail::generate(empty(shape, options), [&](int64_t i) {
+    const auto value = f(i);
+    if constexpr (std::is_same_v<decltype(value), const double>) check_held(op, options.dtype, value);
+    return value;
   });
-  return x;
 }
 
-// Element i reads words 2i and 2i + 1 of the stream: the same whatever the size of the tensor and the
-// threads.
+// Element i is f of word i of the stream, 64 bits: the same whatever the size of the tensor and the threads.
 template <class F>
 Tensor random_filled(const Shape& shape, TensorOptions options, F f) {
-  const int64_t n = shape.numel();
   Generator& generator = default_generator();
-  const uint64_t key = generator.key(), first = generator.take(uint64_t((n + 1) / 2));
-  std::array<uint32_t, 4> words{};
+  const uint64_t key = generator.key(), first = generator.take(uint64_t((shape.numel() + 1) / 2));
+  std::array<uint32_t, 4> block{};
   return filled("random", shape, options, [&](int64_t i) {
-    if (i % 2 == 0) words = philox(key, first + uint64_t(i / 2));
-    return f(words[size_t(i % 2 * 2)], words[size_t(i % 2 * 2 + 1)]);
+    if (i % 2 == 0) block = philox(key, first + uint64_t(i / 2));
+    const uint32_t* half = &block[size_t(i % 2 * 2)];
+    return f((uint64_t(half[0]) << 32) | half[1]);
   });
 }
 
@@ -85,12 +79,8 @@ void detail::fill(const char* op, const Tensor& x, double value) {
   dispatch_all(x.dtype(), [&]<class T>(T) { std::fill_n(mutable_ptr<T>(x), x.numel(), T(value)); });
 }
 
-Tensor empty(const Shape& shape, TensorOptions options) {
-  return make(shape, options);
-}
-
 Tensor full(const Shape& shape, double value, TensorOptions options) {
-  Tensor x = make(shape, options);
+  Tensor x = empty(shape, options);
   detail::fill("full", x, value);
   return x;
 }
@@ -141,18 +131,16 @@ Tensor rand(const Shape& shape, TensorOptions options) {
   // As many bits as the dtype holds exactly, so that 1 never comes out by rounding.
   const int unused = options.dtype == float64 ? 11 : 40;
   const double unit = options.dtype == float64 ? 0x1p-53 : 0x1p-24;
-  return random_filled(shape, options, [=](uint32_t a, uint32_t b) {
-    return double(((uint64_t(a) << 32) | b) >> unused) * unit;
-  });
+  return random_filled(shape, options, [=](uint64_t word) { return double(word >> unused) * unit; });
 }
 
 Tensor randn(const Shape& shape, TensorOptions options) {
   check_fractions("randn", options.dtype);
   // Box and Muller 1958: two uniform numbers make a radius and an angle. 1 - u is in (0, 1], so the log is
   // finite.
-  return random_filled(shape, options, [](uint32_t a, uint32_t b) {
-    const double radius = std::sqrt(-2 * kernels::math::log(1 - double(a) * 0x1p-32));
-    return radius * kernels::math::cos_of_turn(b);
+  return random_filled(shape, options, [](uint64_t word) {
+    const double radius = std::sqrt(-2 * kernels::math::log(1 - double(word >> 32) * 0x1p-32));
+    return radius * kernels::math::cos_of_turn(uint32_t(word));
   });
 }
 
@@ -161,23 +149,20 @@ Tensor randint(int64_t low, int64_t high, const Shape& shape, TensorOptions opti
   check_integers("randint", low, high - 1, options.dtype);
   const uint64_t range = uint64_t(high) - uint64_t(low);
   // The high half of a 64 x 64 bit product: no division; the bias is below range / 2^64.
-  return random_filled(shape, options, [=](uint32_t a, uint32_t b) {
-    const uint64_t word = (uint64_t(a) << 32) | b;
+  return random_filled(shape, options, [=](uint64_t word) {
     return low + int64_t((static_cast<unsigned __int128>(word) * range) >> 64);
   });
 }
 
 Tensor bernoulli(const Shape& shape, double p, TensorOptions options) {
   if (!(p >= 0 && p <= 1)) fail<ValueError>("bernoulli", "p must be in [0, 1], got {}", p);
-  return random_filled(shape, options,
-                       [=](uint32_t a, uint32_t b) { return double((uint64_t(a) << 32) | b) * 0x1p-64 < p; });
+  return random_filled(shape, options, [=](uint64_t word) { return double(word) * 0x1p-64 < p; });
 }
 
 Tensor randperm(int64_t n, TensorOptions options) {
   if (n < 0) fail<ValueError>("randperm", "n must not be negative, got {}", n);
   check_integers("randperm", 0, n - 1, options.dtype);
-  std::vector<int64_t> order(static_cast<size_t>(n));
-  for (int64_t i = 0; i < n; ++i) order[size_t(i)] = i;
+  std::vector<int64_t> order = arange(n).to_vector<int64_t>();
   // Fisher and Yates: each place gets one of those not placed yet.
   for (int64_t i = n - 1; i > 0; --i)
     std::swap(order[size_t(i)], order[size_t(default_generator().below(i + 1))]);
@@ -204,9 +189,7 @@ Tensor randn_like(const Tensor& x) {
 }
 
 Tensor tensor(double value, TensorOptions options) {
-  Tensor x = make({}, options);
-  detail::fill("tensor", x, value);
-  return x;
+  return filled("tensor", {}, options, [=](int64_t) { return value; });
 }
 
 Tensor detail::tensor_of(std::initializer_list<double> values, const TensorOptions& options) {

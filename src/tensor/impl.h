@@ -18,22 +18,25 @@ struct Storage : Counted {
 };
 static_assert(sizeof(Storage) <= 64);
 
-Ref<Storage> new_storage(size_t bytes, Dtype dtype);
 void destroy(Storage* storage) noexcept;
 
-struct TensorImpl : Counted {
+/// Which numbers of a storage, and in which order.
+struct View {
   Dtype dtype;
-  bool requires_grad = false;
   bool contiguous = true;
+  int64_t numel;
+  std::byte* data;
+  Ref<Storage> storage;
+  Shape shape, strides;
+};
+
+struct TensorImpl : Counted, View {
+  bool requires_grad = false;
   uint16_t output = 0;  // which output of its record
   uint32_t record = 0;  // index of the record that made it, on the tape with serial `tape`
   uint64_t tape = 0;    // 0: none. Serials are never used twice, so an ended tape's tensors are plain values;
                         // of a leaf, the tape that holds it, which may be on another thread: see tape_of()
-  int64_t numel;
-  std::byte* data;
-  Ref<Storage> storage;
-  Ref<TensorImpl> grad;
-  Shape shape, strides;
+  Ref<TensorImpl> grad = {};
 };
 
 /// In `record`: made by a record without a gradient, which a tape that traces has too.
@@ -58,8 +61,8 @@ Tensor new_view(const Tensor& x, const Shape& shape, const Shape& strides, int64
 
 /// Whether nobody else holds the tensor or its memory, so that it may be written to in place.
 inline bool is_exclusive(const Tensor& x) {
-  TensorImpl* impl = x.impl();
-  return impl->refs.count() == 1 && impl->storage->refs.count() == 1 && impl->contiguous;
+  const TensorImpl* impl = x.impl();
+  return impl->has_one_ref() && impl->storage->has_one_ref() && impl->contiguous;
 }
 
 /// Unchecked access for operations, which checked already. Writing through mutable_ptr does not count as a
@@ -85,11 +88,6 @@ T* mutable_ptr_or_null(const Tensor& x) {
 /// The values of x in row-major order in memory of their own, without its record.
 Tensor contiguous_copy(const Tensor& x);
 
-/// x contiguous and without its record; undefined stays undefined.
-inline Tensor plain(const Tensor& x) {
-  return !x.defined() ? x : x.is_contiguous() ? x.detach() : contiguous_copy(x);
-}
-
 /// Writes `value` to every element of the contiguous x. Throws DtypeError where an int64 does not hold it.
 void fill(const char* op, const Tensor& x, double value);
 
@@ -98,19 +96,25 @@ void fill(const char* op, const Tensor& x, double value);
 [[noreturn]] void fail_not_floating(const char* op, Dtype dtype);
 template <class F>
 decltype(auto) dispatch_float(const char* op, Dtype dtype, F&& f) {
-  if (dtype == Dtype::float32) return f(float{});
-  if (dtype == Dtype::float64) return f(double{});
+  if (dtype == float32) return f(float{});
+  if (dtype == float64) return f(double{});
   fail_not_floating(op, dtype);
 }
 template <class F>
 decltype(auto) dispatch_all(Dtype dtype, F&& f) {
-  switch (dtype) {
-    case Dtype::float32: return f(float{});
-    case Dtype::float64: return f(double{});
-    case Dtype::int64: return f(int64_t{});
-    case Dtype::boolean: break;
-  }
-  return f(bool{});
+  if (dtype == float32) return f(float{});
+  if (dtype == float64) return f(double{});
+  return dtype == int64 ? f(int64_t{}) : f(bool{});
+}
+
+/// x, new and contiguous, whose element i becomes f(i).
+template <class F>
+Tensor generate(Tensor x, F f) {
+  dispatch_all(x.dtype(), [&]<class T>(T) {
+    T* out = mutable_ptr<T>(x);
+    for (int64_t i = 0; i < x.numel(); ++i) out[i] = T(f(i));
+  });
+  return x;
 }
 
 }  // namespace tapegrad::detail

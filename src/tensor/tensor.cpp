@@ -1,11 +1,8 @@
 // The handle's own members: what a tensor is, and access to its memory.
-#include <tapegrad/tensor.h>
-
 #include <algorithm>
-#include <limits>
-#include <new>
 
 #include "core/fail.h"
+#include "kernels/loops/strided.h"
 #include "tensor/impl.h"
 
 namespace tapegrad {
@@ -29,8 +26,6 @@ size_t storage_bytes(size_t bytes) {
   return 64 + bytes + (bytes >= kStaggerFrom ? kStaggerRoom : 0);
 }
 
-}  // namespace
-
 Ref<Storage> new_storage(size_t bytes, [[maybe_unused]] Dtype dtype) {
   Storage* storage = new (allocate(storage_bytes(bytes))) Storage;
   if (bytes >= kStaggerFrom) storage->offset += stagger();
@@ -45,55 +40,69 @@ Ref<Storage> new_storage(size_t bytes, [[maybe_unused]] Dtype dtype) {
   return Ref<Storage>::adopt(storage);
 }
 
+Ref<TensorImpl> new_impl(View view) {
+  return Ref<TensorImpl>::adopt(new (allocate(sizeof(TensorImpl))) TensorImpl{{}, std::move(view)});
+}
+
+}  // namespace
+
 void destroy(Storage* storage) noexcept {
   const size_t bytes = storage->bytes;
-  storage->~Storage();
+  std::destroy_at(storage);
   deallocate(storage, storage_bytes(bytes));
 }
 
 void destroy(TensorImpl* impl) noexcept {
   static_assert(std::is_base_of_v<Counted, TensorImpl>);
-  impl->~TensorImpl();
+  std::destroy_at(impl);
   deallocate(impl, sizeof(TensorImpl));
 }
-
-namespace {
-Ref<TensorImpl> new_impl() {
-  return Ref<TensorImpl>::adopt(new (allocate(sizeof(TensorImpl))) TensorImpl);
-}
-}  // namespace
 
 Tensor new_tensor(const Shape& shape, Dtype dtype) {
   const int64_t numel = shape.numel();
   size_t bytes = 0;
   if (__builtin_mul_overflow(size_t(numel), item_size(dtype), &bytes))
     fail<ShapeError>("tensor", "the bytes of {} in {} do not fit 64 bits", shape, dtype);
-  Ref<TensorImpl> impl = new_impl();
-  impl->dtype = dtype;
-  impl->numel = numel;
-  impl->shape = shape;
-  impl->strides = contiguous_strides(shape);
-  impl->storage = new_storage(bytes, dtype);
-  impl->data = impl->storage->data();
-  return Tensor(std::move(impl));
+  Ref<Storage> storage = new_storage(bytes, dtype);
+  std::byte* data = storage->data();
+  return Tensor(new_impl({.dtype = dtype,
+                          .numel = numel,
+                          .data = data,
+                          .storage = std::move(storage),
+                          .shape = shape,
+                          .strides = contiguous_strides(shape)}));
 }
 
 Tensor new_view(const Tensor& x, const Shape& shape, const Shape& strides, int64_t offset) {
-  Ref<TensorImpl> impl = new_impl();
-  const TensorImpl& base = *x.impl();
-  impl->dtype = base.dtype;
-  impl->numel = shape.numel();
-  impl->shape = shape;
-  impl->strides = strides;
-  impl->storage = base.storage;
-  impl->data = base.data + offset * int64_t(item_size(base.dtype));
+  View view = *x.impl();
+  view.data += offset * int64_t(item_size(view.dtype));
+  view.numel = shape.numel();
+  view.shape = shape;
+  view.strides = strides;
   // Axes of size one may have any stride, and an empty tensor is contiguous whatever its strides are.
+  view.contiguous = true;
   int64_t step = 1;
-  for (int64_t i = shape.size() - 1; i >= 0 && impl->numel > 0; --i) {
-    if (shape[i] != 1 && strides[i] != step) impl->contiguous = false;
+  for (int64_t i = shape.size() - 1; i >= 0 && view.numel > 0; --i) {
+    if (shape[i] != 1 && strides[i] != step) view.contiguous = false;
     step *= shape[i];
   }
-  return Tensor(std::move(impl));
+  return Tensor(new_impl(std::move(view)));
+}
+
+Tensor contiguous_copy(const Tensor& x) {
+  Tensor y = new_tensor(x.shape(), x.dtype());
+  dispatch_all(x.dtype(), [&]<class T>(T) {
+    if (x.is_contiguous())
+      std::copy_n(ptr<T>(x), x.numel(), mutable_ptr<T>(y));
+    else
+      kernels::copy_strided(int(x.dim()), x.shape().begin(), x.strides().begin(), ptr<T>(x),
+                            mutable_ptr<T>(y));
+  });
+  return y;
+}
+
+Tensor plain(const Tensor& x) {
+  return !x.defined() ? x : x.is_contiguous() ? x.detach() : contiguous_copy(x);
 }
 
 void fail_not_floating(const char* op, Dtype dtype) {
@@ -107,11 +116,6 @@ detail::TensorImpl& get(const Tensor& x) {
   if (!x.defined()) [[unlikely]]
     fail<ValueError>("tensor", "this handle is empty. Hint: it was default-constructed or moved from");
   return *x.impl();
-}
-
-void check_type(const detail::TensorImpl& impl, Dtype wanted) {
-  if (impl.dtype != wanted) [[unlikely]]
-    fail<DtypeError>("data", "the tensor is {}, asked for as {}", impl.dtype, wanted);
 }
 }  // namespace
 
@@ -146,59 +150,15 @@ double Tensor::item() const {
   return detail::dispatch_all(impl.dtype, [&]<class T>(T) { return double(*detail::ptr<T>(*this)); });
 }
 
-template <class T>
-std::span<const T> Tensor::data() const {
+void* Tensor::elements(Dtype wanted, bool to_write) const {
   const detail::TensorImpl& impl = get(*this);
-  check_type(impl, dtype_of<T>);
+  if (impl.dtype != wanted) fail<DtypeError>("data", "the tensor is {}, asked for as {}", impl.dtype, wanted);
   if (!impl.contiguous)
-    fail<ShapeError>("data", "the tensor must be contiguous. Hint: call contiguous() first");
-  return {detail::ptr<T>(*this), size_t(impl.numel)};
+    fail<ShapeError>("data", "the tensor must be contiguous. Hint: {}",
+                     to_write ? "write to a clone()" : "call contiguous() first");
+  impl.storage->version += to_write;
+  return impl.data;
 }
-
-template <class T>
-std::span<T> Tensor::mutable_data() {
-  const detail::TensorImpl& impl = get(*this);
-  check_type(impl, dtype_of<T>);
-  if (!impl.contiguous) fail<ShapeError>("data", "the tensor must be contiguous. Hint: write to a clone()");
-  ++impl.storage->version;
-  return {detail::mutable_ptr<T>(*this), size_t(impl.numel)};
-}
-
-template <class T>
-std::vector<T> Tensor::to_vector() const {
-  const detail::TensorImpl& impl = get(*this);
-  check_type(impl, dtype_of<T>);
-  std::vector<T> out;
-  out.reserve(size_t(impl.numel));
-  if (impl.numel == 0) return out;
-  // The odometer of any strided view: the last axis runs fastest.
-  const int64_t rank = impl.shape.size();
-  int64_t index[Shape::max_dims] = {};
-  int64_t at = 0;
-  for (int64_t i = 0; i < impl.numel; ++i) {
-    out.push_back(detail::ptr<T>(*this)[at]);
-    for (int64_t axis = rank - 1; axis >= 0; --axis) {
-      at += impl.strides[axis];
-      if (++index[axis] < impl.shape[axis]) break;
-      at -= impl.strides[axis] * impl.shape[axis];
-      index[axis] = 0;
-    }
-  }
-  return out;
-}
-
-template std::span<const float> Tensor::data() const;
-template std::span<const double> Tensor::data() const;
-template std::span<const int64_t> Tensor::data() const;
-template std::span<const bool> Tensor::data() const;
-template std::span<float> Tensor::mutable_data();
-template std::span<double> Tensor::mutable_data();
-template std::span<int64_t> Tensor::mutable_data();
-template std::span<bool> Tensor::mutable_data();
-template std::vector<float> Tensor::to_vector() const;
-template std::vector<double> Tensor::to_vector() const;
-template std::vector<int64_t> Tensor::to_vector() const;
-template std::vector<bool> Tensor::to_vector() const;
 
 bool Tensor::requires_grad() const {
   return get(*this).requires_grad;
@@ -216,11 +176,11 @@ void Tensor::set_grad(Tensor grad) {
   if (grad.defined() && grad.dtype() != impl.dtype)
     fail<DtypeError>("set_grad", "the gradient must have the tensor's dtype {}, got {}", impl.dtype,
                      grad.dtype());
-  impl.grad = grad.defined() ? grad.impl_ : detail::Ref<detail::TensorImpl>();
+  impl.grad = std::move(grad.impl_);
 }
 
 void Tensor::zero_grad() {
-  get(*this).grad.reset();
+  get(*this).grad = {};
 }
 
 void Tensor::set_data(const Tensor& source) {
@@ -228,14 +188,8 @@ void Tensor::set_data(const Tensor& source) {
   const detail::TensorImpl& from = get(source);
   if (impl.requires_grad && !is_floating(from.dtype))
     fail<DtypeError>("set_data", "a tensor with requires_grad must stay floating, got {}", from.dtype);
-  impl.dtype = from.dtype;
-  impl.contiguous = from.contiguous;
-  impl.numel = from.numel;
-  impl.shape = from.shape;
-  impl.strides = from.strides;
-  impl.data = from.data;
-  impl.storage = from.storage;
-  impl.grad.reset();
+  static_cast<detail::View&>(impl) = from;
+  impl.grad = {};
 }
 
 Tensor Tensor::detach() const {

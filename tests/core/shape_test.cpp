@@ -1,4 +1,5 @@
 #include <gmock/gmock.h>
+#include <tapegrad/detail/scope.h>
 #include <tapegrad/error.h>
 #include <tapegrad/shape.h>
 

@@ -15,27 +15,24 @@
 
 namespace tapegrad::detail {
 
-class RefCount {
+/// What Refs count: how many of them own the object.
+class Counted {
  public:
-  void add() {
+  void add_ref() {
     if (TAPEGRAD_SINGLE_THREADED)
-      ++count_;
+      ++refs_;
     else
-      __atomic_fetch_add(&count_, 1, __ATOMIC_RELAXED);
+      __atomic_fetch_add(&refs_, 1, __ATOMIC_RELAXED);
   }
   /// True when this was the last one.
-  bool drop() {
-    if (TAPEGRAD_SINGLE_THREADED) return --count_ == 0;
-    return __atomic_sub_fetch(&count_, 1, __ATOMIC_ACQ_REL) == 0;
+  bool drop_ref() {
+    if (TAPEGRAD_SINGLE_THREADED) return --refs_ == 0;
+    return __atomic_sub_fetch(&refs_, 1, __ATOMIC_ACQ_REL) == 0;
   }
-  int32_t count() const { return __atomic_load_n(&count_, __ATOMIC_RELAXED); }
+  bool has_one_ref() const { return __atomic_load_n(&refs_, __ATOMIC_RELAXED) == 1; }
 
  private:
-  int32_t count_ = 1;
-};
-
-struct Counted {
-  RefCount refs;
+  int32_t refs_ = 1;
 };
 
 /// Owns one count of a T, which derives from Counted first; destroy(T*) is found by its argument.
@@ -50,22 +47,16 @@ class Ref {
     return ref;
   }
   Ref(const Ref& other) : object_(other.object_) {
-    if (object_) counted(object_)->refs.add();
+    if (object_) counted(object_)->add_ref();
   }
   Ref(Ref&& other) noexcept : object_(std::exchange(other.object_, nullptr)) {}
-  Ref& operator=(const Ref& other) {
-    Ref(other).swap(*this);
+  Ref& operator=(Ref other) noexcept {
+    std::swap(object_, other.object_);
     return *this;
   }
-  Ref& operator=(Ref&& other) noexcept {
-    Ref(std::move(other)).swap(*this);
-    return *this;
+  ~Ref() {
+    if (object_ && counted(object_)->drop_ref()) destroy(object_);
   }
-  ~Ref() { reset(); }
-  void reset() {
-    if (T* object = std::exchange(object_, nullptr); object && counted(object)->refs.drop()) destroy(object);
-  }
-  void swap(Ref& other) noexcept { std::swap(object_, other.object_); }
 
   T* get() const { return object_; }
   T* operator->() const { return object_; }

@@ -1,17 +1,22 @@
-// Marks which module's forward is running, for the prefix of errors and the module path of records.
+// Where the program is: the modules whose forward is running on this thread, outermost first, and the time
+// step. For the prefix of errors and the module path of records.
 #pragma once
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace tapegrad::detail {
+
+/// A copy of `text` that lives as long as the program, the same one for equal texts.
+const char* lasting(std::string_view text);
 
 /// What a module keeps for its scope. The path is looked up once per parent and kept, so that entering a
 /// module costs a few nanoseconds.
 struct ScopeName {
-  std::string name;       // "norm1"; empty for a module that belongs to no other
-  std::string type;       // "LayerNorm"
-  uint32_t parent = ~0u;  // the path under which `path` was looked up
-  uint32_t path = 0;
+  std::string name;              // "norm1"; empty for a module that belongs to no other
+  std::string type;              // "LayerNorm"
+  const char* parent = nullptr;  // the path under which `path` was looked up
+  const char* path = nullptr;    // "encoder.norm1", lasting
 };
 
 /// The module runs from here to the end of the C++ scope.
@@ -24,7 +29,7 @@ class ModuleScope {
 
   const ScopeName* module;
   ModuleScope* outer;
-  uint32_t path;
+  const char* path;
 };
 
 /// Notes the time step of a recurrent loop, for messages.
@@ -38,5 +43,8 @@ class StepScope {
  private:
   int64_t before_;
 };
+
+const char* current_path();  // "" outside any module
+int64_t current_step();      // -1 outside a recurrent loop
 
 }  // namespace tapegrad::detail

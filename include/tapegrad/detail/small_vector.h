@@ -3,7 +3,7 @@
 #pragma once
 #include <cstddef>
 #include <initializer_list>
-#include <new>
+#include <memory>
 #include <utility>
 
 #include <tapegrad/memory.h>
@@ -14,32 +14,30 @@ template <class T, size_t N>
 class SmallVector {
  public:
   SmallVector() {}
-  SmallVector(std::initializer_list<T> items) {
-    reserve(items.size());
-    for (const T& item : items) new (data_ + size_++) T(item);
+  SmallVector(std::initializer_list<T> items) : SmallVector(items.begin(), items.end()) {}
+  template <class Iterator>
+  SmallVector(Iterator first, Iterator last) {
+    reserve(size_t(last - first));
+    std::uninitialized_copy(first, last, data_);
+    size_ = size_t(last - first);
   }
-  SmallVector(const SmallVector& other) {
-    reserve(other.size_);
-    for (const T& item : other) new (data_ + size_++) T(item);
-  }
+  SmallVector(const SmallVector& other) : SmallVector(other.begin(), other.end()) {}
   SmallVector(SmallVector&& other) noexcept {
-    if (other.data_ != other.in_place()) {
+    if (other.is_in_place()) {
+      other.move_to(data_);
+    } else {
       data_ = std::exchange(other.data_, other.in_place());
       capacity_ = std::exchange(other.capacity_, N);
-      size_ = std::exchange(other.size_, 0);
-      return;
     }
-    for (T& item : other) new (data_ + size_++) T(std::move(item));
-    other.clear();
+    size_ = std::exchange(other.size_, 0);
   }
   SmallVector& operator=(SmallVector other) noexcept {
-    this->~SmallVector();
-    new (this) SmallVector(std::move(other));
-    return *this;
+    std::destroy_at(this);
+    return *new (this) SmallVector(std::move(other));
   }
   ~SmallVector() {
     clear();
-    if (data_ != in_place()) deallocate(data_, capacity_ * sizeof(T));
+    free();
   }
 
   void push_back(T item) {
@@ -51,17 +49,12 @@ class SmallVector {
     while (size_ < size) new (data_ + size_++) T();
     while (size_ > size) data_[--size_].~T();
   }
-  void clear() {
-    while (size_ > 0) data_[--size_].~T();
-  }
+  void clear() { std::destroy_n(data_, std::exchange(size_, 0)); }
   void reserve(size_t capacity) {
     if (capacity <= capacity_) return;
     T* grown = static_cast<T*>(allocate(capacity * sizeof(T)));
-    for (size_t i = 0; i < size_; ++i) {
-      new (grown + i) T(std::move(data_[i]));
-      data_[i].~T();
-    }
-    if (data_ != in_place()) deallocate(data_, capacity_ * sizeof(T));
+    move_to(grown);
+    free();
     data_ = grown;
     capacity_ = capacity;
   }
@@ -79,6 +72,14 @@ class SmallVector {
 
  private:
   T* in_place() { return reinterpret_cast<T*>(storage_); }
+  bool is_in_place() { return data_ == in_place(); }
+  void move_to(T* place) {
+    std::uninitialized_move(begin(), end(), place);
+    std::destroy(begin(), end());
+  }
+  void free() {
+    if (!is_in_place()) deallocate(data_, capacity_ * sizeof(T));
+  }
 
   T* data_ = in_place();
   size_t size_ = 0, capacity_ = N;
