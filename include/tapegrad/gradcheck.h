@@ -11,6 +11,7 @@
 #include <concepts>
 #include <functional>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include <tapegrad/record.h>
@@ -34,20 +35,32 @@ struct GradcheckReport {
   double analytic = 0, numeric = 0;
 };
 
-/// A function of tensors with one result, a Tensor, or with several, Tensors or a vector of them. Results that
-/// are not floating are left out.
+namespace detail {
+/// The tensors of a result: a Tensor, a list of them, or a pair or tuple of such.
+template <class Result>
+std::vector<Tensor> list_of(const Result& result) {
+  if constexpr (std::is_convertible_v<Result, Tensor>) {
+    return {result};
+  } else if constexpr (requires { std::tuple_size<Result>::value; }) {
+    std::vector<Tensor> all;
+    const auto append = [&](const std::vector<Tensor>& part) {
+      all.insert(all.end(), part.begin(), part.end());
+    };
+    std::apply([&](const auto&... parts) { (append(list_of(parts)), ...); }, result);
+    return all;
+  } else {
+    return {result.begin(), result.end()};
+  }
+}
+}  // namespace detail
+
+/// A function of tensors with one result or several: a Tensor, Tensors, a vector, pair or tuple of them. Results
+/// that are not floating are left out.
 class GradcheckFunction {
  public:
   using Inputs = std::vector<Tensor>;
   template <std::invocable<const Inputs&> F>
-  GradcheckFunction(F f)
-      : call_([f](const Inputs& in) {
-          const auto result = f(in);
-          if constexpr (std::is_convertible_v<decltype(result), Tensor>)
-            return Inputs{result};
-          else
-            return Inputs(result.begin(), result.end());
-        }) {}
+  GradcheckFunction(F f) : call_([f](const Inputs& in) { return detail::list_of(f(in)); }) {}
   std::vector<Tensor> operator()(const Inputs& inputs) const { return call_(inputs); }
 
  private:

@@ -10,18 +10,19 @@
 //   Count count;
 //   Tape tape({.observers = {&count}});
 #pragma once
+#include <tapegrad/detail/scope.h>
 #include <tapegrad/tape.h>
 
 namespace tapegrad {
 
 /// An operation as an observer is told of it. Valid during the call.
 struct OperationView {
-  const char* name;                       ///< "matmul"
-  int64_t record;                         ///< its number on the tape, tape[record]; -1 if it left none
-  std::span<const Attribute> attributes;  ///< its constants, {"eps", 1e-5}
-  bool has_gradient;                      ///< false for comparisons, argmax, rounding
-  int64_t step;                           ///< time step of a recurrent loop, -1 outside
-  const char* path;
+  const char* name;                            ///< "matmul"
+  int64_t record = -1;                         ///< its number on the tape, tape[record]; -1 if it left none
+  std::span<const Attribute> attributes = {};  ///< its constants, {"eps", 1e-5}
+  bool has_gradient = true;                    ///< false for comparisons, argmax, rounding
+  int64_t step = detail::current_step();       ///< time step of a recurrent loop, -1 outside
+  const char* path = detail::current_path();   ///< as module() has it
   /// The path of the module that ran it, "encoder.norm1".
   std::string module() const { return path; }
 };

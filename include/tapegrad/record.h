@@ -74,25 +74,22 @@ inline std::span<Tensor> outputs_of(Tensors& outputs) {
 
 /// A backward function in the tape's memory.
 struct Vjp {
-  Gradients (*call)(Vjp*, const Tensors& dy, Needs);
-  void (*destroy)(Vjp*);
+  virtual ~Vjp() = default;
+  virtual Gradients operator()(const Tensors& dy, Needs needs) = 0;
 };
 
 template <class F>
-struct VjpOf : Vjp {
-  explicit VjpOf(F&& function) : f(std::move(function)) {
-    call = [](Vjp* self, const Tensors& dy, Needs needs) -> Gradients {
-      F& f = static_cast<VjpOf*>(self)->f;
-      if constexpr (std::is_invocable_v<F&, const Tensor&, Needs>)
-        return f(dy[0], needs);
-      else if constexpr (std::is_invocable_v<F&, const Tensor&>)
-        return f(dy[0]);
-      else if constexpr (std::is_invocable_v<F&, const Tensors&, Needs>)
-        return f(dy, needs);
-      else
-        return f(dy);
-    };
-    destroy = [](Vjp* self) { static_cast<VjpOf*>(self)->~VjpOf(); };
+struct VjpOf final : Vjp {
+  explicit VjpOf(F&& function) : f(std::move(function)) {}
+  Gradients operator()(const Tensors& dy, [[maybe_unused]] Needs needs) override {
+    if constexpr (std::is_invocable_v<F&, const Tensor&, Needs>)
+      return f(dy[0], needs);
+    else if constexpr (std::is_invocable_v<F&, const Tensor&>)
+      return f(dy[0]);
+    else if constexpr (std::is_invocable_v<F&, const Tensors&, Needs>)
+      return f(dy, needs);
+    else
+      return f(dy);
   }
   F f;
 };

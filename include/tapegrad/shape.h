@@ -36,7 +36,7 @@ class Shape {
   int64_t* end() { return sizes_ + rank_; }
 
   /// A size more, at the end. Throws ShapeError beyond eight.
-  void push_back(int64_t size);
+  void push_back(int64_t size) { insert(rank_, size); }
   /// A size more, in front of number `at`, which is in [0, size()]. Throws ShapeError beyond eight.
   void insert(int64_t at, int64_t size);
   /// A size less: without number `at`, which is in [0, size() - 1].

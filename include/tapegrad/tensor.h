@@ -183,13 +183,9 @@ template <std::integral A, std::integral B, std::integral C = int64_t>
 Tensor arange(A start, B end, C step = 1, TensorOptions options = {.dtype = int64}) {
   return detail::integer_range(int64_t(start), int64_t(end), int64_t(step), options);
 }
-template <std::floating_point T>
-Tensor arange(T end, TensorOptions options = {}) {
-  return arange(0.0, end, 1, options);
-}
-template <std::integral T>
-Tensor arange(T end, TensorOptions options = {.dtype = int64}) {
-  return arange(0, end, 1, options);
+template <class T>
+Tensor arange(T end, TensorOptions options = {.dtype = std::integral<T> ? int64 : float32}) {
+  return arange(T(0), end, T(1), options);
 }
 /// `steps` values from start to end, both included, at equal distances. **Throws** ValueError for negative
 /// steps.

@@ -73,14 +73,15 @@ class Backward {
       fail<AutogradError>("backward",
                           "record {} ({}) was used by an earlier backward and freed. Hint: run the forward "
                           "pass again, or pass {{.retain_graph = true}} to the first",
-                          index, record->op);
-    this_thread.running_op = record->op;
-    Gradients dx = record->vjp->call(record->vjp, dy, needs_of(*record));
+                          index, record->operation.name);
+    this_thread.running_op = record->operation.name;
+    Gradients dx = (*record->vjp)(dy, needs_of(*record));
     record = &tape_.records[index];
     if (dx.size() != record->inputs.size())
-      fail<AutogradError>(record->op, "the backward function must return one gradient per input ({}), got {}",
+      fail<AutogradError>(record->operation.name,
+                          "the backward function must return one gradient per input ({}), got {}",
                           record->inputs.size(), dx.size());
-    if (observed_) tell_backward(tape_, index, dy, dx);
+    if (observed_) tell_backward(tape_, record->operation, dy, dx);
     for (uint32_t i = 0; i < dx.size(); ++i)
       if (dx[i].defined() && needs(tape_.records[index].inputs[i]))
         accumulate(tape_.records[index], i, std::move(dx[i]));
@@ -91,7 +92,8 @@ class Backward {
     if (!to_leaves) return;
     const Tensor& leaf = tape_.records[index].leaf;
     if (!observed_) return add_to_leaf(leaf, std::move(gradient));
-    tell_leaf(tape_, leaf, slot({index, 0}) = std::move(gradient));
+    Tensor& waiting = slot({index, 0}) = std::move(gradient);
+    tell(tape_, [&](TapeObserver& observer) { observer.on_leaf(leaf, waiting); });
   }
 
   // What waits, on an observed tape, until no observer can throw any more.
@@ -103,7 +105,7 @@ class Backward {
   }
 
   static void release(Record& record) {
-    record.vjp->destroy(record.vjp);
+    std::destroy_at(record.vjp);
     record.state = RecordState::freed;
   }
 
@@ -126,8 +128,8 @@ class Backward {
     const Edge to = from.inputs[input];
     const OutputInfo& info = tape_.records[to.record].outputs[to.output];
     if (gradient.dtype() != info.dtype)
-      fail<AutogradError>(from.op, "the gradient of input {} must be {}, got {}", input, info.dtype,
-                          gradient.dtype());
+      fail<AutogradError>(from.operation.name, "the gradient of input {} must be {}, got {}", input,
+                          info.dtype, gradient.dtype());
     if (info.shape != gradient.shape()) gradient = sum_to(from, input, gradient, info.shape);
     Tensor& sum = slot(to);
     if (!sum.defined())
@@ -147,8 +149,9 @@ class Backward {
     }
     if (!fits)
       fail<AutogradError>(
-          from.op, "the gradient of input {} must have its shape {} or one that it broadcasts to, got {}",
-          input, shape, gradient.shape());
+          from.operation.name,
+          "the gradient of input {} must have its shape {} or one that it broadcasts to, got {}", input,
+          shape, gradient.shape());
     return sum_to_shape(gradient, shape);
   }
 
@@ -162,21 +165,8 @@ void add_part(Tensor& sum, const Tensor& part) {
   if (part.defined()) sum = sum.defined() ? sum_of(sum, part) : part;
 }
 
-Tensor seed_of(const char* op, const Tensor& y, const Tensor& gradient) {
-  if (!gradient.defined()) {
-    if (y.numel() != 1)
-      fail<AutogradError>(
-          op, "loss must have one element, got shape {}. Hint: call mean() or pass a gradient", y.shape());
-    return ones_like(y);
-  }
-  if (gradient.shape() != y.shape() || gradient.dtype() != y.dtype())
-    fail<AutogradError>(op, "the gradient must have the loss's shape and dtype {} {}, got {} {}", y.shape(),
-                        y.dtype(), gradient.shape(), gradient.dtype());
-  return gradient;
-}
-
-/// The output that y is, and that a backward pass begins with.
-Edge recorded_edge(const char* op, const TapeState* tape, const Tensor& y) {
+/// The output where a backward pass from y begins, and the gradient that it begins with.
+std::pair<Edge, Tensor> start(const char* op, const TapeState* tape, const Tensor& y, Tensor gradient) {
   const TensorImpl* impl = y.impl();
   if (!impl) fail<AutogradError>(op, "the loss is an empty handle");
   if (!tape || !is_on_tape(*impl, tape->serial))
@@ -184,13 +174,19 @@ Edge recorded_edge(const char* op, const TapeState* tape, const Tensor& y) {
                         "{} the tensor {}. Hint: make the Tape before the forward pass, use a "
                         "parameter with requires_grad in it, and keep the tape alive until here",
                         tape ? "this tape did not record" : "no live tape recorded", impl->shape);
-  return {impl->record, impl->output};
+  if (!gradient.defined() && y.numel() != 1)
+    fail<AutogradError>(op, "loss must have one element, got shape {}. Hint: call mean() or pass a gradient",
+                        y.shape());
+  if (!gradient.defined()) gradient = ones_like(y);
+  if (gradient.shape() != y.shape() || gradient.dtype() != y.dtype())
+    fail<AutogradError>(op, "the gradient must have the loss's shape and dtype {} {}, got {} {}", y.shape(),
+                        y.dtype(), gradient.shape(), gradient.dtype());
+  tell(*tape, [&](TapeObserver& observer) { observer.on_loss(y); });
+  return {{impl->record, impl->output}, gradient};
 }
 
 void backward_to_leaves(TapeState* tape, const Tensor& loss, const BackwardOptions& options) {
-  const Edge from = recorded_edge("backward", tape, loss);
-  const Tensor seed = seed_of("backward", loss, options.gradient);
-  tell_loss(*tape, loss);
+  const auto [from, seed] = start("backward", tape, loss, options.gradient);
   Backward loop(*tape, 0);
   loop.free_records = !options.retain_graph;
   loop.to_leaves = true;
@@ -208,9 +204,7 @@ void Tape::backward(const Tensor& loss, const BackwardOptions& options) {
 std::vector<Tensor> Tape::gradient(const Tensor& y, const std::vector<Tensor>& inputs,
                                    const GradientOptions& options) {
   using namespace detail;
-  const Edge from = recorded_edge("gradient", state_, y);
-  const Tensor seed = seed_of("gradient", y, options.gradient);
-  tell_loss(*state_, y);
+  const auto [from, seed] = start("gradient", state_, y, options.gradient);
   std::vector<Edge> wanted;
   std::vector<size_t> owner;  // wanted[k] belongs to inputs[owner[k]]
   for (size_t i = 0; i < inputs.size(); ++i) {

@@ -3,11 +3,10 @@
 #include <tapegrad/observer.h>
 #include <tapegrad/record.h>
 
+#include <atomic>
 #include <chrono>
 
 namespace tapegrad::detail {
-
-struct Record;
 
 /// TapeOptions::check_finite: throws AutogradError at the first value that is not finite though what it was
 /// made from is.
@@ -47,19 +46,11 @@ class Profile : public TapeObserver {
   Clock::time_point last_;
 };
 
-/// Adds the built-in observers that the tape's options ask for, and notes whether anybody watches.
-void attach_observers(TapeState& tape);
-/// The attributes, copied to the tape's memory.
-std::span<const Attribute> keep_attributes(TapeState& tape, Attributes attributes);
-OperationView view_of(const Record& record, int64_t index);
-
 void tell_forward(TapeState& tape, const OperationView& operation, Inputs inputs,
                   std::span<const Tensor> outputs);
-void tell_loss(TapeState& tape, const Tensor& loss);
-void tell_backward(TapeState& tape, size_t record, const Tensors& dy, const Tensors& dx);
-void tell_leaf(TapeState& tape, const Tensor& leaf, const Tensor& gradient);
+void tell_backward(TapeState& tape, const OperationView& operation, const Tensors& dy, const Tensors& dx);
 
 /// Told of the operations on every tape of every thread, but not of backward passes; null for none. For tests.
-void observe_every_tape(TapeObserver* observer);
+extern std::atomic<TapeObserver*> observer_of_every_tape;
 
 }  // namespace tapegrad::detail

@@ -16,15 +16,16 @@ RecordInfo Tape::operator[](size_t index) const {
   if (index >= size()) fail<IndexError>("tape", "record must be less than {}, got {}", size(), index);
   const detail::Record& record = state_->records[index];
   const auto [forward_ms, backward_ms] = state_->profile[index];
-  RecordInfo info{.op = record.op,
-                  .module = record.path,
+  const auto& attributes = record.operation.attributes;
+  RecordInfo info{.op = record.operation.name,
+                  .module = record.operation.path,
                   .inputs = {},
                   .shapes = {},
                   .dtype = record.outputs[0].dtype,
                   .saved_bytes = record.saved_bytes,
                   .forward_ms = forward_ms,
                   .backward_ms = backward_ms,
-                  .attributes = {record.attributes.begin(), record.attributes.end()}};
+                  .attributes = {attributes.begin(), attributes.end()}};
   for (const auto& [from, output] : record.inputs)
     info.inputs.push_back(from == detail::Edge::kNone ? -1 : int64_t(from & ~detail::kConstantRecord));
   for (const detail::OutputInfo& output : record.outputs) info.shapes.push_back(output.shape);
@@ -53,7 +54,7 @@ std::vector<ProfileRow> Tape::profile() const {
   std::map<std::string, ProfileRow> by_op;
   for (size_t i = 0; i < size(); ++i) {
     const auto [forward_ms, backward_ms] = state_->profile[i];
-    ProfileRow& row = by_op[state_->records[i].op];
+    ProfileRow& row = by_op[state_->records[i].operation.name];
     ++row.calls;
     row.forward_ms += forward_ms;
     row.backward_ms += backward_ms;

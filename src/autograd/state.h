@@ -30,19 +30,15 @@ struct OutputInfo {
 enum class RecordState : uint8_t { alive, freed, leaf, constant };
 
 struct Record {
-  const char* op;
+  OperationView operation;  // as observers see it
   RecordState state;
-  std::span<const Edge> inputs = {};  // in the arena, as the next three
+  std::span<const Edge> inputs = {};  // in the arena, as its attributes and the next two
   std::span<const OutputInfo> outputs = {};
-  std::span<const Attribute> attributes = {};
   Vjp* vjp = nullptr;  // null for a leaf and a constant
   Tensor leaf = {};    // undefined for an operation
   size_t saved_bytes = 0;
   uint32_t first_slot = 0;  // of its outputs' gradients
-  bool has_gradient = true;
-  bool reached = false;  // by the backward pass of an observed tape
-  const char* path = current_path();
-  int64_t step = current_step();
+  bool reached = false;     // by the backward pass of an observed tape
 };
 
 /// A leaf that an outer tape of this thread holds, too: it gets its leaf back when this one ends.
@@ -65,10 +61,11 @@ struct TapeState {
   TapeOptions options;      // with the built-in observers among the others
   bool is_watched = false;  // whether it traces or has observers
   uint32_t n_slots = 0;
+  Pool pool;
   std::vector<Record> records;
   std::vector<Borrowed> borrowed;
-  Pool pool;
-  std::pmr::monotonic_buffer_resource arena{1 << 14, &pool};  // for what the records hold
+  alignas(std::max_align_t) std::byte first_chunk[1 << 14];
+  std::pmr::monotonic_buffer_resource arena{first_chunk, sizeof first_chunk, &pool};  // for what records hold
   Profile profile;
   TapeState* next_unused = nullptr;
 };
@@ -86,6 +83,13 @@ class RecordOn {
  private:
   Thread before_;
 };
+
+/// Tells the observers of a tape. What they compute is neither recorded nor told.
+template <class F>
+void tell(const TapeState& tape, F f) {
+  const RecordOn nothing(nullptr);
+  for (TapeObserver* observer : tape.options.observers) f(*observer);
+}
 
 /// The innermost tape alive on this thread that made x and leads a gradient to it, or null.
 TapeState* tape_that_made(const Tensor& x);

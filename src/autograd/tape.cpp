@@ -70,6 +70,16 @@ struct Unused {
 };
 thread_local Unused unused;
 
+// The attributes in the tape's memory.
+std::span<const Attribute> kept(TapeState& tape, Attributes attributes) {
+  static_assert(std::is_trivially_destructible_v<Attribute>);
+  auto* copies = static_cast<Attribute*>(tape.arena.allocate(attributes.size() * sizeof(Attribute)));
+  std::uninitialized_copy(attributes.begin(), attributes.end(), copies);
+  for (size_t i = 0; i < attributes.size(); ++i)
+    if (const auto* text = std::get_if<std::string_view>(&copies[i].value)) copies[i].value = lasting(*text);
+  return {copies, attributes.size()};
+}
+
 }  // namespace
 
 std::byte* record_memory(TapeState* tape, size_t bytes, size_t n_inputs, size_t n_outputs) {
@@ -106,7 +116,7 @@ Edge edge_of(TapeState& tape, const Tensor& x) {
       *info = {impl->shape, impl->dtype};
       impl->record = uint32_t(tape.records.size());
       impl->output = 0;
-      push(tape, {.op = "leaf", .state = RecordState::leaf, .outputs = {info, 1}, .leaf = x});
+      push(tape, {.operation = {"leaf"}, .state = RecordState::leaf, .outputs = {info, 1}, .leaf = x});
     }
   }
   if (impl && tape_of(*impl) == tape.serial) return {impl->record, impl->output};
@@ -148,13 +158,12 @@ void append(TapeState* tape, const char* op, std::span<Tensor> outputs, Inputs i
   for (size_t i = 0; i < inputs.size(); ++i) edges[i] = edge_of(*tape, inputs[i]);
   auto* infos = reinterpret_cast<OutputInfo*>(edges + inputs.size());
   const uint32_t index = uint32_t(tape->records.size());
-  Record& record = push(*tape, {.op = op,
+  Record& record = push(*tape, {.operation = {.name = op, .record = index, .has_gradient = has_gradient},
                                 .state = vjp ? RecordState::alive : RecordState::constant,
                                 .inputs = {edges, inputs.size()},
                                 .outputs = {infos, outputs.size()},
                                 .vjp = vjp,
-                                .saved_bytes = std::exchange(this_thread.saved_bytes, 0),
-                                .has_gradient = has_gradient});
+                                .saved_bytes = std::exchange(this_thread.saved_bytes, 0)});
   for (size_t i = 0; i < outputs.size(); ++i) {
     Tensor& y = outputs[i];
     // An operation that had nothing to do may return its input: the record needs a handle of its own.
@@ -168,9 +177,9 @@ void append(TapeState* tape, const char* op, std::span<Tensor> outputs, Inputs i
     set_tape(*impl, tape->serial);
   }
   if (tape->is_watched) [[unlikely]] {
-    record.attributes = keep_attributes(*tape, attributes);
+    record.operation.attributes = kept(*tape, attributes);
     try {
-      tell_forward(*tape, view_of(record, index), inputs, outputs);
+      tell_forward(*tape, record.operation, inputs, outputs);
     } catch (...) {
       for (const Tensor& y : outputs) set_tape(*y.impl(), 0);
       truncate(*tape, size_before);
@@ -186,11 +195,8 @@ void note(const char* op, std::span<Tensor> outputs, Inputs inputs, Attributes a
     std::byte* place = record_memory(&tape, 0, inputs.size(), outputs.size());
     return append(&tape, op, outputs, inputs, attributes, nullptr, place, has_gradient);
   }
-  const Record none{.op = op,
-                    .state = RecordState::constant,
-                    .attributes = {attributes.begin(), attributes.size()},
-                    .has_gradient = has_gradient};
-  tell_forward(tape, view_of(none, -1), inputs, outputs);
+  const std::span<const Attribute> constants(attributes.begin(), attributes.size());
+  tell_forward(tape, {.name = op, .attributes = constants, .has_gradient = has_gradient}, inputs, outputs);
 }
 
 void Exclusive::take(const Tensor& leaf) {
@@ -212,7 +218,7 @@ Exclusive::~Exclusive() {
 void truncate(TapeState& tape, size_t size) {
   for (; tape.records.size() > size; tape.records.pop_back()) {
     const Record& record = tape.records.back();
-    if (record.state == RecordState::alive) record.vjp->destroy(record.vjp);
+    if (record.state == RecordState::alive) std::destroy_at(record.vjp);
     if (record.leaf.defined() && tape_of(*record.leaf.impl()) == tape.serial)
       record.leaf.impl()->record = Edge::kNone;
     tape.n_slots = record.first_slot;
@@ -242,16 +248,29 @@ void Saved::changed() const {
       tensor_.shape(), tensor_.version(), version_);
 }
 
+Tensor custom_op(const std::string& name, const std::vector<Tensor>& inputs,
+                 const std::function<Tensor()>& forward, std::function<Gradients(const Tensor& dy)> vjp) {
+  const Tensor y = [&] {
+    NoGrad no_grad;
+    return forward();
+  }();
+  if (!y.defined()) fail<ValueError>(name, "the forward function returned an empty tensor");
+  return record(detail::lasting(name), y, detail::InputList(inputs.begin(), inputs.end()), std::move(vjp));
+}
+
 Tape::Tape(TapeOptions options) {
   using namespace detail;
-  if (unused.first)
-    state_ = std::exchange(unused.first, unused.first->next_unused);
-  else
-    state_ = new TapeState;
+  state_ = unused.first ? std::exchange(unused.first, unused.first->next_unused) : new TapeState;
   state_->serial = alive().enter();
+  std::vector<TapeObserver*>& observers = options.observers;
+  if (options.profile) {
+    state_->profile.restart();
+    observers.push_back(&state_->profile);
+  }
+  if (options.check_finite) observers.push_back(&finite_check());
+  state_->is_watched = options.trace || !observers.empty() || observer_of_every_tape.load();
   state_->options = std::move(options);
   state_->before = this_thread;
-  attach_observers(*state_);
   this_thread.innermost = this_thread.current = state_;
   this_thread.watched = state_->is_watched ? state_ : nullptr;
 }
@@ -268,8 +287,7 @@ Tape::~Tape() {
   state_->arena.release();
   alive().leave(state_->serial);
   this_thread = state_->before;
-  state_->next_unused = unused.first;
-  unused.first = state_;
+  state_->next_unused = std::exchange(unused.first, state_);
 }
 
 NoGrad::NoGrad() : before_(std::exchange(detail::this_thread.current, nullptr)) {}

@@ -14,10 +14,6 @@ Shape::Shape(std::span<const int64_t> sizes) {
   std::copy(sizes.begin(), sizes.end(), sizes_);
 }
 
-void Shape::push_back(int64_t size) {
-  insert(rank_, size);
-}
-
 void Shape::insert(int64_t at, int64_t size) {
   if (rank_ == max_dims) fail<ShapeError>("shape", "at most {} sizes, {} has them already", max_dims, *this);
   std::copy_backward(sizes_ + at, sizes_ + rank_, sizes_ + rank_ + 1);

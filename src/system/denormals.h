@@ -12,17 +12,21 @@
 
 namespace tapegrad {
 
+#if defined(__SSE2__)
+inline constexpr uint64_t kFlush = 0x8040;  // FTZ: results, DAZ: operands
+#else
+inline constexpr uint64_t kFlush = 1 << 24;  // FZ
+#endif
+
 /// The rounding and flushing mode of this thread.
 inline uint64_t floating_mode() {
+  uint64_t mode = 0;
 #if defined(__SSE2__)
-  return _mm_getcsr();
+  mode = _mm_getcsr();
 #elif defined(__aarch64__)
-  uint64_t mode;
   asm volatile("mrs %0, fpcr" : "=r"(mode));
-  return mode;
-#else
-  return 0;
 #endif
+  return mode;
 }
 
 inline void set_floating_mode([[maybe_unused]] uint64_t mode) {
@@ -35,16 +39,8 @@ inline void set_floating_mode([[maybe_unused]] uint64_t mode) {
 
 class FlushDenormals {
  public:
-  FlushDenormals() : before_(floating_mode()) {
-#if defined(__SSE2__)
-    set_floating_mode(before_ | 0x8040);  // FTZ: results, DAZ: operands
-#elif defined(__aarch64__)
-    set_floating_mode(before_ | uint64_t(1) << 24);  // FZ
-#endif
-  }
-  ~FlushDenormals() {
-    set_floating_mode(before_);
-  }
+  FlushDenormals() : before_(floating_mode()) { set_floating_mode(before_ | kFlush); }
+  ~FlushDenormals() { set_floating_mode(before_); }
   FlushDenormals(const FlushDenormals&) = delete;
   FlushDenormals& operator=(const FlushDenormals&) = delete;
 

@@ -12,6 +12,7 @@
 #include <mutex>
 #include <new>
 #include <string_view>
+#include <vector>
 #if defined(__linux__)
 #include <sys/mman.h>
 #endif
@@ -21,33 +22,29 @@ namespace tapegrad {
 namespace {
 
 constexpr size_t kAlign = 64;
-constexpr int kSteps = 8;  // classes between one power of two and the next
-constexpr int kClasses = 8 + (40 - 9) * kSteps;
-constexpr size_t kLargest = size_t(1) << 40;  // beyond it memory is not kept
+constexpr int kClasses = 256;
+constexpr size_t kLargest = size_t(1) << 40;  // what the last class holds
 constexpr size_t kThreadBlocks = 16384;       // of one class, in one thread's list
 constexpr size_t kThreadBytes = size_t(1) << 30;
 
-// 64, 128, ... 512, then eight steps an octave: 576, 640, ... 1024, 1152, ...
+// 64, 128, ... 1024, then eight steps an octave: 1152, 1280, ... 2048, 2304, ... A class is the four leading
+// bits of (bytes - 1) / 64, and how many follow them.
 int size_class(size_t bytes) {
-  if (bytes <= 512) return bytes == 0 ? 0 : int((bytes - 1) / kAlign);
-  const int octave = std::bit_width(bytes - 1) - 1;  // 2^octave < bytes <= 2^(octave + 1)
-  const size_t step = size_t(1) << (octave - 3);
-  return 8 + (octave - 9) * kSteps + int((bytes - 1 - (size_t(1) << octave)) / step);
+  const size_t units = bytes == 0 ? 0 : (bytes - 1) / kAlign;
+  const int rest = std::max(0, int(std::bit_width(units)) - 4);
+  return 8 * rest + int(units >> rest);
 }
 
 size_t class_bytes(int index) {
-  if (index < 8) return size_t(index + 1) * kAlign;
-  const int octave = 9 + (index - 8) / kSteps;
-  return (size_t(1) << octave) + size_t((index - 8) % kSteps + 1) * (size_t(1) << (octave - 3));
+  const int rest = std::max(0, index / 8 - 1);
+  return (size_t(index - 8 * rest + 1) << rest) * kAlign;
 }
 
 struct Block {
   Block* next;
 };
-
 struct List {
-  Block* head =
-      nullptr;  // of the shared list, also read without the mutex, to see whether it is worth taking
+  Block* head = nullptr;  // of the shared list read without the mutex, too, to see whether it is worth taking
   size_t count = 0;
   void set_head(Block* block) { __atomic_store_n(&head, block, __ATOMIC_RELAXED); }
   void push(Block* block) {
@@ -79,8 +76,8 @@ struct ThreadLists;
 struct Shared {
   std::mutex mutex;
   List lists[kClasses];
-  ThreadLists* threads = nullptr;  // all alive
-  Counters ended;                  // of the threads that are not
+  std::vector<ThreadLists*> threads;  // all alive
+  Counters ended;                     // of the threads that are not
   size_t peak = 0, system_calls = 0;
   const bool off = [] {
     const char* wish = std::getenv("TAPEGRAD_NO_POOL");
@@ -98,20 +95,16 @@ struct ThreadLists {
   List lists[kClasses];
   Counters bytes;
   ptrdiff_t highest = 0;  // bytes.in_use so far: only beyond it can the peak be new
-  ThreadLists *next, *previous = nullptr;
   Shared& all = shared();
 
   ThreadLists() {
     std::lock_guard lock(all.mutex);
-    next = all.threads;
-    if (next) next->previous = this;
-    all.threads = this;
+    all.threads.push_back(this);
   }
   ~ThreadLists();
   void hand_over(int index, size_t keep) {
-    List& mine = lists[index];
     std::lock_guard lock(all.mutex);
-    while (mine.count > keep) all.lists[index].push(mine.pop());
+    while (lists[index].count > keep) all.lists[index].push(lists[index].pop());
   }
   bool take_over(int index) {
     std::lock_guard lock(all.mutex);
@@ -128,31 +121,28 @@ struct ThreadLists {
 
 Counters Shared::total() const {
   Counters sum = ended;
-  for (const ThreadLists* thread = threads; thread; thread = thread->next) {
+  for (const ThreadLists* thread : threads) {
     sum.in_use += __atomic_load_n(&thread->bytes.in_use, __ATOMIC_RELAXED);
     sum.cached += __atomic_load_n(&thread->bytes.cached, __ATOMIC_RELAXED);
   }
   return sum;
 }
 
-// 0 before, 1 during and 2 after the life of this thread's lists: a static tensor may be freed after them.
-thread_local int life = 0;
-thread_local ThreadLists* mine = nullptr;  // during it
+thread_local ThreadLists* mine = nullptr;  // while they live
+thread_local bool mine_ended = false;      // a static tensor may be freed after them
 
 ThreadLists::~ThreadLists() {
   for (int i = 0; i < kClasses; ++i) hand_over(i, 0);
   std::lock_guard lock(all.mutex);
   all.ended.add(bytes.in_use, bytes.cached);
-  (previous ? previous->next : all.threads) = next;
-  if (next) next->previous = previous;
-  life = 2;
+  std::erase(all.threads, this);
   mine = nullptr;
+  mine_ended = true;
 }
 
 [[gnu::noinline]] ThreadLists* make_lists() {
-  if (life == 2) return nullptr;
+  if (mine_ended) return nullptr;
   thread_local ThreadLists lists;
-  life = 1;
   return mine = &lists;
 }
 
@@ -160,14 +150,12 @@ ThreadLists* get_lists() {
   return mine ? mine : make_lists();
 }
 
-[[gnu::noinline]] void count_ended(Shared& all, ptrdiff_t used, ptrdiff_t kept) {
-  std::lock_guard lock(all.mutex);
-  all.ended.add(used, kept);
-}
-
 /// Counts for a thread whose lists are gone too.
 inline void count(Shared& all, ThreadLists* lists, ptrdiff_t used, ptrdiff_t kept) {
-  if (!lists) return count_ended(all, used, kept);
+  if (!lists) [[unlikely]] {
+    std::lock_guard lock(all.mutex);
+    return all.ended.add(used, kept);
+  }
   lists->bytes.add(used, kept);
   if (lists->bytes.in_use > lists->highest) [[unlikely]]
     lists->raise_peak();
@@ -176,17 +164,12 @@ inline void count(Shared& all, ThreadLists* lists, ptrdiff_t used, ptrdiff_t kep
 // Large blocks lie on huge pages where the system gives them: a step that streams through 30 MB misses the
 // TLB less often, which matters most in a virtual machine, where a miss walks two page tables.
 void* from_system(size_t bytes) {
-#if defined(__linux__)
   constexpr size_t kHugePage = size_t(1) << 21;
-  if (bytes >= kHugePage) {
-    void* block = nullptr;
-    if (posix_memalign(&block, kHugePage, bytes) != 0) throw std::bad_alloc();
-    madvise(block, bytes, MADV_HUGEPAGE);
-    return block;
-  }
+  void* block = nullptr;
+  if (posix_memalign(&block, bytes >= kHugePage ? kHugePage : kAlign, bytes) != 0) throw std::bad_alloc();
+#if defined(__linux__)
+  if (bytes >= kHugePage) madvise(block, bytes, MADV_HUGEPAGE);
 #endif
-  void* block = std::aligned_alloc(kAlign, bytes);
-  if (!block) throw std::bad_alloc();
   return block;
 }
 
@@ -239,7 +222,7 @@ void memory::reset_peak() {
   Shared& all = shared();
   std::lock_guard lock(all.mutex);
   all.peak = size_t(all.total().in_use);
-  for (ThreadLists* thread = all.threads; thread; thread = thread->next)
+  for (ThreadLists* thread : all.threads)
     thread->highest = __atomic_load_n(&thread->bytes.in_use, __ATOMIC_RELAXED);
 }
 

@@ -29,20 +29,17 @@ namespace {
 
 constexpr int max_threads = 256;
 
-int usable_cores() {
-#if defined(__linux__)
-  cpu_set_t set;
-  if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
-#endif
-  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-}
-
 int default_threads() {
   if (const char* wish = std::getenv("TAPEGRAD_NUM_THREADS")) {
     const long n = std::strtol(wish, nullptr, 10);
-    if (n >= 1) return static_cast<int>(std::min<long>(n, max_threads));
+    if (n >= 1) return int(std::min<long>(n, max_threads));
   }
-  return std::min(usable_cores(), max_threads);
+  int cores = int(std::thread::hardware_concurrency());
+#if defined(__linux__)
+  cpu_set_t usable;
+  if (sched_getaffinity(0, sizeof usable, &usable) == 0) cores = CPU_COUNT(&usable);
+#endif
+  return std::clamp(cores, 1, max_threads);
 }
 
 std::atomic<int>& thread_limit() {
@@ -64,6 +61,14 @@ thread_local bool inside_chunk = false;
 // Set when the pool has been destroyed at exit: whatever runs later runs in its caller.
 std::atomic<bool> pool_is_gone = false;
 
+struct Job {
+  int64_t chunks = 0;
+  void (*run)(const void*, int64_t) = nullptr;
+  const void* body = nullptr;
+  int helpers = 0;
+  uint64_t floating_mode = tapegrad::floating_mode();
+};
+
 class Pool {
  public:
   ~Pool() {
@@ -75,36 +80,26 @@ class Pool {
   }
 
   // False where another thread has the pool, or there is none to help.
-  bool run(int64_t chunks, void (*run)(const void*, int64_t), const void* body, int threads) {
+  bool run(const Job& job) {
     const std::unique_lock<std::mutex> lock(owner_, std::try_to_lock);
-    if (!lock || !start(threads - 1)) return false;
-    chunks_ = chunks;
-    run_ = run;
-    body_ = body;
-    floating_mode_ = floating_mode();
-    helpers_ = threads - 1;
+    if (!lock || !start(job.helpers)) return false;
+    job_ = job;
     next_.store(0, std::memory_order_relaxed);
     open_ = true;
     wake();
     take_chunks();
     open_ = false;
-    for (int spins = 0; inside_ != 0; ++spins) {
-      if (spins < 10000) {
-        relax();
-      } else {
-        std::this_thread::yield();  // the worker may need this very core to finish
-      }
-    }
+    for (int spins = 0; inside_ != 0; ++spins)
+      spins < 10000 ? relax() : std::this_thread::yield();  // the worker may need this very core to finish
     return true;
   }
 
  private:
   bool start(int wanted) {
     try {
-      while (static_cast<int>(workers_.size()) < wanted) {
+      while (int(workers_.size()) < wanted)
         workers_.emplace_back(
-            [this, index = static_cast<int>(workers_.size()), seen = epoch_.load()] { work(index, seen); });
-      }
+            [this, index = int(workers_.size()), seen = epoch_.load()] { work(index, seen); });
     } catch (const std::system_error&) {
       // The system has no more threads: go on with those there are.
     }
@@ -122,8 +117,8 @@ class Pool {
       seen = wait_for_change(seen);
       if (stop_) return;
       inside_.fetch_add(1);
-      if (open_ && index < helpers_) {
-        set_floating_mode(floating_mode_);  // a chunk gives the same bits on every thread
+      if (open_ && index < job_.helpers) {
+        set_floating_mode(job_.floating_mode);  // a chunk gives the same bits on every thread
         take_chunks();
       }
       inside_.fetch_sub(1);
@@ -146,17 +141,11 @@ class Pool {
   }
 
   void take_chunks() {
-    for (int64_t chunk; (chunk = next_.fetch_add(1, std::memory_order_relaxed)) < chunks_;)
-      run_(body_, chunk);
+    for (int64_t chunk; (chunk = next_.fetch_add(1, std::memory_order_relaxed)) < job_.chunks;)
+      job_.run(job_.body, chunk);
   }
 
-  // The job, written only by the owner while it is closed and nobody is inside.
-  int64_t chunks_ = 0;
-  void (*run_)(const void*, int64_t) = nullptr;
-  const void* body_ = nullptr;
-  uint64_t floating_mode_ = 0;
-  int helpers_ = 0;
-
+  Job job_;  // written only by the owner while it is closed and nobody is inside
   std::atomic<int64_t> next_ = 0;
   alignas(64) std::atomic<bool> open_ = false;
   std::atomic<int> inside_ = 0;
@@ -180,11 +169,11 @@ int get_num_threads() {
 
 void detail::run_chunks(int64_t chunks, void (*run)(const void*, int64_t), const void* body) {
   if (chunks <= 0) return;
-  const int threads = static_cast<int>(std::min<int64_t>(get_num_threads(), chunks));
+  const int threads = int(std::min<int64_t>(get_num_threads(), chunks));
   if (threads > 1 && !inside_chunk && !pool_is_gone) {
     static Pool pool;
     inside_chunk = true;
-    const bool done = pool.run(chunks, run, body, threads);
+    const bool done = pool.run({chunks, run, body, threads - 1});
     inside_chunk = false;
     if (done) return;
   }

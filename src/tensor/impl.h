@@ -37,6 +37,9 @@ struct TensorImpl : Counted, View {
   uint64_t tape = 0;    // 0: none. Serials are never used twice, so an ended tape's tensors are plain values;
                         // of a leaf, the tape that holds it, which may be on another thread: see tape_of()
   Ref<TensorImpl> grad = {};
+
+  static void* operator new(size_t bytes) { return allocate(bytes); }
+  static void operator delete(void* memory, size_t bytes) { deallocate(memory, bytes); }
 };
 
 /// In `record`: made by a record without a gradient, which a tape that traces has too.

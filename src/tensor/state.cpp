@@ -1,5 +1,6 @@
 #include <tapegrad/state.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/fail.h"
@@ -82,9 +83,8 @@ void StateGroup::load_state_dict(const StateDict& state) {
     if (!given.contains(part.name) && !part.object.state_dict().empty())
       problems += fmt::format("; nothing of '{}'", part.name);
   for (const auto& [name, values] : given) {
-    bool known = false;
-    for (const StatePart& part : parts_) known = known || part.name == name;
-    if (!known) problems += fmt::format("; '{}' is unknown", name);
+    const auto is_it = [&name = name](const StatePart& part) { return part.name == name; };
+    if (std::none_of(parts_.begin(), parts_.end(), is_it)) problems += fmt::format("; '{}' is unknown", name);
   }
   if (!problems.empty())
     fail<ValueError>("StateGroup", "load_state_dict: the state does not fit{}", problems);

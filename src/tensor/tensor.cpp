@@ -40,10 +40,6 @@ Ref<Storage> new_storage(size_t bytes, [[maybe_unused]] Dtype dtype) {
   return Ref<Storage>::adopt(storage);
 }
 
-Ref<TensorImpl> new_impl(View view) {
-  return Ref<TensorImpl>::adopt(new (allocate(sizeof(TensorImpl))) TensorImpl{{}, std::move(view)});
-}
-
 }  // namespace
 
 void destroy(Storage* storage) noexcept {
@@ -54,8 +50,7 @@ void destroy(Storage* storage) noexcept {
 
 void destroy(TensorImpl* impl) noexcept {
   static_assert(std::is_base_of_v<Counted, TensorImpl>);
-  std::destroy_at(impl);
-  deallocate(impl, sizeof(TensorImpl));
+  delete impl;
 }
 
 Tensor new_tensor(const Shape& shape, Dtype dtype) {
@@ -64,29 +59,34 @@ Tensor new_tensor(const Shape& shape, Dtype dtype) {
   if (__builtin_mul_overflow(size_t(numel), item_size(dtype), &bytes))
     fail<ShapeError>("tensor", "the bytes of {} in {} do not fit 64 bits", shape, dtype);
   Ref<Storage> storage = new_storage(bytes, dtype);
-  std::byte* data = storage->data();
-  return Tensor(new_impl({.dtype = dtype,
-                          .numel = numel,
-                          .data = data,
-                          .storage = std::move(storage),
-                          .shape = shape,
-                          .strides = contiguous_strides(shape)}));
+  const Shape strides = contiguous_strides(shape);
+  auto* impl = new TensorImpl{{},
+                              {.dtype = dtype,
+                               .numel = numel,
+                               .data = storage->data(),
+                               .storage = std::move(storage),
+                               .shape = shape,
+                               .strides = strides}};
+  return Tensor(Ref<TensorImpl>::adopt(impl));
 }
 
 Tensor new_view(const Tensor& x, const Shape& shape, const Shape& strides, int64_t offset) {
-  View view = *x.impl();
-  view.data += offset * int64_t(item_size(view.dtype));
-  view.numel = shape.numel();
-  view.shape = shape;
-  view.strides = strides;
+  const View& base = *x.impl();
+  std::byte* data = base.data + offset * int64_t(item_size(base.dtype));
+  auto* view = new TensorImpl{{},
+                              {.dtype = base.dtype,
+                               .numel = shape.numel(),
+                               .data = data,
+                               .storage = base.storage,
+                               .shape = shape,
+                               .strides = strides}};
   // Axes of size one may have any stride, and an empty tensor is contiguous whatever its strides are.
-  view.contiguous = true;
   int64_t step = 1;
-  for (int64_t i = shape.size() - 1; i >= 0 && view.numel > 0; --i) {
-    if (shape[i] != 1 && strides[i] != step) view.contiguous = false;
+  for (int64_t i = shape.size() - 1; i >= 0 && view->numel > 0; --i) {
+    if (shape[i] != 1 && strides[i] != step) view->contiguous = false;
     step *= shape[i];
   }
-  return Tensor(new_impl(std::move(view)));
+  return Tensor(Ref<TensorImpl>::adopt(view));
 }
 
 Tensor contiguous_copy(const Tensor& x) {

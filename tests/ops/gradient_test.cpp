@@ -137,14 +137,14 @@ struct Names : TapeObserver {
 class Completeness : public ::testing::Environment {
  public:
   void SetUp() override {
-    detail::observe_every_tape(&ran_);
+    detail::observer_of_every_tape = &ran_;
     tape_.emplace(TapeOptions{});
     no_grad_.emplace();
   }
   void TearDown() override {
     no_grad_.reset();
     tape_.reset();
-    detail::observe_every_tape(nullptr);
+    detail::observer_of_every_tape = nullptr;
     const std::set<std::string> listed = listed_names();
     // What the tape and gradcheck() record themselves.
     std::set<std::string> known{"alias", "input", "gradcheck"};
