@@ -69,7 +69,10 @@ Tensor BatchNorm1d::forward(const Tensor& x) {
   const bool tracked = running_mean.defined();
   if (!is_training() || !tracked)
     return batch_norm(x, running_mean, running_var, weight, bias, {.training = !tracked, .eps = eps_});
-  const int64_t batches = num_batches_tracked.data<int64_t>()[0] + 1;
+  const int64_t before = num_batches_tracked.data<int64_t>()[0], most = int64_t(1) << 53;
+  if (before < 0 || before > most)  // it can be loaded
+    fail<ValueError>("", "num_batches_tracked must be in [0, {}], got {}", most, before);
+  const int64_t batches = before + 1;
   const Tensor y =
       batch_norm(x, running_mean, running_var, weight, bias,
                  {.training = true, .momentum = momentum_ ? *momentum_ : 1 / double(batches), .eps = eps_});

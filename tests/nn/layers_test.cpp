@@ -3,6 +3,7 @@
 #include <tapegrad/testing.h>
 
 #include <cmath>
+#include <limits>
 
 #include "support/message.h"
 
@@ -158,6 +159,27 @@ TEST(BatchNorm1d, StatisticsMoveInTrainingOnly) {
   EXPECT_EQ(norm.num_batches_tracked.item(), 0);
   norm(randn({1, 2, 5}));
   EXPECT_EQ(norm.num_batches_tracked.item(), 1);
+}
+
+TEST(BatchNorm1d, RefusesACountOfBatchesThatWouldOverflow) {
+  nn::BatchNorm1d norm(2, {.momentum = {}});
+  StateDict state;
+  for (const auto& [name, value] : norm.state_dict()) state[name] = value.clone();
+  const int64_t most = int64_t(1) << 53;
+  for (const int64_t count : {int64_t(-1), most + 1, std::numeric_limits<int64_t>::max()}) {
+    state["num_batches_tracked"] = from_vector<int64_t>({count}, {});
+    norm.load_state_dict(state);
+    EXPECT_EQ(
+        message<ValueError>([&] {
+          norm(randn({4, 2}));
+        }),
+        fmt::format("BatchNorm1d: num_batches_tracked must be in [0, 9007199254740992], got {}", count));
+    EXPECT_TENSOR_NEAR(norm.running_mean, zeros({2}), 0);
+  }
+  state["num_batches_tracked"] = from_vector<int64_t>({most}, {});
+  norm.load_state_dict(state);
+  norm(randn({4, 2}));
+  EXPECT_EQ(norm.num_batches_tracked.to_vector<int64_t>()[0], most + 1);
 }
 
 TEST(BatchNorm1d, WithoutRunningStatisticsUsesTheBatchAlways) {
