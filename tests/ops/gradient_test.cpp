@@ -7,54 +7,11 @@
 #include <set>
 
 #include "autograd/observers.h"
-#include "ops/samples.h"
+#include "ops/operations.h"
 
 namespace tapegrad {
 
-// The functions that samples(name) calls; unary and binary ones need none.
-#define TAPEGRAD_OP(name, ...) __VA_ARGS__
-#define unary(...)
-#define unary_away(...)
-#define binary(...)
-#define samples(name) Samples name##_samples();
-#include "ops/ops.def"
-#undef TAPEGRAD_OP
-#undef unary
-#undef unary_away
-#undef binary
-#undef samples
-
 namespace {
-
-struct Operation {
-  std::string name;
-  Samples (*make)();
-};
-void PrintTo(const Operation& operation, std::ostream* out) {
-  *out << operation.name;
-}
-
-// A function may be overloaded, so it is called by name.
-#define TAPEGRAD_OP(name, ...) {#name, []() -> Samples { return __VA_ARGS__; }},
-#define unary(f, low, high) unary_samples([](const Tensor& x) { return f(x); }, low, high)
-#define unary_away(f, low, high, ...) \
-  unary_samples([](const Tensor& x) { return f(x); }, low, high, __VA_ARGS__)
-#define binary(f, low_a, high_a, low_b, high_b) \
-  binary_samples([](const Tensor& a, const Tensor& b) { return f(a, b); }, low_a, high_a, low_b, high_b)
-#define samples(name) name##_samples()
-const std::vector<Operation> kOperations = {
-#include "ops/ops.def"
-};
-#undef TAPEGRAD_OP
-#undef unary
-#undef unary_away
-#undef binary
-#undef samples
-
-Samples samples_of(const Operation& operation) {
-  restart_samples();
-  return operation.make();
-}
 
 class Gradient : public ::testing::TestWithParam<Operation> {};
 
@@ -109,17 +66,16 @@ TEST_P(Gradient, Float32IsNearFloat64) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Ops, Gradient, ::testing::ValuesIn(kOperations),
-                         [](const ::testing::TestParamInfo<Operation>& info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(Ops, Gradient, ::testing::ValuesIn(all_operations()), name_of_operation);
 
 std::set<std::string> listed_names() {
   std::set<std::string> names;
-  for (const Operation& operation : kOperations) names.insert(operation.name);
+  for (const Operation& operation : all_operations()) names.insert(operation.name);
   return names;
 }
 
 TEST(OpsDef, NamesEachOperationOnce) {
-  EXPECT_EQ(listed_names().size(), kOperations.size());
+  EXPECT_EQ(listed_names().size(), all_operations().size());
 }
 
 // The names of the operations that could have a gradient, whatever test of this program runs them, recorded or not.
