@@ -21,8 +21,8 @@ namespace tapegrad {
 /// The tensors of a safetensors file, by name: F32, F64, I64 and BOOL.
 ///
 /// **Throws** FormatError for a file that cannot be read, is cut short, has trailing bytes, a malformed
-/// header, another dtype, sizes that do not agree with their place in the file, or places that overlap or
-/// leave holes.
+/// header, another dtype, sizes that do not agree with their place in the file, places that overlap or leave
+/// holes, or more than 65536 tensors.
 ///
 /// **Numerics**: the bits of the file, NaN and infinity included. There is no checksum in the format: a
 /// number that was changed on the disk is another number.

@@ -3,8 +3,7 @@
 #include <tapegrad/record.h>
 
 #include "autograd/state.h"
-#include "compute/arithmetic.h"
-#include "compute/copy.h"
+#include "compute/arrays.h"
 #include "compute/reduction.h"
 
 namespace tapegrad::detail {

@@ -6,7 +6,7 @@
 #include <algorithm>
 
 #include "autograd/state.h"
-#include "compute/arithmetic.h"
+#include "compute/arrays.h"
 #include "core/fail.h"
 #include "system/denormals.h"
 

@@ -1,5 +1,5 @@
 // The finite check: an observer that stops at the first value that is not finite.
-#include "compute/finite.h"
+#include "compute/arrays.h"
 #include "autograd/state.h"
 #include "core/fail.h"
 

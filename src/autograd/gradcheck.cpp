@@ -16,9 +16,7 @@
 #include <optional>
 
 #include "autograd/state.h"
-#include "compute/arithmetic.h"
-#include "compute/copy.h"
-#include "compute/finite.h"
+#include "compute/arrays.h"
 #include "core/fail.h"
 
 namespace tapegrad {
@@ -70,7 +68,8 @@ Tensor strided_copy(const Tensor& x) {
   const Tensor turned = compute::permute(x, reversed);
   Shape wide = turned.shape();
   wide[x.dim() - 1] *= 2;
-  const Tensor memory = compute::place(turned, wide, x.dim() - 1, 0, 2);
+  const Tensor memory = zeros(wide, {.dtype = x.dtype()});
+  compute::put(turned, x.dim() - 1, memory, 0, 2);
   Shape strides = memory.strides();
   strides[x.dim() - 1] = 2;
   return compute::permute(detail::new_view(memory, turned.shape(), strides, 0), reversed);

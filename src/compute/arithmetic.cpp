@@ -1,47 +1,38 @@
-#include "compute/arithmetic.h"
-
+#include "compute/arrays.h"
 #include "compute/elementwise.h"
 
 namespace tapegrad::compute {
 
+namespace {
+
+template <class F>
+void calculate(const char* op, const Tensor& a, const Tensor& b, const Tensor& y, F f) {
+  dispatch_number(op, y.dtype(), [&]<class T>(T) { map2_into<T, T, T>(a, b, y, f); });
+}
+
 void add_into(const Tensor& a, const Tensor& b, const Tensor& y) {
-  dispatch_number("add", y.dtype(),
-                  [&]<class T>(T) { map2_into<T, T, T>(a, b, y, [](T a, T b) { return a + b; }); });
+  calculate("add", a, b, y, [](auto a, auto b) { return a + b; });
 }
 void sub_into(const Tensor& a, const Tensor& b, const Tensor& y) {
-  dispatch_number("sub", y.dtype(),
-                  [&]<class T>(T) { map2_into<T, T, T>(a, b, y, [](T a, T b) { return a - b; }); });
+  calculate("sub", a, b, y, [](auto a, auto b) { return a - b; });
 }
 void mul_into(const Tensor& a, const Tensor& b, const Tensor& y) {
-  dispatch_number("mul", y.dtype(),
-                  [&]<class T>(T) { map2_into<T, T, T>(a, b, y, [](T a, T b) { return a * b; }); });
+  calculate("mul", a, b, y, [](auto a, auto b) { return a * b; });
 }
 void div_into(const Tensor& a, const Tensor& b, const Tensor& y) {
   detail::dispatch_float("div", y.dtype(),
                          [&]<class T>(T) { map2_into<T, T, T>(a, b, y, [](T a, T b) { return a / b; }); });
 }
 
-namespace {
-using Into = void (*)(const Tensor& a, const Tensor& b, const Tensor& y);
-
-Tensor new_from(const char* op, const Tensor& a, const Tensor& b, Into into) {
-  Tensor y = new_result(op, a, b, a.dtype());
-  into(a, b, y);
-  return y;
-}
 }  // namespace
 
-Tensor add(const Tensor& a, const Tensor& b) {
-  return new_from("add", a, b, add_into);
-}
-Tensor sub(const Tensor& a, const Tensor& b) {
-  return new_from("sub", a, b, sub_into);
-}
-Tensor mul(const Tensor& a, const Tensor& b) {
-  return new_from("mul", a, b, mul_into);
-}
-Tensor div(const Tensor& a, const Tensor& b) {
-  return new_from("div", a, b, div_into);
+constinit const Arithmetic add{"add", add_into}, sub{"sub", sub_into}, mul{"mul", mul_into},
+    div{"div", div_into};
+
+Tensor Arithmetic::operator()(const Tensor& a, const Tensor& b) const {
+  Tensor y = new_result(name, a, b, a.dtype());
+  into(a, b, y);
+  return y;
 }
 
 void accumulate(Tensor& a, const Tensor& b) {

@@ -1,9 +1,8 @@
-#include "compute/batch_norm.h"
-
 #include <algorithm>
 #include <cmath>
 
-#include "compute/copy.h"
+#include "compute/arrays.h"
+#include "compute/fused.h"
 #include "kernels/norm/norm.h"
 #include "system/parallel.h"
 #include "tensor/impl.h"
@@ -47,71 +46,56 @@ struct Blocks {
   }
 };
 
-ChannelMoments new_moments(int64_t channels) {
-  return {detail::new_tensor({channels}, float64), detail::new_tensor({channels}, float64)};
-}
-
 // rstd from the variance that stands in its place.
-void invert(double* rstd, int64_t channels, double eps) {
-  for (int64_t c = 0; c < channels; ++c) rstd[c] = 1 / std::sqrt(rstd[c] + eps);
+BatchNorm with_rstd(const Tensor& mean, const Tensor& variance, bool training, double eps) {
+  double* rstd = detail::mutable_ptr<double>(variance);
+  for (int64_t c = 0; c < variance.numel(); ++c) rstd[c] = 1 / std::sqrt(rstd[c] + eps);
+  return {mean, variance, training};
 }
 
 template <class T>
-void move_running(const Tensor& running, const double* batch, double momentum, double factor) {
+void move_running(const Tensor& running, const Tensor& batch, double momentum, double factor) {
   T* to = Tensor(running).mutable_data<T>().data();
+  const double* from = detail::ptr<double>(batch);
   for (int64_t c = 0; c < running.numel(); ++c)
-    to[c] = T((1 - momentum) * double(to[c]) + momentum * factor * batch[c]);
-}
-
-Tensor narrowed(const Tensor& sums, Dtype dtype) {
-  return dtype == float64 ? sums : convert(sums, dtype);
+    to[c] = T((1 - momentum) * double(to[c]) + momentum * factor * from[c]);
 }
 
 }  // namespace
 
-ChannelMoments batch_moments(const Tensor& x, const Tensor& running_mean, const Tensor& running_var,
-                             double momentum, double eps) {
+BatchNorm training_batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& running_var,
+                              double momentum, double eps) {
   const Blocks blocks(x);
-  const kernels::Channels size = blocks.whole;
-  const int64_t m = size.n * size.l;
-  const ChannelMoments moments = new_moments(size.c);
-  double *mu = detail::mutable_ptr<double>(moments.mean), *r = detail::mutable_ptr<double>(moments.rstd);
-  if (m == 0) {
-    std::fill_n(mu, size.c, 0.0);
-    std::fill_n(r, size.c, 1.0);
-    invert(r, size.c, eps);
-    return moments;
-  }
-  const Tensor from = detail::plain(x), partial = detail::new_tensor({2, blocks.parts(), size.c}, float64);
+  const int64_t c = blocks.whole.c, m = blocks.whole.n * blocks.whole.l, parts = blocks.parts();
+  if (m == 0) return with_rstd(zeros({c}, {.dtype = float64}), ones({c}, {.dtype = float64}), true, eps);
+  const Tensor mean = detail::new_tensor({c}, float64), variance = detail::new_tensor({c}, float64);
+  const Tensor partial = detail::new_tensor({2, parts, c}, float64);
   detail::dispatch_float("batch_norm", x.dtype(), [&]<class T>(T) {
-    const T* in = detail::ptr<T>(from);
-    double *sums = detail::mutable_ptr<double>(partial), *squares = sums + blocks.parts() * size.c;
+    const T* in = detail::ptr<T>(x);
+    double *sums = detail::mutable_ptr<double>(partial), *squares = sums + parts * c;
     blocks.each([=](const kernels::Channels& block, int64_t part) {
-      kernels::batch_norm_sums(block, in, sums + part * size.c, squares + part * size.c);
+      kernels::batch_norm_sums(block, in, sums + part * c, squares + part * c);
     });
-    kernels::batch_norm_stats(size, blocks.parts(), in, sums, squares, mu, r);
-    if (running_mean.defined()) {
-      move_running<T>(running_mean, mu, momentum, 1);
-      move_running<T>(running_var, r, momentum, double(m) / double(m - 1));
-    }
+    kernels::batch_norm_stats(blocks.whole, parts, in, sums, squares, detail::mutable_ptr<double>(mean),
+                              detail::mutable_ptr<double>(variance));
+    if (!running_mean.defined()) return;
+    move_running<T>(running_mean, mean, momentum, 1);
+    move_running<T>(running_var, variance, momentum, double(m) / double(m - 1));
   });
-  invert(r, size.c, eps);
-  return moments;
+  return with_rstd(mean, variance, true, eps);
 }
 
-ChannelMoments running_moments(const Tensor& running_mean, const Tensor& running_var, double eps) {
-  const ChannelMoments moments{convert(running_mean, float64), convert(running_var, float64)};
-  invert(detail::mutable_ptr<double>(moments.rstd), running_var.numel(), eps);
-  return moments;
+BatchNorm evaluation_batch_norm(const Tensor& running_mean, const Tensor& running_var, double eps) {
+  return with_rstd(convert(running_mean, float64), convert(running_var, float64), false, eps);
 }
 
 Tensor BatchNorm::forward(const Tensors& in, Tensors*) const {
-  const Tensor x = detail::plain(in[0]), weight = detail::plain(in[1]), bias = detail::plain(in[2]);
+  const Tensor &x = in[0], weight = detail::plain(in[1]), bias = detail::plain(in[2]);
   const Blocks blocks(x);
   Tensor y = detail::new_tensor(x.shape(), x.dtype());
   detail::dispatch_float("batch_norm", x.dtype(), [&]<class T>(T) {
     const T *from = detail::ptr<T>(x), *w = detail::ptr_or_null<T>(weight), *b = detail::ptr_or_null<T>(bias);
-    const double *mu = detail::ptr<double>(moments.mean), *r = detail::ptr<double>(moments.rstd);
+    const double *mu = detail::ptr<double>(mean), *r = detail::ptr<double>(rstd);
     T* to = detail::mutable_ptr<T>(y);
     blocks.each([=](const kernels::Channels& block, int64_t) {
       kernels::batch_norm_apply(block, from, mu, r, w, b, to);
@@ -120,38 +104,36 @@ Tensor BatchNorm::forward(const Tensors& in, Tensors*) const {
   return y;
 }
 
-Gradients BatchNorm::backward(const Tensors& dy, const Tensors& in, const Tensors&, Needs needs) const {
-  const Tensor from_dy = detail::plain(dy[0]), from_x = detail::plain(in[0]),
-               from_weight = detail::plain(in[1]);
-  const Blocks blocks(from_x);
+Gradients BatchNorm::backward(const Tensors& dys, const Tensors& in, const Tensors&, Needs needs) const {
+  const Tensor dy = detail::plain(dys[0]), &x = in[0], weight = detail::plain(in[1]);
+  const Blocks blocks(x);
   const int64_t c = blocks.whole.c, parts = blocks.parts();
   const Tensor dweight = detail::new_tensor({c}, float64), dbias = detail::new_tensor({c}, float64);
   const Tensor partial = detail::new_tensor({2, parts, c}, float64);
-  const Tensor dx = detail::new_tensor(in[0].shape(), in[0].dtype());
+  const Tensor dx = detail::new_tensor(x.shape(), x.dtype());
   const Tensor zero = training ? Tensor() : zeros({c}, {.dtype = float64});
   detail::dispatch_float("batch_norm", dx.dtype(), [&]<class T>(T) {
-    const T *g = detail::ptr<T>(from_dy), *x = detail::ptr<T>(from_x),
-            *w = detail::ptr_or_null<T>(from_weight);
-    const double *mu = detail::ptr<double>(moments.mean), *r = detail::ptr<double>(moments.rstd);
+    const T *g = detail::ptr<T>(dy), *from = detail::ptr<T>(x), *w = detail::ptr_or_null<T>(weight);
+    const double *mu = detail::ptr<double>(mean), *r = detail::ptr<double>(rstd);
     const double* no_mean = detail::ptr_or_null<double>(zero);
     double *sum_w = detail::mutable_ptr<double>(dweight), *sum_b = detail::mutable_ptr<double>(dbias);
     double *part_w = detail::mutable_ptr<double>(partial), *part_b = part_w + parts * c;
     T* out = detail::mutable_ptr<T>(dx);
     blocks.each([=](const kernels::Channels& block, int64_t part) {
-      kernels::batch_norm_backward_sums(block, g, x, mu, part_w + part * c, part_b + part * c);
+      kernels::batch_norm_backward_sums(block, g, from, mu, part_w + part * c, part_b + part * c);
     });
     kernels::sum_partials(parts, c, part_w, sum_w);
     kernels::sum_partials(parts, c, part_b, sum_b);
     for (int64_t i = 0; i < c; ++i) sum_w[i] *= r[i];
     blocks.each([=, training = training](const kernels::Channels& block, int64_t) {
       if (training)
-        kernels::batch_norm_backward(block, g, x, mu, r, w, sum_w, sum_b, out);
+        kernels::batch_norm_backward(block, g, from, mu, r, w, sum_w, sum_b, out);
       else
         kernels::batch_norm_apply(block, g, no_mean, r, w, static_cast<const T*>(nullptr), out);
     });
   });
-  return {dx, needs[1] ? narrowed(dweight, dx.dtype()) : Tensor(),
-          needs[2] ? narrowed(dbias, dx.dtype()) : Tensor()};
+  return {dx, needs[1] ? convert(dweight, dx.dtype()) : Tensor(),
+          needs[2] ? convert(dbias, dx.dtype()) : Tensor()};
 }
 
 }  // namespace tapegrad::compute

@@ -1,9 +1,7 @@
-#include "compute/copy.h"
-
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 
+#include "compute/arrays.h"
 #include "compute/elementwise.h"
 #include "kernels/loops/strided.h"
 
@@ -30,10 +28,10 @@ Tensor broadcast_to(const Tensor& x, const Shape& shape) {
 }
 
 Tensor convert(const Tensor& x, Dtype dtype) {
-  const Contiguous source(x);
+  const Tensor source = detail::plain(x);
   Tensor y = detail::new_tensor(x.shape(), dtype);
   detail::dispatch_all(x.dtype(), [&]<class From>(From) {
-    const From* from = detail::ptr<From>(source.get());
+    const From* from = detail::ptr<From>(source);
     detail::dispatch_all(dtype, [&]<class To>(To) {
       std::transform(from, from + x.numel(), detail::mutable_ptr<To>(y), [](From value) {
         if constexpr (std::is_floating_point_v<From> && std::is_same_v<To, int64_t>)
@@ -56,46 +54,27 @@ void copy_into(const Tensor& x, const Tensor& y) {
   });
 }
 
-void put(const Tensor& x, int64_t axis, const Tensor& y, int64_t start) {
+void put(const Tensor& x, int64_t axis, const Tensor& y, int64_t start, int64_t step) {
   if (x.numel() == 0) return;
-  int64_t outer = 1;
-  for (int64_t i = 0; i < axis; ++i) outer *= y.shape()[i];
-  // y as [outer, row] gets x, [outer, width], from column start * inner on.
-  const int64_t inner = y.strides()[axis], width = x.numel() / outer, row = y.numel() / outer;
-  if (outer == 1) {
-    return detail::dispatch_all(y.dtype(), [&]<class T>(T) {
-      kernels::copy_strided(int(x.dim()), x.shape().begin(), x.strides().begin(), detail::ptr<T>(x),
-                            detail::mutable_ptr<T>(y) + start * inner);
-    });
-  }
-  const Contiguous from(x);
-  const size_t item = item_size(y.dtype());
-  std::byte* to = y.impl()->data + size_t(start * inner) * item;
-  for (int64_t i = 0; i < outer; ++i)
-    std::memcpy(to + size_t(i * row) * item, from.get().impl()->data + size_t(i * width) * item,
-                size_t(width) * item);
-}
-
-Tensor place(const Tensor& part, const Shape& shape, int64_t axis, int64_t start, int64_t step) {
-  Tensor y = detail::new_tensor(shape, part.dtype());
-  const Contiguous from(part);
+  bool one_run = step == 1;  // of y's memory is written to
+  for (int64_t i = 0; i < axis; ++i) one_run &= y.shape()[i] == 1;
+  const Tensor from = one_run ? x : detail::plain(x);
   Shape strides = y.strides();
-  const int64_t offset = part.shape()[axis] > 0 ? start * strides[axis] : 0;
+  const int64_t offset = start * strides[axis];
   strides[axis] *= step;
   detail::dispatch_all(y.dtype(), [&]<class T>(T) {
-    std::fill_n(detail::mutable_ptr<T>(y), y.numel(), T(0));
-    kernels::scatter_strided(int(part.dim()), part.shape().begin(), strides.begin(),
-                             detail::ptr<T>(from.get()), detail::mutable_ptr<T>(y) + offset);
+    const auto copy = one_run ? kernels::copy_strided<T> : kernels::scatter_strided<T>;
+    copy(int(x.dim()), x.shape().begin(), one_run ? x.strides().begin() : strides.begin(),
+         detail::ptr<T>(from), detail::mutable_ptr<T>(y) + offset);
   });
-  return y;
 }
 
 Tensor triangle(const Tensor& x, int64_t diagonal, bool lower) {
   const int64_t rows = x.shape()[x.dim() - 2], columns = x.shape()[x.dim() - 1];
-  const Contiguous from(x);
+  const Tensor from = detail::plain(x);
   Tensor y = detail::new_tensor(x.shape(), x.dtype());
   detail::dispatch_all(x.dtype(), [&]<class T>(T) {
-    const T* in = detail::ptr<T>(from.get());
+    const T* in = detail::ptr<T>(from);
     T* out = detail::mutable_ptr<T>(y);
     for (int64_t at = 0, row = 0; at < y.numel(); at += columns, ++row) {
       const int64_t i = row % rows;
@@ -133,22 +112,10 @@ Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
   return y;
 }
 
-namespace {
-Tensor one_mask(bool value) {
-  return generate({}, boolean, [=](int64_t) { return value; });
-}
-}  // namespace
-
-Tensor any(const Tensor& x) {
-  const Contiguous from(x);
-  const bool* in = detail::ptr<bool>(from.get());
-  return one_mask(std::any_of(in, in + x.numel(), [](bool value) { return value; }));
-}
-
-Tensor all(const Tensor& x) {
-  const Contiguous from(x);
-  const bool* in = detail::ptr<bool>(from.get());
-  return one_mask(std::all_of(in, in + x.numel(), [](bool value) { return value; }));
+bool contains(const Tensor& x, bool value) {
+  const Tensor from = detail::plain(x);
+  const bool* in = detail::ptr<bool>(from);
+  return std::find(in, in + x.numel(), value) != in + x.numel();
 }
 
 }  // namespace tapegrad::compute

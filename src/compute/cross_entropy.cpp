@@ -1,20 +1,17 @@
-#include "compute/cross_entropy.h"
-
 #include <algorithm>
+#include <numeric>
 
-#include "compute/copy.h"
+#include "compute/arrays.h"
+#include "compute/fused.h"
 #include "kernels/softmax.h"
-#include "system/parallel.h"
-#include "tensor/impl.h"
 
 namespace tapegrad::compute {
 
 namespace {
 
-constexpr int64_t kGrain = 32768;  // elements of a chunk of rows
-
+// How many rows make a chunk of work.
 int64_t rows_of_chunk(int64_t classes) {
-  return std::max<int64_t>(kGrain / std::max<int64_t>(classes, 1), 1);
+  return 32768 / std::max<int64_t>(classes, 1);
 }
 
 }  // namespace
@@ -22,25 +19,20 @@ int64_t rows_of_chunk(int64_t classes) {
 Tensor CrossEntropy::forward(const Tensors& in, Tensors* kept) const {
   const Tensor from = detail::plain(in[0]);
   const int64_t rows = from.size(0), classes = from.size(1);
-  const Tensor losses = detail::new_tensor(summed ? Shape{rows} : shape, float64);
-  const Tensor log_sum = detail::new_tensor({rows}, float64);
+  const Tensor losses = detail::new_tensor({rows}, float64), log_sum = detail::new_tensor({rows}, float64);
   double *loss = detail::mutable_ptr<double>(losses), *sums = detail::mutable_ptr<double>(log_sum);
   detail::dispatch_float("cross_entropy", from.dtype(), [&]<class T>(T) {
     const T* z = detail::ptr<T>(from);
-    const int64_t* label = detail::ptr<int64_t>(labels);
+    const int64_t* label = detail::ptr<int64_t>(in[1]);
     parallel_rows(rows, rows_of_chunk(classes), [=, ignored = ignore_index](int64_t begin, int64_t end) {
       kernels::cross_entropy(end - begin, classes, z + begin * classes, label + begin, ignored, loss + begin,
                              sums + begin);
     });
   });
-  if (kept) *kept = {labels, log_sum};
-  Tensor y = losses;
-  if (summed) {
-    double total = 0;
-    for (int64_t i = 0; i < rows; ++i) total += loss[i];
-    y = full({}, rows > 0 ? total * scale : 0.0, {.dtype = float64});
-  }
-  return from.dtype() == float64 ? y : convert(y, from.dtype());
+  if (kept) kept->push_back(log_sum);
+  if (!summed) return convert(losses, from.dtype());
+  const double total = std::accumulate(loss, loss + rows, 0.0);
+  return full({}, rows > 0 ? total * scale : 0.0, {.dtype = from.dtype()});
 }
 
 Gradients CrossEntropy::backward(const Tensors& dy, const Tensors& in, const Tensors& kept, Needs) const {
@@ -50,8 +42,8 @@ Gradients CrossEntropy::backward(const Tensors& dy, const Tensors& in, const Ten
   Tensor dx = detail::new_tensor(from.shape(), from.dtype());
   detail::dispatch_float("cross_entropy", from.dtype(), [&]<class T>(T) {
     const T *z = detail::ptr<T>(from), *g = detail::ptr<T>(from_dy);
-    const int64_t* label = detail::ptr<int64_t>(kept[0]);
-    const double* sums = detail::ptr<double>(kept[1]);
+    const int64_t* label = detail::ptr<int64_t>(in[1]);
+    const double* sums = detail::ptr<double>(kept[0]);
     T* out = detail::mutable_ptr<T>(dx);
     parallel_rows(rows, rows_of_chunk(classes), [=, this](int64_t begin, int64_t end) {
       const int64_t step = one ? end - begin : 1;
@@ -60,7 +52,7 @@ Gradients CrossEntropy::backward(const Tensors& dy, const Tensors& in, const Ten
                                         scale * double(g[one ? 0 : i]), out + i * classes);
     });
   });
-  return {dx};
+  return {dx, Tensor()};
 }
 
 }  // namespace tapegrad::compute

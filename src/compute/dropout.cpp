@@ -1,9 +1,8 @@
 // Philox makes four words for one counter; sixteen counters beside each other, one a lane, make the words of 64
 // elements, so the mask does not depend on the vector width or on the number of threads. See random.h.
-#include "compute/dropout.h"
-
 #include <algorithm>
 
+#include "compute/arrays.h"
 #include "compute/elementwise.h"
 
 namespace tapegrad::compute {
@@ -56,10 +55,10 @@ uint64_t dropout_counters(int64_t n) {
 }
 
 Tensor dropout(const Tensor& x, const DropoutMask& mask) {
-  const Contiguous from(x);
+  const Tensor from = detail::plain(x);
   Tensor y = detail::new_tensor(x.shape(), x.dtype());
   detail::dispatch_float("dropout", x.dtype(), [&]<class T>(T) {
-    const T* in = detail::ptr<T>(from.get());
+    const T* in = detail::ptr<T>(from);
     T* out = detail::mutable_ptr<T>(y);
     static_assert(kElementwiseGrain % kBlock == 0);
     parallel_rows(x.numel(), kElementwiseGrain,

@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "compute/copy.h"
+#include "compute/arrays.h"
 
 namespace tapegrad::compute {
 
@@ -39,7 +39,7 @@ Tensor new_result(const char* op, const Tensor& a, const Tensor& b, Dtype dtype)
 }
 
 BroadcastPlan::BroadcastPlan(const Tensor& first, const Tensor& second, const Shape& shape)
-    : a(first.detach()), b(second.detach()) {
+    : a(first), b(second) {
   for (;;) {
     const Shape strides_a = broadcast_strides(a, shape), strides_b = broadcast_strides(b, shape);
     loops = kernels::detail::collapse<2>(int(shape.size()), shape.begin(),

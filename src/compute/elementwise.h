@@ -29,20 +29,6 @@ Shape broadcast_strides(const Tensor& x, const Shape& shape);
 /// A new tensor of the shape that a and b, of one dtype, broadcast to.
 Tensor new_result(const char* op, const Tensor& a, const Tensor& b, Dtype dtype);
 
-/// The values of x in row-major order: x itself where it is contiguous.
-class Contiguous {
- public:
-  explicit Contiguous(const Tensor& x) : x_(x) {
-    if (!x.is_contiguous()) [[unlikely]]
-      copy_ = detail::contiguous_copy(x);
-  }
-  const Tensor& get() const { return copy_.defined() ? copy_ : x_; }
-
- private:
-  const Tensor& x_;
-  Tensor copy_;
-};
-
 /// How two inputs that broadcast to `shape` are walked: rows in which each is a span or one value.
 struct BroadcastPlan {
   BroadcastPlan(const Tensor& a, const Tensor& b, const Shape& shape);
@@ -90,8 +76,8 @@ void map2_into(const Tensor& a, const Tensor& b, const Tensor& y, F f) {
 /// y[i] = f(x[i]) as U, for x with elements of type T.
 template <class T, class U, class F>
 void map_into(const Tensor& x, const Tensor& y, F f) {
-  const Contiguous from(x);
-  const T* in = detail::ptr<T>(from.get());
+  const Tensor from = detail::plain(x);
+  const T* in = detail::ptr<T>(from);
   U* out = detail::mutable_ptr<U>(y);
   parallel_rows(y.numel(), kElementwiseGrain,
                 [=](int64_t begin, int64_t end) { kernels::map(end - begin, in + begin, out + begin, f); });
@@ -116,10 +102,10 @@ Tensor map2(const char* op, const Tensor& a, const Tensor& b, F f) {
 /// y[i] = f(a[i], b[i]) for a and b of one shape, in b's dtype, which must be floating.
 template <class F>
 Tensor zip(const char* op, const Tensor& a, const Tensor& b, F f) {
-  const Contiguous left(a), right(b);
+  const Tensor left = detail::plain(a), right = detail::plain(b);
   Tensor y = detail::new_tensor(b.shape(), b.dtype());
   detail::dispatch_float(op, b.dtype(), [&]<class T>(T) {
-    const T *from_a = detail::ptr<T>(left.get()), *from_b = detail::ptr<T>(right.get());
+    const T *from_a = detail::ptr<T>(left), *from_b = detail::ptr<T>(right);
     T* out = detail::mutable_ptr<T>(y);
     parallel_rows(y.numel(), kElementwiseGrain, [=](int64_t begin, int64_t end) {
       kernels::simd([=] {

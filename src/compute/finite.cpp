@@ -1,10 +1,9 @@
-#include "compute/finite.h"
-
 #include <atomic>
 #include <bit>
 #include <cmath>
 #include <limits>
 
+#include "compute/arrays.h"
 #include "compute/elementwise.h"
 #include "kernels/loops/reduce.h"
 
@@ -35,9 +34,9 @@ bool is_finite_span(const T* x, int64_t begin, int64_t end) {
 
 bool all_finite(const Tensor& x) {
   if (!is_floating(x.dtype())) return true;
-  const Contiguous from(x);
+  const Tensor from = detail::plain(x);
   return detail::dispatch_float("all_finite", x.dtype(), [&]<class T>(T) {
-    const T* in = detail::ptr<T>(from.get());
+    const T* in = detail::ptr<T>(from);
     std::atomic<bool> finite = true;
     parallel_rows(x.numel(), kChunk, [in, &finite](int64_t begin, int64_t end) {
       if (!is_finite_span(in, begin, end)) finite.store(false, std::memory_order_relaxed);
@@ -48,11 +47,11 @@ bool all_finite(const Tensor& x) {
 
 std::string range_text(const Tensor& x) {
   if (!is_floating(x.dtype())) return "no numbers";
-  const Contiguous from(x);
+  const Tensor from = detail::plain(x);
   return detail::dispatch_float("range", x.dtype(), [&]<class T>(T) {
     double low = std::numeric_limits<double>::infinity(), high = -low;
     for (int64_t i = 0; i < x.numel(); ++i) {
-      const double value = double(detail::ptr<T>(from.get())[i]);
+      const double value = double(detail::ptr<T>(from)[i]);
       if (!std::isfinite(value)) continue;
       low = std::min(low, value);
       high = std::max(high, value);
@@ -62,9 +61,9 @@ std::string range_text(const Tensor& x) {
 }
 
 double sum_of_squares(const Tensor& x) {
-  const Contiguous from(x);
+  const Tensor from = detail::plain(x);
   return detail::dispatch_float("sum_of_squares", x.dtype(), [&]<class T>(T) {
-    const T* in = detail::ptr<T>(from.get());
+    const T* in = detail::ptr<T>(from);
     const int64_t chunks = (x.numel() + kChunk - 1) / kChunk;
     const Tensor partial = detail::new_tensor({chunks}, float64);
     double* sums = detail::mutable_ptr<double>(partial);

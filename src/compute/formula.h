@@ -6,6 +6,8 @@
 // Constants that are no integers are written constant(x, 0.5): a double literal would turn float arithmetic
 // into double.
 #pragma once
+#include <cmath>
+
 #include "kernels/vector/math.h"
 
 namespace tapegrad {
@@ -18,30 +20,10 @@ using kernels::math::log1p;
 using kernels::math::sigmoid;
 using kernels::math::tanh;
 
-inline float sqrt(float x) {
-  return std::sqrt(x);
-}
-inline double sqrt(double x) {
-  return std::sqrt(x);
-}
-inline float sin(float x) {
-  return std::sin(x);
-}
-inline double sin(double x) {
-  return std::sin(x);
-}
-inline float cos(float x) {
-  return std::cos(x);
-}
-inline double cos(double x) {
-  return std::cos(x);
-}
-inline float abs(float x) {
-  return std::fabs(x);
-}
-inline double abs(double x) {
-  return std::fabs(x);
-}
+using std::abs;
+using std::cos;
+using std::sin;
+using std::sqrt;
 
 /// `yes` where the condition holds, else `no`; the one that is dy comes as float or double, the other may be
 /// an integer literal.

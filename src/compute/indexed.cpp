@@ -1,16 +1,16 @@
-#include "compute/indexed.h"
-
 #include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <numeric>
 
-#include "compute/copy.h"
+#include "compute/arrays.h"
 #include "compute/elementwise.h"
 
 namespace tapegrad::compute {
 
 namespace {
+
+constexpr int64_t kGrain = 1 << 17;  // bytes of a chunk of rows to copy
 
 // f(i, offset in x) for element i of index, in row-major order.
 template <class F>
@@ -39,43 +39,6 @@ struct Blocks {
     for (int64_t i = axis + 1; i < shape.size(); ++i) inner *= shape[i];
   }
 };
-
-// y[o, i] = x[o, index[i]] along an axis, and zeros where the index is `zero`; -1: nowhere.
-void select_into(const Tensor& x, int64_t axis, const Tensor& index, int64_t zero, const Tensor& y) {
-  const Tensor from = detail::plain(x), order = detail::plain(index);
-  const Blocks blocks(x.shape(), axis);
-  const int64_t count = index.numel(), inner = blocks.inner;
-  detail::dispatch_all(x.dtype(), [&]<class T>(T) {
-    const int64_t* at = detail::ptr<int64_t>(order);
-    const T* in = detail::ptr<T>(from);
-    T* out = detail::mutable_ptr<T>(y);
-    for (int64_t o = 0; o < blocks.outer; ++o)
-      for (int64_t i = 0; i < count; ++i, out += inner)
-        if (at[i] == zero)
-          std::fill_n(out, inner, T(0));
-        else
-          std::copy_n(in + (o * blocks.n + at[i]) * inner, inner, out);
-  });
-}
-
-// y[o, index[i]] += x[o, i] along an axis of y, but where the index is `skipped`.
-void add_selected(const char* op, const Tensor& x, int64_t axis, const Tensor& index, int64_t skipped,
-                  const Tensor& y) {
-  const Tensor from = detail::plain(x), order = detail::plain(index);
-  const Blocks blocks(y.shape(), axis);
-  const int64_t count = index.numel(), inner = blocks.inner;
-  detail::dispatch_float(op, y.dtype(), [&]<class T>(T) {
-    const int64_t* at = detail::ptr<int64_t>(order);
-    const T* in = detail::ptr<T>(from);
-    T* out = detail::mutable_ptr<T>(y);
-    for (int64_t o = 0; o < blocks.outer; ++o)
-      for (int64_t i = 0; i < count; ++i, in += inner) {
-        if (at[i] == skipped) continue;
-        T* to = out + (o * blocks.n + at[i]) * inner;
-        for (int64_t k = 0; k < inner; ++k) to[k] += in[k];
-      }
-  });
-}
 
 template <class T>
 bool less(T a, T b) {
@@ -108,8 +71,8 @@ void argsort_rows(const Tensor& x, int64_t n, int64_t count, bool descending, in
 }  // namespace
 
 int64_t first_outside(const Tensor& index, int64_t size) {
-  const Contiguous from(index);
-  const int64_t *begin = detail::ptr<int64_t>(from.get()), *end = begin + index.numel();
+  const Tensor from = detail::plain(index);
+  const int64_t *begin = detail::ptr<int64_t>(from), *end = begin + index.numel();
   bool outside = false;  // all of them first: a loop without an exit is vectorized
   for (const int64_t* at = begin; at < end; ++at) outside |= *at < 0 || *at >= size;
   if (!outside) return -1;
@@ -153,49 +116,48 @@ Tensor scatter_add(const Tensor& x, int64_t axis, const Tensor& index, const Ten
   return y;
 }
 
-Tensor index_select(const Tensor& x, int64_t axis, const Tensor& index) {
+Tensor index_select(const Tensor& x, int64_t axis, const Tensor& index, int64_t zero) {
+  const Tensor from = detail::plain(x), order = detail::plain(index);
+  const Blocks blocks(x.shape(), axis);
   Shape shape = x.shape();
-  shape[axis] = index.numel();
-  Tensor y = detail::new_tensor(shape, x.dtype());
-  select_into(x, axis, index, -1, y);
-  return y;
-}
-
-Tensor index_add(const Tensor& x, int64_t axis, const Tensor& index, const Tensor& source) {
-  Tensor y = detail::contiguous_copy(x);
-  add_selected("index_add", source, axis, index, -1, y);
-  return y;
-}
-
-Tensor rows(const Tensor& x, std::span<const int64_t> indices) {
-  const Tensor source = detail::plain(x);
-  Shape shape = x.shape();
-  shape[0] = int64_t(indices.size());
+  shape.erase(axis);
+  for (int64_t i = 0; i < index.dim(); ++i) shape.insert(axis + i, index.shape()[i]);
   Tensor y = detail::new_tensor(shape, x.dtype());
   if (y.numel() == 0) return y;
-  const size_t bytes = size_t(x.numel() / x.size(0)) * item_size(x.dtype());
-  const std::byte* from = source.impl()->data;
-  std::byte* to = y.impl()->data;
-  const int64_t grain = std::max<int64_t>(1, (1 << 17) / int64_t(bytes));
-  parallel_rows(shape[0], grain, [=](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i)
-      std::memcpy(to + size_t(i) * bytes, from + size_t(indices[size_t(i)]) * bytes, bytes);
+  const int64_t* at = detail::ptr<int64_t>(order);
+  const int64_t count = index.numel(), bytes = blocks.inner * int64_t(item_size(x.dtype()));
+  const std::byte* in = from.impl()->data;
+  std::byte* out = y.impl()->data;
+  parallel_rows(blocks.outer * count, std::max<int64_t>(1, kGrain / bytes), [=](int64_t begin, int64_t end) {
+    int64_t block = begin / count * blocks.n, i = begin % count;
+    for (int64_t row = begin; row < end; ++row) {
+      if (at[i] == zero)
+        std::memset(out + row * bytes, 0, size_t(bytes));
+      else
+        std::memcpy(out + row * bytes, in + (block + at[i]) * bytes, size_t(bytes));
+      if (++i < count) continue;
+      i = 0;
+      block += blocks.n;
+    }
   });
   return y;
 }
 
-Tensor lookup(const Tensor& weight, const Tensor& index, int64_t zero_row) {
-  Shape shape = index.shape();
-  shape.push_back(weight.size(1));
-  Tensor y = detail::new_tensor(shape, weight.dtype());
-  select_into(weight, 0, index, zero_row, y);
-  return y;
-}
-
-Tensor add_rows(const Tensor& dy, const Tensor& index, int64_t rows, int64_t zero_row) {
-  Tensor y = zeros({rows, dy.size(-1)}, {.dtype = dy.dtype()});
-  add_selected("embedding", dy, 0, index, zero_row, y);
-  return y;
+void index_add(const Tensor& source, int64_t axis, const Tensor& index, const Tensor& y, int64_t skipped) {
+  const Tensor from = detail::plain(source), order = detail::plain(index);
+  const Blocks blocks(y.shape(), axis);
+  const int64_t count = index.numel(), inner = blocks.inner;
+  detail::dispatch_float("index_add", y.dtype(), [&]<class T>(T) {
+    const int64_t* at = detail::ptr<int64_t>(order);
+    const T* in = detail::ptr<T>(from);
+    T* out = detail::mutable_ptr<T>(y);
+    for (int64_t o = 0; o < blocks.outer; ++o)
+      for (int64_t i = 0; i < count; ++i, in += inner) {
+        if (at[i] == skipped) continue;
+        T* to = out + (o * blocks.n + at[i]) * inner;
+        for (int64_t k = 0; k < inner; ++k) to[k] += in[k];
+      }
+  });
 }
 
 Tensor one_hot(const Tensor& index, int64_t num_classes, Dtype dtype) {

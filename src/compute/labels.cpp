@@ -1,8 +1,6 @@
-#include "compute/labels.h"
-
 #include <algorithm>
 
-#include "compute/copy.h"
+#include "compute/arrays.h"
 #include "core/fail.h"
 #include "tensor/impl.h"
 
@@ -49,15 +47,15 @@ double label_count(const Tensor& labels, const Tensor& weight, int64_t ignore_in
   });
 }
 
-Tensor label_weights(const Shape& shape, Dtype dtype, const Tensor& labels, const Tensor& weight,
-                     int64_t ignore_index, double smoothing) {
-  const int64_t classes = shape[1];
-  const Tensor of_class = detail::plain(weight), q = zeros(shape, {.dtype = dtype});
+Tensor label_weights(const Tensor& scores, const Tensor& labels, const Tensor& weight, int64_t ignore_index,
+                     double smoothing) {
+  const int64_t classes = scores.shape()[1];
+  const Tensor of_class = detail::plain(weight), q = zeros_like(scores);
   const int64_t* label = detail::ptr<int64_t>(labels);
-  detail::dispatch_float("cross_entropy", dtype, [&]<class T>(T) {
+  detail::dispatch_float("cross_entropy", q.dtype(), [&]<class T>(T) {
     const T* w = detail::ptr_or_null<T>(of_class);
     T* row = detail::mutable_ptr<T>(q);
-    for (int64_t i = 0; i < shape[0]; ++i, row += classes) {
+    for (int64_t i = 0; i < labels.numel(); ++i, row += classes) {
       if (label[i] == ignore_index) continue;
       if (smoothing > 0)
         for (int64_t j = 0; j < classes; ++j)

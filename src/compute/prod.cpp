@@ -1,22 +1,17 @@
-#include "compute/prod.h"
-
 #include <algorithm>
 
+#include "compute/fused.h"
 #include "system/parallel.h"
 
 namespace tapegrad::compute {
 
 Tensor Prod::forward(const Tensors& in, Tensors*) const {
-  const Tensor from = over.arrange(in[0]);
-  Tensor y = detail::new_tensor(over.result_shape(keepdim), from.dtype());
-  detail::dispatch_float("prod", y.dtype(), [&]<class T>(T) {
-    T* out = detail::mutable_ptr<T>(y);
-    fold<double, T>(
-        over, from, [](int64_t) { return 1.0; },
+  return reduce("prod", in[0], over, [&]<class T>(const T* x, T* y) {
+    kernels::fold<double>(
+        over.outer, over.n, over.inner, x, [](int64_t) { return 1.0; },
         [](double& product, T value, int64_t) { product *= double(value); },
-        [=](int64_t at, double product) { out[at] = T(product); });
+        [=](int64_t at, double product) { y[at] = T(product); });
   });
-  return y;
 }
 
 // One pass from the front leaves dy times the elements before each one, in float64: rounded to float32 it could over- or

@@ -1,8 +1,6 @@
-#include "compute/product.h"
-
 #include <algorithm>
 
-#include "compute/copy.h"
+#include "compute/arrays.h"
 #include "compute/elementwise.h"
 #include "kernels/gemm/gemm.h"
 
@@ -22,17 +20,14 @@ struct Operand {
 
 bool as_it_lies(Operand& operand) {
   const Tensor& x = operand.x;
-  const int64_t last = x.dim() - 1, rows = x.shape()[last - 1], columns = x.shape()[last];
-  const int64_t row_step = x.strides()[last - 1], column_step = x.strides()[last];
-  // An axis of size one may have any stride.
-  if ((column_step == 1 || columns == 1) && (rows <= 1 || row_step >= std::max<int64_t>(columns, 1))) {
-    operand.trans = false;
-    operand.ld = rows <= 1 ? std::max<int64_t>(columns, 1) : row_step;
-    return true;
-  }
-  if ((row_step == 1 || rows == 1) && (columns <= 1 || column_step >= std::max<int64_t>(rows, 1))) {
-    operand.trans = true;
-    operand.ld = columns <= 1 ? std::max<int64_t>(rows, 1) : column_step;
+  for (bool trans : {false, true}) {
+    const int64_t across = x.dim() - (trans ? 2 : 1), down = x.dim() - (trans ? 1 : 2);
+    const int64_t rows = x.shape()[down], columns = std::max<int64_t>(x.shape()[across], 1);
+    // An axis of size one may have any stride.
+    if (x.strides()[across] != 1 && columns != 1) continue;
+    if (rows > 1 && x.strides()[down] < columns) continue;
+    operand.trans = trans;
+    operand.ld = rows > 1 ? x.strides()[down] : columns;
     return true;
   }
   return false;

@@ -1,13 +1,9 @@
-#include "compute/recurrent.h"
-
 #include <algorithm>
 
-#include "compute/copy.h"
-#include "compute/reduction.h"
-#include "kernels/gemm/gemm.h"
+#include "compute/arrays.h"
+#include "compute/fused.h"
+#include "kernels/norm/norm.h"
 #include "kernels/recurrent/recurrent.h"
-#include "system/parallel.h"
-#include "tensor/impl.h"
 
 namespace tapegrad::compute {
 
@@ -17,239 +13,171 @@ using detail::mutable_ptr;
 using detail::mutable_ptr_or_null;
 using detail::plain;
 
-// The tensors of one run. Parameters that are not given stand as ones (gains) or zeros (biases).
-struct Run {
-  RecurrentOptions options;
-  int64_t steps, batch, hidden, width;
-  Tensor p, weight, bias, bias_hh, gain_ih, gain_hh, gain_c, bias_c;  // inputs, contiguous
-  Tensor states, cells, output, gates, q, norms;                      // of forward
+// What forward leaves for backward, in the order of `kept`.
+enum { kStates, kCells, kGates, kQ, kNorms };
 
-  bool normed() const { return options.norm != Norm::none; }
-  bool is_lstm() const { return options.cell == RecurrentCell::lstm; }
-  bool is_gru() const { return options.cell == RecurrentCell::gru; }
-  /// Where the states after the steps begin.
-  int64_t first_output() const { return options.reverse ? 0 : batch * hidden; }
+// What the kernels are told, and the tensors that it points into.
+template <class T>
+struct Run {
+  kernels::Sequence<T> s;
+  Dtype dtype;
+  int64_t width, block, blocks;
+  Tensors held;
+
+  Run(const Tensors& in, const RecurrentOptions& o, const Tensors& kept)
+      : dtype(in[0].dtype()), width(in[0].size(2)) {
+    const int64_t hidden = in[3].size(1);
+    const bool normed = o.norm != Norm::none;
+    const Tensor lengths = plain(o.lengths);
+    held.push_back(lengths);
+    s = {.cell = o.cell,
+         .norm = o.norm,
+         .placement = o.placement,
+         .eps = o.eps,
+         .reverse = o.reverse,
+         .steps = in[0].size(0),
+         .batch = in[0].size(1),
+         .hidden = hidden,
+         .lengths = mutable_ptr_or_null<int64_t>(lengths),
+         .p = hold(plain(in[0])),
+         .weight = {},
+         .gain_ih = parameter(normed, in[6], width, 1),
+         .gain_hh = parameter(normed, in[7], width, 1),
+         .bias = parameter(true, in[4], width, 0),
+         .bias_hh = parameter(o.cell == RecurrentCell::gru, in[5], width, 0),
+         .gain_c = parameter(normed, in[8], hidden, 1),
+         .bias_c = parameter(normed, in[9], hidden, 0),
+         .states = hold(kept[kStates]),
+         .cells = hold(kept[kCells]),
+         .output = nullptr,
+         .gates = hold(kept[kGates]),
+         .q = hold(kept[kQ]),
+         .norms = reinterpret_cast<kernels::RowNorm<T>*>(hold(kept[kNorms])),
+         .workspace = nullptr};
+    block = kernels::recurrent_block(s);
+    blocks = (s.batch + block - 1) / block;
+    // For every block: the worker threads then ask the pool for nothing, whoever takes which block.
+    s.workspace = hold(detail::new_tensor({blocks, kernels::recurrent_workspace(s)}, dtype));
+  }
+
+  T* hold(const Tensor& x) {
+    held.push_back(x);
+    return mutable_ptr_or_null<T>(x);
+  }
+  // Ones (gains) or zeros (biases) stand for what is not given.
+  T* parameter(bool used, const Tensor& x, int64_t size, double value) {
+    if (!used) return nullptr;
+    return hold(x.defined() ? plain(x) : full({size}, value, {.dtype = dtype}));
+  }
+  // The weights for products with [k, n], as they lie or transposed.
+  kernels::PackedB<T> packed(bool transposed, int64_t k, int64_t n, const Tensor& weight) {
+    T* memory = hold(detail::new_tensor({kernels::packed_size<T>(k, n)}, dtype));
+    return kernels::pack_b(transposed, k, n, hold(plain(weight)), s.hidden, memory);
+  }
 };
 
 // Entry i of the states, [B, H].
-Tensor row(const Tensor& states, int64_t i) {
+Tensor entry(const Tensor& states, int64_t i) {
   const Shape shape{states.size(1), states.size(2)};
   return detail::new_view(states, shape, contiguous_strides(shape), i * shape.numel());
-}
-
-Tensor plain_or(const Tensor& x, const Shape& shape, double value, Dtype dtype) {
-  return x.defined() ? plain(x) : full(shape, value, {.dtype = dtype});
-}
-
-// What forward and backward share: the inputs.
-Run with_inputs(const Tensors& in, const RecurrentOptions& o) {
-  const Dtype dtype = in[0].dtype();
-  Run run;
-  run.options = o;
-  run.steps = in[0].size(0);
-  run.batch = in[0].size(1);
-  run.hidden = in[3].size(1);
-  run.width = in[0].size(2);
-  run.options.lengths = plain(o.lengths);
-  run.p = plain(in[0]);
-  run.weight = plain(in[3]);
-  run.bias = plain_or(in[4], {run.width}, 0, dtype);
-  if (run.is_gru()) run.bias_hh = plain_or(in[5], {run.width}, 0, dtype);
-  if (run.normed()) {
-    run.gain_ih = plain_or(in[6], {run.width}, 1, dtype);
-    run.gain_hh = plain_or(in[7], {run.width}, 1, dtype);
-    run.gain_c = plain_or(in[8], {run.hidden}, 1, dtype);
-    run.bias_c = plain_or(in[9], {run.hidden}, 0, dtype);
-  }
-  return run;
-}
-
-// The state before the first step: x, or zeros.
-void put_first(const Tensor& x, const Run& run, const Tensor& states) {
-  const int64_t first = run.options.reverse ? run.steps : 0;
-  const Tensor place = row(states, first);
-  copy_into(x.defined() ? x : zeros({}, {.dtype = states.dtype()}), place);
-}
-
-// Memory for what forward makes, the states with their beginning.
-void make_room(Run& run, const Tensor& h0, const Tensor& c0) {
-  const Dtype dtype = run.p.dtype();
-  const Shape& projected = run.p.shape();
-  const int64_t rows = run.steps * run.batch;
-  run.states = detail::new_tensor({run.steps + 1, run.batch, run.hidden}, dtype);
-  put_first(h0, run, run.states);
-  if (run.is_lstm()) {
-    run.cells = detail::new_tensor(run.states.shape(), dtype);
-    put_first(c0, run, run.cells);
-  }
-  if (run.options.lengths.defined())
-    run.output = detail::new_tensor({run.steps, run.batch, run.hidden}, dtype);
-  if (run.is_lstm() || run.is_gru()) run.gates = detail::new_tensor(projected, dtype);
-  if (run.normed() || run.is_gru()) run.q = detail::new_tensor(projected, dtype);
-  run.norms =
-      detail::new_tensor({run.normed() ? rows * kernels::norms_per_row(run.options.cell) : 0, 2}, dtype);
-}
-
-template <class T>
-kernels::Sequence<T> sequence(const Run& run) {
-  const RecurrentOptions& o = run.options;
-  return {.cell = o.cell,
-          .norm = o.norm,
-          .placement = o.placement,
-          .eps = o.eps,
-          .reverse = o.reverse,
-          .steps = run.steps,
-          .batch = run.batch,
-          .hidden = run.hidden,
-          .lengths = mutable_ptr_or_null<int64_t>(o.lengths),
-          .p = mutable_ptr<T>(run.p),
-          .weight = {},
-          .gain_ih = mutable_ptr_or_null<T>(run.gain_ih),
-          .gain_hh = mutable_ptr_or_null<T>(run.gain_hh),
-          .bias = mutable_ptr<T>(run.bias),
-          .bias_hh = mutable_ptr_or_null<T>(run.bias_hh),
-          .gain_c = mutable_ptr_or_null<T>(run.gain_c),
-          .bias_c = mutable_ptr_or_null<T>(run.bias_c),
-          .states = mutable_ptr<T>(run.states),
-          .cells = mutable_ptr_or_null<T>(run.cells),
-          .output = mutable_ptr_or_null<T>(run.output),
-          .gates = mutable_ptr_or_null<T>(run.gates),
-          .q = mutable_ptr_or_null<T>(run.q),
-          .norms = reinterpret_cast<kernels::RowNorm<T>*>(mutable_ptr<T>(run.norms)),
-          .workspace = nullptr};
-}
-
-template <class T>
-int64_t block_count(const kernels::Sequence<T>& s) {
-  const int64_t block = kernels::recurrent_block(s);
-  return (s.batch + block - 1) / block;
-}
-
-// Workspace for every block: the worker threads then ask the pool for nothing, whoever takes which block.
-template <class T>
-Tensor workspace_of(const kernels::Sequence<T>& s, Dtype dtype) {
-  return detail::new_tensor({block_count(s), kernels::recurrent_workspace(s)}, dtype);
-}
-
-template <class T>
-void run_forward(const Run& run) {
-  kernels::Sequence<T> s = sequence<T>(run);
-  const Tensor packed = detail::new_tensor({kernels::packed_size<T>(run.hidden, run.width)}, run.p.dtype());
-  s.weight = kernels::pack_b(true, run.hidden, run.width, mutable_ptr<T>(run.weight), run.hidden,
-                             mutable_ptr<T>(packed));
-  const int64_t block = kernels::recurrent_block(s);
-  const Tensor scratch = workspace_of(s, run.p.dtype());
-  s.workspace = mutable_ptr<T>(scratch);
-  parallel_rows(run.batch, block,
-                [&](int64_t begin, int64_t end) { kernels::recurrent_forward(s, begin, end); });
-}
-
-// What the blocks of rows give, added up in their order.
-Tensor sum_of_blocks(const Tensor& parts) {
-  return parts.size(0) == 1 ? row(parts, 0)
-                            : reduce_sum("recurrent", parts, {"recurrent", parts.shape(), 0}, false, 1);
 }
 
 // Where dp goes. The kernel writes a row of it after the last use of that row of the gates. So where these are large
 // and nobody will ask for them again, dp takes their memory: it is in cache, and new memory would push more of
 // what is still to be read out. A small dp comes from the pool, as warm.
-Tensor memory_for_dp(const Run& run, Needs needs) {
+Tensor memory_for_dp(const Tensor& p, const Tensor& gates, Needs needs) {
   constexpr int64_t kLarge = 4 << 20;  // bytes; measured, see docs/design.md
-  const Dtype dtype = run.p.dtype();
-  if (needs.again || !run.gates.defined() || run.gates.numel() * int64_t(item_size(dtype)) < kLarge)
-    return detail::new_tensor(run.p.shape(), dtype);
-  ++run.gates.impl()->storage->version;  // should this backward fail, another one finds them changed
-  return run.gates;
+  if (needs.again || !gates.defined() || gates.numel() * int64_t(item_size(gates.dtype())) < kLarge)
+    return detail::new_tensor(p.shape(), p.dtype());
+  ++gates.impl()->storage->version;  // should this backward fail, another one finds them changed
+  return gates;
 }
 
 // The gradients in the order of the inputs.
 template <class T>
-Gradients run_backward(const Run& run, const Gradients& dy, Needs needs) {
-  const Dtype dtype = run.p.dtype();
-  kernels::Sequence<T> s = sequence<T>(run);
-  kernels::SequenceGradients<T> g{};
-  const int64_t n = run.width, h = run.hidden;
-  const Tensor packed = detail::new_tensor({kernels::packed_size<T>(n, h)}, dtype);
-  g.weight = kernels::pack_b(false, n, h, mutable_ptr<T>(run.weight), h, mutable_ptr<T>(packed));
-  const Tensor doutput = plain(dy[0]);
-  g.doutput = mutable_ptr_or_null<T>(doutput);
+Gradients gradients(Run<T> run, const Tensors& in, const Gradients& dy, const Tensor& dp, Needs needs) {
+  const int64_t n = run.width, h = run.s.hidden;
   const auto copied = [&](const Tensor& x) {
-    return x.defined() ? detail::contiguous_copy(x) : zeros({run.batch, h}, {.dtype = dtype});
+    return x.defined() ? detail::contiguous_copy(x) : zeros({run.s.batch, h}, {.dtype = run.dtype});
   };
-  const Tensor dstate = copied(dy[1]), dcell = run.is_lstm() ? copied(dy[2]) : Tensor();
-  const Tensor dp = memory_for_dp(run, needs);
+  const Tensor doutput = plain(dy[0]), dstate = copied(dy[1]), dcell = run.s.cells ? copied(dy[2]) : Tensor();
+  kernels::SequenceGradients<T> g{};
+  g.weight = run.packed(false, n, h, in[3]);
+  g.doutput = mutable_ptr_or_null<T>(doutput);
   g.dstate = mutable_ptr<T>(dstate);
   g.dcell = mutable_ptr_or_null<T>(dcell);
   g.dp = mutable_ptr<T>(dp);
 
-  // One row of sums a block: gain_ih, gain_hh, bias, bias_hh, gain_c, bias_c.
+  // One row of sums a block, for inputs 4 to 9, and one matrix for the weights.
   const int64_t width = 4 * n + 2 * h;
-  const int64_t block = kernels::recurrent_block(s), blocks = block_count(s);
-  const Tensor scratch = workspace_of(s, dtype);
-  s.workspace = mutable_ptr<T>(scratch);
-  const Tensor partial = zeros({blocks, width}, {.dtype = float64});
-  double* const sums = mutable_ptr<double>(partial);
-  const Tensor dweights = run.steps > 0 && needs[3] ? detail::new_tensor({blocks, n, h}, dtype)
-                                                    : zeros({0, n, h}, {.dtype = dtype});
-  parallel_rows(run.batch, block, [&](int64_t begin, int64_t end) {
+  const Tensor partial = zeros({run.blocks, width}, {.dtype = float64});
+  const Tensor dweights = detail::new_tensor({run.s.steps > 0 && needs[3] ? run.blocks : 0, n, h}, run.dtype);
+  parallel_rows(run.s.batch, run.block, [&](int64_t begin, int64_t end) {
     kernels::SequenceGradients<T> mine = g;
-    double* const row = sums + begin / block * width;
-    if (needs[3]) mine.dweight = mutable_ptr<T>(dweights) + begin / block * n * h;
-    mine.dgain_ih = row;
-    mine.dgain_hh = row + n;
-    mine.dbias = row + 2 * n;
-    mine.dbias_hh = row + 3 * n;
-    mine.dgain_c = row + 4 * n;
-    mine.dbias_c = row + 4 * n + h;
-    kernels::recurrent_backward(s, mine, begin, end);
+    mine.sums = mutable_ptr<double>(partial) + begin / run.block * width;
+    if (needs[3]) mine.dweight = mutable_ptr<T>(dweights) + begin / run.block * n * h;
+    kernels::recurrent_backward(run.s, mine, begin, end);
   });
-  const auto total = [&](size_t input, int64_t from, int64_t size) {
-    if (!needs[input]) return Tensor();
-    Tensor out = detail::new_tensor({size}, dtype);
-    for (int64_t j = 0; j < size; ++j) {
-      double sum = 0;
-      for (int64_t b = 0; b < blocks; ++b) sum += sums[b * width + from + j];
-      mutable_ptr<T>(out)[j] = T(sum);
-    }
-    return out;
-  };
-  return {dp,
-          needs[1] ? dstate : Tensor(),
-          needs[2] ? dcell : Tensor(),
-          needs[3] ? sum_of_blocks(dweights) : Tensor(),
-          total(4, 2 * n, n),
-          total(5, 3 * n, n),
-          total(6, 0, n),
-          total(7, n, n),
-          total(8, 4 * n, h),
-          total(9, 4 * n + h, h)};
+
+  Gradients out{dp, needs[1] ? dstate : Tensor(), needs[2] ? dcell : Tensor(), Tensor()};
+  if (needs[3])
+    out[3] = dweights.size(0) == 1 ? entry(dweights, 0)
+                                   : reduce_sum("recurrent", dweights, {"recurrent", dweights.shape(), 0}, 1);
+  const Tensor sums = detail::new_tensor({width}, run.dtype);
+  kernels::sum_partials(run.blocks, width, mutable_ptr<double>(partial), mutable_ptr<T>(sums));
+  for (int64_t from = 0; out.size() < 10;) {
+    const int64_t size = out.size() < 8 ? n : h;
+    const bool needed = needs[out.size()];
+    out.push_back(needed ? detail::contiguous_copy(detail::new_view(sums, {size}, {1}, from)) : Tensor());
+    from += size;
+  }
+  out.push_back(Tensor());
+  return out;
 }
 
 }  // namespace
 
 Tensors Recurrent::forward(const Tensors& in, Tensors* kept) const {
-  Run run = with_inputs(in, options);
-  make_room(run, in[1], in[2]);
-  detail::dispatch_float("recurrent", run.p.dtype(), [&]<class T>(T) { run_forward<T>(run); });
-  if (kept) *kept = {run.states, run.cells, run.gates, run.q, run.norms};
-  const int64_t last = options.reverse ? 0 : run.steps;
-  const Shape shape{run.steps, run.batch, run.hidden};
-  if (!run.output.defined())
-    run.output = detail::new_view(run.states, shape, contiguous_strides(shape), run.first_output());
-  Tensors out{run.output, row(run.states, last)};
-  if (run.is_lstm()) out.push_back(row(run.cells, last));
+  const Dtype dtype = in[0].dtype();
+  const int64_t steps = in[0].size(0), batch = in[0].size(1), hidden = in[3].size(1);
+  const int64_t first = options.reverse ? steps : 0, last = steps - first;
+  const bool normed = options.norm != Norm::none, lstm = options.cell == RecurrentCell::lstm,
+             gru = options.cell == RecurrentCell::gru;
+  const auto memory = [&](bool wanted, const Shape& shape) {
+    return wanted ? detail::new_tensor(shape, dtype) : Tensor();
+  };
+  // [T + 1, B, H], the one before the first step filled in.
+  const auto states = [&](bool wanted, const Tensor& initial) {
+    const Tensor all = memory(wanted, {steps + 1, batch, hidden});
+    if (wanted) copy_into(initial.defined() ? initial : zeros({}, {.dtype = dtype}), entry(all, first));
+    return all;
+  };
+  const int64_t norms = normed ? steps * batch * kernels::norms_per_row(options.cell) : 0;
+  const Tensors made{states(true, in[1]), states(lstm, in[2]), memory(lstm || gru, in[0].shape()),
+                     memory(normed || gru, in[0].shape()), memory(true, {norms, 2})};
+  const Shape shape{steps, batch, hidden};
+  const Tensor output = options.lengths.defined()
+                            ? memory(true, shape)
+                            : detail::new_view(made[kStates], shape, contiguous_strides(shape),
+                                               options.reverse ? 0 : batch * hidden);
+  detail::dispatch_float("recurrent", dtype, [&]<class T>(T) {
+    Run<T> run(in, options, made);
+    if (run.s.lengths) run.s.output = mutable_ptr<T>(output);  // else the states are the output
+    run.s.weight = run.packed(true, hidden, run.width, in[3]);
+    parallel_rows(batch, run.block,
+                  [&](int64_t begin, int64_t end) { kernels::recurrent_forward(run.s, begin, end); });
+  });
+  if (kept) *kept = made;
+  Tensors out{output, entry(made[kStates], last)};
+  if (lstm) out.push_back(entry(made[kCells], last));
   return out;
 }
 
 Gradients Recurrent::backward(const Tensors& dy, const Tensors& in, const Tensors& kept, Needs needs) const {
-  Run run = with_inputs(in, options);
-  run.states = kept[0];
-  run.cells = kept[1];
-  run.gates = kept[2];
-  run.q = kept[3];
-  run.norms = kept[4];
-  return detail::dispatch_float("recurrent", run.p.dtype(),
-                                [&]<class T>(T) { return run_backward<T>(run, dy, needs); });
+  const Tensor dp = memory_for_dp(in[0], kept[kGates], needs);
+  return detail::dispatch_float("recurrent", in[0].dtype(), [&]<class T>(T) {
+    return gradients(Run<T>(in, options, kept), in, dy, dp, needs);
+  });
 }
 
 }  // namespace tapegrad::compute

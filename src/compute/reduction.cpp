@@ -1,9 +1,10 @@
 #include "compute/reduction.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
-#include "compute/copy.h"
+#include "compute/arrays.h"
 #include "compute/elementwise.h"
 #include "core/fail.h"
 #include "kernels/loops/reduce.h"
@@ -12,14 +13,20 @@
 
 namespace tapegrad::compute {
 
-Reduction::Reduction(const char* op, const Shape& shape, const Axes& axes) : shape_(shape) {
-  const int64_t rank = shape.size();
-  for (int64_t axis : axes.list()) {
+uint32_t axis_bits(const char* op, const Shape& axes, int64_t rank) {
+  uint32_t bits = 0;
+  for (int64_t axis : axes) {
     const int64_t at = wrap_axis(op, axis, rank);
-    if (is_reduced(at)) fail<IndexError>(op, "axis {} is named twice in {}", axis, axes.list());
-    reduced_ |= 1u << at;
+    if (bits >> at & 1) fail<IndexError>(op, "axis {} is named twice in {}", axis, axes);
+    bits |= 1u << at;
   }
-  if (axes.all()) reduced_ = (1u << rank) - 1;
+  return bits;
+}
+
+Reduction::Reduction(const char* op, const Shape& shape, const Axes& axes, bool keepdim)
+    : keepdim(keepdim), shape_(shape) {
+  const int64_t rank = shape.size();
+  reduced_ = axes.all() ? (1u << rank) - 1 : axis_bits(op, axes.list(), rank);
 
   // Side by side: once the reduced axes have begun and ended, none may follow. Axes of size one do not
   // matter.
@@ -53,8 +60,7 @@ Tensor Reduction::arrange_rows(const Tensor& x) const {
 }
 
 Tensor Reduction::restore_rows(const Tensor& rows) const {
-  if (in_order_ && inner == 1) return rows;
-  return permute(rows, inverse_order());
+  return in_order_ && inner == 1 ? rows : permute(rows, inverse_order());
 }
 
 Shape Reduction::inverse_order() const {
@@ -63,22 +69,22 @@ Shape Reduction::inverse_order() const {
   return back;
 }
 
-Shape Reduction::result_shape(bool keepdim) const {
-  Shape out;
-  for (int64_t i = 0; i < shape_.size(); ++i) {
-    if (!is_reduced(i))
-      out.push_back(shape_[i]);
-    else if (keepdim)
-      out.push_back(1);
-  }
-  return out;
+Shape Reduction::kept_shape() const {
+  Shape shape = shape_;
+  for (int64_t i = 0; i < shape.size(); ++i)
+    if (is_reduced(i)) shape[i] = 1;
+  return shape;
+}
+
+Shape Reduction::result_shape() const {
+  Shape shape = kept_shape();
+  for (int64_t i = shape.size() - 1; i >= 0; --i)
+    if (is_reduced(i) && !keepdim) shape.erase(i);
+  return shape;
 }
 
 Axes Reduction::axes() const {
-  Shape list;
-  for (int64_t i = 0; i < shape_.size(); ++i)
-    if (is_reduced(i)) list.push_back(i);
-  return Axes(list);
+  return Axes(Shape(std::span(order_).last(size_t(std::popcount(reduced_)))));
 }
 
 namespace {
@@ -100,20 +106,14 @@ void sum_block(int64_t n, int64_t inner, const T* x, T* y, double divisor) {
 
 }  // namespace
 
-Tensor reduce_sum(const char* op, const Tensor& x, const Reduction& over, bool keepdim, double divisor) {
-  const Tensor from = over.arrange(x);
-  Tensor y = detail::new_tensor(over.result_shape(keepdim), x.dtype());
-  detail::dispatch_float(op, x.dtype(), [&]<class T>(T) {
-    const int64_t n = over.n, inner = over.inner;
-    const T* in = detail::ptr<T>(from);
-    T* out = detail::mutable_ptr<T>(y);
+Tensor reduce_sum(const char* op, const Tensor& x, const Reduction& over, double divisor) {
+  const int64_t n = over.n, inner = over.inner;
+  return reduce(op, x, over, [&]<class T>(const T* in, T* out) {
     if (over.outer == 1) return sum_block(n, inner, in, out, divisor);
-    const int64_t grain = kernels::fold_rows(n * inner);
-    parallel_rows(over.outer, grain, [=](int64_t begin, int64_t end) {
+    parallel_rows(over.outer, kernels::fold_rows(n * inner), [=](int64_t begin, int64_t end) {
       kernels::sum(end - begin, n, inner, in + begin * n * inner, out + begin * inner, divisor);
     });
   });
-  return y;
 }
 
 Tensor sum_to(const Tensor& x, const Shape& shape) {
@@ -122,81 +122,60 @@ Tensor sum_to(const Tensor& x, const Shape& shape) {
   for (int64_t i = 0; i < x.dim(); ++i)
     if (i < lead || (shape[i - lead] == 1 && x.shape()[i] != 1)) axes.push_back(i);
   const Tensor kept =
-      axes.empty() ? detail::plain(x) : reduce_sum("sum", x, {"sum", x.shape(), Axes(axes)}, true, 1);
+      axes.empty() ? detail::plain(x) : reduce_sum("sum", x, {"sum", x.shape(), Axes(axes)}, 1);
   return detail::new_view(kept, shape, contiguous_strides(shape), 0);
 }
 
-namespace {
-
-// Rows of n, both passes over one while it is in the cache.
-template <class T, class Finish>
-void variance_of_rows(int64_t rows, int64_t n, const T* x, Finish finish) {
-  parallel_rows(rows, kernels::fold_rows(n), [=](int64_t begin, int64_t end) {
-    kernels::simd([=] {
-      for (int64_t at = begin; at < end; ++at) {
-        const T* row = x + at * n;
-        const double mu = kernels::sum_of(n, [=](int64_t i) { return double(row[i]); }) / double(n);
-        finish(at,
-               kernels::sum_of(n, [=](int64_t i) { return (double(row[i]) - mu) * (double(row[i]) - mu); }));
-      }
-    });
-  });
-}
-
-}  // namespace
-
-// Two passes, mean and differences in float64: one pass with sum(x^2) - n mu^2 loses every digit of
-// [40000, 40001, 40002, 40003] in float32.
-Tensor variance(const char* op, const Tensor& x, const Reduction& over, bool keepdim, double divisor,
-                bool root) {
-  const Tensor from = over.arrange(x);
-  Tensor y = detail::new_tensor(over.result_shape(keepdim), x.dtype());
-  const double n = double(over.n);
-  detail::dispatch_float(op, x.dtype(), [&]<class T>(T) {
-    T* out = detail::mutable_ptr<T>(y);
+// Two passes, mean and differences in float64. A row goes through both while it is in the cache.
+Tensor variance(const char* op, const Tensor& x, const Reduction& over, double divisor, bool root) {
+  const int64_t outer = over.outer, n = over.n, inner = over.inner;
+  return reduce(op, x, over, [&]<class T>(const T* in, T* out) {
     const auto finish = [=](int64_t at, double total) {
       out[at] = T(root ? std::sqrt(total / divisor) : total / divisor);
     };
-    if (over.inner == 1) return variance_of_rows(over.outer, over.n, detail::ptr<T>(from), finish);
-    const Tensor mean = detail::new_tensor(y.shape(), float64);
+    if (inner == 1)
+      return parallel_rows(outer, kernels::fold_rows(n), [=](int64_t begin, int64_t end) {
+        kernels::simd([=] {
+          for (int64_t at = begin; at < end; ++at) {
+            const T* row = in + at * n;
+            const double mu = kernels::sum_of(n, [=](int64_t i) { return double(row[i]); }) / double(n);
+            finish(at, kernels::sum_of(
+                           n, [=](int64_t i) { return (double(row[i]) - mu) * (double(row[i]) - mu); }));
+          }
+        });
+      });
+    const Tensor mean = detail::new_tensor({over.results()}, float64);
     double* mu = detail::mutable_ptr<double>(mean);
-    fold<double, T>(
-        over, from, [](int64_t) { return 0.0; },
+    kernels::fold<double>(
+        outer, n, inner, in, [](int64_t) { return 0.0; },
         [](double& total, T value, int64_t) { total += double(value); },
-        [=](int64_t at, double total) { mu[at] = total / n; });
+        [=](int64_t at, double total) { mu[at] = total / double(n); });
     struct Squares {
       double mu, total;
     };
-    fold<Squares, T>(
-        over, from,
+    kernels::fold<Squares>(
+        outer, n, inner, in,
         [=](int64_t at) {
           return Squares{mu[at], 0.0};
         },
         [](Squares& s, T value, int64_t) { s.total += (double(value) - s.mu) * (double(value) - s.mu); },
         [=](int64_t at, const Squares& s) { finish(at, s.total); });
   });
-  return y;
 }
 
-Tensor euclidean_norm(const Tensor& x, const Reduction& over, bool keepdim) {
-  const Tensor from = over.arrange(x);
-  Tensor y = detail::new_tensor(over.result_shape(keepdim), x.dtype());
-  detail::dispatch_float("norm", x.dtype(), [&]<class T>(T) {
-    T* out = detail::mutable_ptr<T>(y);
-    if (over.inner == 1) {
-      const T* in = detail::ptr<T>(from);
-      const int64_t n = over.n, grain = kernels::fold_rows(n);
-      return parallel_rows(over.outer, grain, [=](int64_t begin, int64_t end) {
+Tensor vector_norm(const Tensor& x, const Reduction& over) {
+  const int64_t outer = over.outer, n = over.n;
+  return reduce("norm", x, over, [&]<class T>(const T* in, T* out) {
+    if (over.inner == 1)
+      return parallel_rows(outer, kernels::fold_rows(n), [=](int64_t begin, int64_t end) {
         for (int64_t at = begin; at < end; ++at)
           out[at] = T(std::sqrt(kernels::sum_of_squares(n, in + at * n)));
       });
-    }
-    fold<double, T>(
-        over, from, [](int64_t) { return 0.0; },
+    kernels::fold<double>(
+        outer, n, over.inner, in, [](int64_t) { return 0.0; },
         [](double& total, T value, int64_t) { total += double(value) * double(value); },
         [=](int64_t at, double total) { out[at] = T(std::sqrt(total)); });
   });
-  return y;
 }
 
 void extremes(const char* op, Side side, const Reduction& over, const Tensor& x, const Tensor& values,

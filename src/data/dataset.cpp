@@ -4,10 +4,9 @@
 #include <cmath>
 #include <vector>
 
-#include "compute/indexed.h"
+#include "compute/arrays.h"
 #include "core/fail.h"
 #include "data/order.h"
-#include "tensor/impl.h"
 
 namespace tapegrad::data {
 
@@ -23,7 +22,9 @@ Batch TensorDataset::get(std::span<const int64_t> indices) const {
   for (int64_t index : indices)
     if (index < 0 || index >= size())
       fail<IndexError>("TensorDataset", "sample {} is outside [0, {})", index, size());
-  return {compute::rows(x_, indices), compute::rows(y_, indices)};
+  Tensor order = empty({int64_t(indices.size())}, {.dtype = int64});
+  std::copy(indices.begin(), indices.end(), order.mutable_data<int64_t>().begin());
+  return {compute::index_select(x_, 0, order), compute::index_select(y_, 0, order)};
 }
 
 Split TensorDataset::split(double fraction, SplitOptions options) const {

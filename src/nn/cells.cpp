@@ -72,8 +72,7 @@ std::string to_string(const CellConfig& c) {
   if (c.cell == RecurrentCell::rnn_relu) out += ", relu=true";
   if (c.proj_size) out += fmt::format(", proj_size={}", c.proj_size);
   if (c.norm != Norm::none)
-    out += fmt::format(", norm={}, placement={}", norm_name(c.norm),
-                       c.placement == Placement::sum ? "sum" : "separate");
+    out += fmt::format(", norm={}, placement={}", norm_name(c.norm), placement_name(c.placement));
   return out;
 }
 

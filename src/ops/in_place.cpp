@@ -1,6 +1,5 @@
 // Writing to a tensor in place: a += b and its like.
 #include "autograd/writable.h"
-#include "compute/arithmetic.h"
 #include "ops/elementwise.h"
 
 namespace tapegrad {
@@ -8,8 +7,7 @@ namespace tapegrad {
 namespace {
 
 // a = a op b in a's own memory. Everything is checked before the first element changes.
-Tensor& change(const char* op, Tensor& a, const Tensor& b,
-               void (*into)(const Tensor& a, const Tensor& b, const Tensor& y)) {
+Tensor& change(const char* op, Tensor& a, const Tensor& b, const compute::Arithmetic& arithmetic) {
   detail::check_writable(op, a);
   check_same_dtype(op, a, b);
   if (is_recording() && (b.requires_grad() || b.is_recorded()))
@@ -24,7 +22,7 @@ Tensor& change(const char* op, Tensor& a, const Tensor& b,
   // Another view of the same memory would be read after it was written to.
   const bool overlaps = a.impl()->storage.get() == b.impl()->storage.get() &&
                         !(a.impl()->data == b.impl()->data && a.shape() == b.shape() && b.is_contiguous());
-  into(a, overlaps ? b.detach().clone() : b, a);
+  arithmetic.into(a, overlaps ? b.detach().clone() : b, a);
   ++a.impl()->storage->version;
   return a;
 }
@@ -32,28 +30,28 @@ Tensor& change(const char* op, Tensor& a, const Tensor& b,
 }  // namespace
 
 Tensor& operator+=(Tensor& a, const Tensor& b) {
-  return change("+=", a, b, compute::add_into);
+  return change("+=", a, b, compute::add);
 }
 Tensor& operator-=(Tensor& a, const Tensor& b) {
-  return change("-=", a, b, compute::sub_into);
+  return change("-=", a, b, compute::sub);
 }
 Tensor& operator*=(Tensor& a, const Tensor& b) {
-  return change("*=", a, b, compute::mul_into);
+  return change("*=", a, b, compute::mul);
 }
 Tensor& operator/=(Tensor& a, const Tensor& b) {
-  return change("/=", a, b, compute::div_into);
+  return change("/=", a, b, compute::div);
 }
 Tensor& operator+=(Tensor& a, double b) {
-  return change("+=", a, number_like("+=", a, b), compute::add_into);
+  return change("+=", a, number_like("+=", a, b), compute::add);
 }
 Tensor& operator-=(Tensor& a, double b) {
-  return change("-=", a, number_like("-=", a, b), compute::sub_into);
+  return change("-=", a, number_like("-=", a, b), compute::sub);
 }
 Tensor& operator*=(Tensor& a, double b) {
-  return change("*=", a, number_like("*=", a, b), compute::mul_into);
+  return change("*=", a, number_like("*=", a, b), compute::mul);
 }
 Tensor& operator/=(Tensor& a, double b) {
-  return change("/=", a, number_like("/=", a, b), compute::div_into);
+  return change("/=", a, number_like("/=", a, b), compute::div);
 }
 
 }  // namespace tapegrad

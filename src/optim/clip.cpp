@@ -3,8 +3,7 @@
 #include <cmath>
 
 #include "autograd/writable.h"
-#include "compute/arithmetic.h"
-#include "compute/finite.h"
+#include "compute/arrays.h"
 #include "core/fail.h"
 
 namespace tapegrad {

@@ -4,7 +4,7 @@
 #include <tapegrad/optim/optimizer.h>
 
 #include "autograd/writable.h"
-#include "compute/finite.h"
+#include "compute/arrays.h"
 #include "optim/require.h"
 #include "system/denormals.h"
 #include "tensor/impl.h"

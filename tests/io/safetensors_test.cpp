@@ -188,6 +188,15 @@ TEST_F(Safetensors, RefusesEveryHostileField) {
   }
 }
 
+TEST_F(Safetensors, RefusesMoreTensorsThanAModelHas) {
+  std::string header = "{";
+  for (int i = 0; i <= 65536; ++i)
+    header +=
+        fmt::format(R"({}"{}": {{"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}})", i ? ", " : "", i);
+  write_header(header + "}");
+  EXPECT_THAT([&] { load(path_); }, ThrowsMessage<FormatError>(HasSubstr("more than 65536 tensors")));
+}
+
 TEST_F(Safetensors, RefusesHeaderLengthsBeyondTheFile) {
   for (uint64_t length : {uint64_t(3), uint64_t(255), uint64_t(1) << 31, uint64_t(1) << 63, ~uint64_t(0)}) {
     std::string bytes(8, '\0');

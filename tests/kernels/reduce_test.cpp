@@ -6,7 +6,7 @@
 #include <limits>
 #include <vector>
 
-#include "compute/finite.h"
+#include "compute/arrays.h"
 
 namespace tapegrad::kernels {
 namespace {

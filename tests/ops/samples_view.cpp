@@ -1,6 +1,6 @@
 // Views, copies, sums and joins.
+#include "ops/elementwise.h"
 #include "ops/samples.h"
-#include "ops/shape/place.h"
 
 namespace tapegrad {
 

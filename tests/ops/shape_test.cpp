@@ -118,6 +118,42 @@ TEST(Split, TakesSizes) {
   EXPECT_EQ(chunk(x, 9, 1).size(), 4u);
 }
 
+TEST(Split, TakesAnyNumberOfSizes) {
+  const Tensor x = gaussian({2, 66}).set_requires_grad(), weight = gaussian({2, 66});
+  std::vector<int64_t> sizes;
+  for (int64_t i = 0; i < 12; ++i) sizes.push_back(i);  // they add up to 66
+  Tape tape;
+  const Tensors pieces = split(x, sizes, 1);
+  ASSERT_EQ(pieces.size(), 12u);
+  Tensor total = zeros({}, {.dtype = float64});
+  for (size_t i = 0, start = 0; i < 12; start += i++) {
+    EXPECT_EQ(pieces[i].to_vector<double>(),
+              narrow(x.detach(), 1, int64_t(start), int64_t(i)).to_vector<double>());
+    if (i != 7) total = total + sum(pieces[i] * narrow(weight, 1, int64_t(start), int64_t(i)));
+  }
+  tape.backward(total);
+  Tensor expected = weight.clone();
+  for (int64_t row : {0, 1})
+    for (int64_t k = 21; k < 28; ++k) expected.mutable_data<double>()[size_t(row * 66 + k)] = 0;  // piece 7
+  EXPECT_EQ(x.grad().to_vector<double>(), expected.to_vector<double>());
+  sizes[0] = -1;
+  EXPECT_EQ(message<ShapeError>([&] { split(x, sizes, 1); }),
+            "split: sizes [-1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11] must add up to axis 1 of [2, 66]");
+  EXPECT_EQ(message<ShapeError>([&] { split(zeros({0}), std::vector<int64_t>(70000, 0)); }),
+            "split: at most 65535 pieces, got 70000");
+}
+
+TEST(Chunk, OfAnEmptyAxisGivesAsManyAsAskedFor) {
+  const Tensor x = zeros({2, 0}, {.requires_grad = true});
+  Tape tape;
+  const Tensors pieces = chunk(x, 3, 1);
+  ASSERT_EQ(pieces.size(), 3u);
+  for (const Tensor& piece : pieces) EXPECT_EQ(piece.shape(), (Shape{2, 0}));
+  tape.backward(sum(pieces[1]));
+  EXPECT_EQ(x.grad().shape(), (Shape{2, 0}));
+  EXPECT_EQ(message<ShapeError>([&] { chunk(x, 70000, 1); }), "split: at most 65535 pieces, got 70000");
+}
+
 TEST(Unbind, IsOneRecord) {
   const Tensor x = gaussian({3, 2, 2}).set_requires_grad();
   Tape tape;

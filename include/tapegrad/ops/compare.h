@@ -2,8 +2,9 @@
 //
 // Comparisons, logic on the masks that they make, and where(), which chooses by a mask.
 //
-// Masks are boolean tensors and have no gradient. Two inputs broadcast. **Throws** ShapeError if they do not,
-// DtypeError if the dtypes differ, or if logic is asked of what is no mask.
+// Masks are boolean tensors and have no gradient. Two inputs broadcast as in arithmetic.h. **Throws** (all of them)
+// ShapeError if they do not, DtypeError if the dtypes differ, if a number does not fit the dtype, or if logic is asked of
+// what is no mask. Every dtype is compared; a comparison with NaN is false, but for ne().
 #pragma once
 #include <tapegrad/tensor.h>
 
@@ -12,7 +13,7 @@ namespace tapegrad {
 /// a == b, elementwise. There is no operator ==: it could not be used as one. NaN equals nothing, as in C++.
 Tensor eq(const Tensor& a, const Tensor& b);
 Tensor eq(const Tensor& a, double b);
-/// a != b.
+/// a != b, also where one is NaN.
 Tensor ne(const Tensor& a, const Tensor& b);
 Tensor ne(const Tensor& a, double b);
 /// a < b.
@@ -65,10 +66,13 @@ inline Tensor operator>=(double a, const Tensor& b) {
   return le(b, a);
 }
 
-/// Both, either, one of two masks, which broadcast; the opposite of one.
+/// Where both of two masks are true.
 Tensor logical_and(const Tensor& a, const Tensor& b);
+/// Where either of two masks is true, or both are.
 Tensor logical_or(const Tensor& a, const Tensor& b);
+/// Where just one of two masks is true.
 Tensor logical_xor(const Tensor& a, const Tensor& b);
+/// Where a mask is false.
 Tensor logical_not(const Tensor& x);
 
 /// Where x is neither infinite nor NaN; x floating.
@@ -80,7 +84,8 @@ Tensor any(const Tensor& x);
 /// Whether all elements of a mask are true; true for an empty one.
 Tensor all(const Tensor& x);
 
-/// y = a where the condition holds, else b. `condition` is boolean; all three broadcast.
+/// y = a where the condition holds, else b. `condition` is boolean; all three broadcast, and a number takes the dtype of the
+/// tensor. **Throws** DtypeError for a condition that is no mask.
 /// **Gradient**: da = dy where the condition holds, else 0; db the other way round. What was not chosen gets
 /// 0, also where it is NaN or infinite.
 ///

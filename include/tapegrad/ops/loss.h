@@ -4,17 +4,18 @@
 //
 // **Reduction** (all of them): the losses of the elements (or rows) are averaged; {.reduction = Reduce::sum}
 // adds them up, Reduce::none returns them as they are, Reduce::batchmean divides the sum by the size of the
-// first axis. **Numerics**: sums in float64, in an order that the shape fixes.
+// first axis. dloss, in the gradients below, is what reaches the loss of one element through the reduction: dy / n under the
+// mean of n. The mean of nothing is NaN, with gradient 0. **Numerics**: sums in float64, in an order that the shape fixes.
 //
-// **Throws** (all of them) ShapeError unless input and target have one shape (there is no broadcasting: an
-// [8, 1] against an [8] would silently compare all pairs), DtypeError if their dtypes differ or are not
-// floating.
+// **Shape** and **Throws**, unless a loss says otherwise: input and target have one shape, which is also that of the losses,
+// else a ShapeError (there is no broadcasting: an [8, 1] against an [8] would silently compare all pairs); DtypeError if
+// their dtypes differ or are not floating; ShapeError for the batchmean of a number.
 #pragma once
 #include <tapegrad/tensor.h>
 
 namespace tapegrad {
 
-enum class Reduce { none, mean, sum, batchmean };
+enum class Reduce { none, mean, sum, batchmean };  ///< what becomes of the losses of the elements
 
 struct LossOptions {
   Reduce reduction = Reduce::mean;
@@ -38,14 +39,16 @@ struct CrossEntropyOptions {
 /// Reduce::none gives the target's shape.
 ///
 /// **Throws** IndexError for a label outside [0, C) that is not ignore_index; DtypeError for labels that are
-/// not int64; ValueError for a label_smoothing outside [0, 1].
+/// not int64; ValueError for a label_smoothing outside [0, 1]; ShapeError for a weight that is not [C].
 ///
-/// **Gradient**: dlogits_n = (softmax(logits_n) - onehot(target_n)) dloss_n; none to target and weight.
+/// **Gradient**: dlogits_n = (softmax(logits_n) - onehot(target_n)) dloss_n, with smoothing and weights
+/// (softmax(logits_n) sum(q_n) - q_n) dloss_n, q the target above; none to target and weight.
 ///
 /// **Numerics**: finite for all finite logits. A logit may be -inf: the class is impossible.
 ///
-/// Differs from PyTorch where every row is ignored: the mean is 0, with gradient 0, not NaN. A batch without
-/// labels teaches nothing, and should not destroy the model. Class probabilities as targets are kl_div's.
+/// Differs from PyTorch where every row is ignored, or the weights of all labels are 0: the mean is 0, with gradient 0, not
+/// NaN. A batch without labels teaches nothing, and should not destroy the model. Class probabilities as targets are
+/// kl_div's.
 ///
 ///     Tensor loss = cross_entropy(model(x), y, {.label_smoothing = 0.1});
 Tensor cross_entropy(const Tensor& logits, const Tensor& target, const CrossEntropyOptions& options = {});
@@ -57,7 +60,7 @@ struct NllOptions {
 };
 
 /// The negative log-likelihood of labels under given log-probabilities: loss_n = -log_probs_n,target_n.
-/// nll_loss(log_softmax(x, 1), target) is cross_entropy(x, target). **Shape** and **Throws** as there.
+/// nll_loss(log_softmax(x, 1), target) is cross_entropy(x, target). **Shape**, **Throws** and the mean as there.
 /// **Gradient**: dlog_probs_n = -onehot(target_n) dloss_n, times the class's weight.
 Tensor nll_loss(const Tensor& log_probs, const Tensor& target, const NllOptions& options = {});
 
@@ -76,8 +79,7 @@ struct HuberOptions {
 /// Squared for small errors, linear for large ones, with d = input - target:
 ///     d^2 / 2 where |d| <= delta, else delta (|d| - delta / 2)
 /// **Throws** ValueError unless delta is positive. **Gradient**: dinput = clamp(d, -delta, delta) dloss,
-/// dtarget = -dinput. **Source**: Huber 1964, Robust Estimation of a Location
-/// Parameter.
+/// dtarget = -dinput. **Source**: Huber 1964, Robust Estimation of a Location Parameter.
 Tensor huber_loss(const Tensor& input, const Tensor& target, HuberOptions options = {});
 
 struct SmoothL1Options {
@@ -86,6 +88,8 @@ struct SmoothL1Options {
 };
 
 /// huber_loss with delta = beta, divided by beta: its slope far out is 1.
+///     d^2 / (2 beta) where |d| <= beta, else |d| - beta / 2
+/// **Throws** ValueError if beta is negative. **Gradient**: dinput = clamp(d / beta, -1, 1) dloss, dtarget = -dinput.
 Tensor smooth_l1_loss(const Tensor& input, const Tensor& target, SmoothL1Options options = {});
 
 /// The cross-entropy of a probability p and a target t in [0, 1]: -(t ln p + (1 - t) ln(1 - p)).
@@ -102,8 +106,9 @@ struct BceWithLogitsOptions {
 
 /// bce_loss(sigmoid(input), target), computed so that no logit over- or underflows:
 ///     (1 - t) x + (1 + (pos_weight - 1) t) softplus(-x)
-/// **Throws** ShapeError if pos_weight does not broadcast to the input. **Gradient**: dx = (sigmoid(x) - t) dloss
-/// for pos_weight 1.
+/// **Throws** ShapeError if pos_weight does not broadcast to the input; the target is not checked to lie in [0, 1].
+/// **Gradient**: dx = (1 - t - (1 + (pos_weight - 1) t) sigmoid(-x)) dloss, which is (sigmoid(x) - t) dloss for pos_weight 1;
+/// dt = ((pos_weight - 1) softplus(-x) - x) dloss; dpos_weight = t softplus(-x) dloss.
 Tensor bce_with_logits_loss(const Tensor& input, const Tensor& target,
                             const BceWithLogitsOptions& options = {});
 
@@ -114,7 +119,9 @@ struct KlDivOptions {
 
 /// The Kullback-Leibler divergence of `input`, log-probabilities, from `target`, probabilities:
 ///     target (ln target - input), and 0 where the target is 0
-/// **Gradient**: dinput = -target dloss.
+/// **Gradient**: dinput = -target dloss, dtarget = (ln target + 1 - input) dloss, 0 where the target is 0; with log_target
+/// dinput = -e^target dloss, dtarget = e^target (target + 1 - input) dloss. **Numerics**: where the target is 0 the input may
+/// be infinite or NaN, unlike in PyTorch.
 /// The divergence of rows is the sum over classes: use Reduce::batchmean for its mean over the batch. (The
 /// default mean divides by the number of all elements, as in PyTorch.)
 Tensor kl_div(const Tensor& input, const Tensor& target, KlDivOptions options = {});
@@ -124,9 +131,9 @@ struct CosineOptions {
   double eps = 1e-8;  ///< a norm below this counts as this, so that a zero vector gives 0
 };
 
-/// The cosine of the angle between vectors: (a . b) / (|a| |b|), over one axis, which is gone from the
-/// result.
-/// **Throws** ValueError unless eps is positive. **Gradient**: da = (b / |b| - y a / |a|) / |a| dy, and db alike;
+/// The cosine of the angle between vectors: (a . b) / (|a| |b|), over one axis. **Shape**: a and b the same, y without the
+/// axis. **Numerics**: float64, so that squares neither over- nor underflow.
+/// **Throws** ValueError unless eps is positive, IndexError for an axis that is not there. **Gradient**: da = (b / |b| - y a / |a|) / |a| dy, and db alike;
 /// finite at a zero vector.
 Tensor cosine_similarity(const Tensor& a, const Tensor& b, CosineOptions options = {});
 

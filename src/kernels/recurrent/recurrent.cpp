@@ -198,7 +198,6 @@ void recurrent_backward(const Sequence<T>& s, const SequenceGradients<T>& g, int
   T* m = workspace.take(4 * n + 2 * h);
   std::fill_n(m, 4 * n + 2 * h, T(0));
   const rows::RowSums<T> sums{m, m + n, m + 2 * n, m + 3 * n, m + 4 * n, m + 4 * n + h};
-  const bool is_gru = s.cell == RecurrentCell::gru, is_lstm = s.cell == RecurrentCell::lstm;
   int64_t kept = 0;
   bool first = true;
   for (int64_t k = s.steps - 1; k >= 0; --k) {
@@ -213,16 +212,7 @@ void recurrent_backward(const Sequence<T>& s, const SequenceGradients<T>& g, int
     std::copy_n(s.states + (at.before(t) * s.batch + begin) * h, rows * h, states + kept * rows * h);
     if (++kept < kept_steps && k > 0) continue;
     if (g.dweight) gemm<T>(true, false, n, h, kept * rows, 1, dq, n, states, h, first ? 0 : 1, g.dweight, h);
-    simd([=, &g] {
-      add_up(n, sums.bias, g.dbias);
-      if (is_gru) add_up(n, sums.bias_hh, g.dbias_hh);
-      if (s.normed()) add_up(n, sums.gain_hh, g.dgain_hh);
-      if (s.separate()) add_up(n, sums.gain_ih, g.dgain_ih);
-      if (s.normed() && is_lstm) {
-        add_up(h, sums.gain_c, g.dgain_c);
-        add_up(h, sums.bias_c, g.dbias_c);
-      }
-    });
+    simd([=, &g] { add_up(4 * n + 2 * h, m, g.sums); });
     kept = 0;
     first = false;
   }

@@ -81,9 +81,8 @@ struct SequenceGradients {
   T* dcell;           // lstm: the same for c
   T* dp;              // [T, B, GH]
   // Sums over steps and rows, one buffer a block of rows:
-  T* dweight;  // [GH, H] of W_hh, or null where it is not wanted
-  // and in float64 [GH], for the cell's norm [H]:
-  double *dgain_ih, *dgain_hh, *dbias, *dbias_hh, *dgain_c, *dbias_c;
+  T* dweight;    // [GH, H] of W_hh, or null where it is not wanted
+  double* sums;  // of bias, bias_hh, gain_ih and gain_hh [GH], gain_c and bias_c [H], one after the other
 };
 
 template <class T>

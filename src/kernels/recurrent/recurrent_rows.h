@@ -41,7 +41,7 @@ inline void prefetch(const T* from, int64_t n) {
 /// Sums over rows and some steps, in T; the block adds them up in float64.
 template <class T>
 struct RowSums {
-  T *gain_ih, *gain_hh, *bias, *bias_hh, *gain_c, *bias_c;
+  T *bias, *bias_hh, *gain_ih, *gain_hh, *gain_c, *bias_c;
 };
 
 // ---- the summed inputs: n columns of a, with one mean and variance. The norms of p and q are norms[0] and [1].

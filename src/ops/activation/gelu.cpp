@@ -6,10 +6,8 @@
 //
 // x is saved.
 // Source: Hendrycks and Gimpel 2016, "Gaussian error linear units", arXiv:1606.08415, section 2.
-#include <cmath>
 #include <numbers>
 
-#include "compute/formula.h"
 #include "ops/elementwise.h"
 
 namespace tapegrad {
@@ -21,40 +19,31 @@ constexpr double kInverseSqrt2Pi = std::numbers::inv_sqrtpi / std::numbers::sqrt
 constexpr double kSlope = 2 * std::numbers::sqrt2 * std::numbers::inv_sqrtpi;  // 2 sqrt(2 / pi)
 constexpr double kCubic = 0.044715;
 
-Tensor gelu_erf(const Tensor& x) {
-  Tensor y = map("gelu", x,
-                 [](auto x) { return x * ((erf(x * constant(x, kInverseSqrt2)) + 1) * constant(x, 0.5)); });
-  return record("gelu", y, {x}, [x = Saved(x)](const Tensor& dy) -> Gradients {
-    return {elementwise_vjp(
-        "gelu",
-        [](auto dy, auto x) {
-          const auto p = exp(x * x * constant(x, -0.5)) * constant(x, kInverseSqrt2Pi);
-          return dy * ((erf(x * constant(x, kInverseSqrt2)) + 1) * constant(x, 0.5) + x * p);
-        },
-        dy, x)};
-  });
-}
-
-Tensor gelu_tanh(const Tensor& x) {
-  Tensor y = map("gelu", x, [](auto x) {
-    return x * sigmoid((x + x * x * x * constant(x, kCubic)) * constant(x, kSlope));
-  });
-  return record("gelu", y, {x}, [x = Saved(x)](const Tensor& dy) -> Gradients {
-    return {elementwise_vjp(
-        "gelu",
-        [](auto dy, auto x) {
-          const auto s = sigmoid((x + x * x * x * constant(x, kCubic)) * constant(x, kSlope));
-          const auto v = (x * x * constant(x, 3 * kCubic) + 1) * constant(x, kSlope);
-          return dy * (s + x * (s * (1 - s)) * v);
-        },
-        dy, x)};
-  });
-}
+// sigmoid(2u)
+constexpr auto approximate = [](auto x) {
+  return sigmoid((x + x * x * x * constant(x, kCubic)) * constant(x, kSlope));
+};
+constexpr auto exact = [](auto x) { return (erf(x * constant(x, kInverseSqrt2)) + 1) * constant(x, 0.5); };
 
 }  // namespace
 
 Tensor gelu(const Tensor& x, GeluOptions options) {
-  return options.approximate ? gelu_tanh(x) : gelu_erf(x);
+  if (options.approximate)
+    return unary(
+        "gelu", x, [](auto x) { return x * approximate(x); }, Save::x,
+        [](auto dy, auto x) {
+          const auto s = approximate(x);
+          const auto v = (x * x * constant(x, 3 * kCubic) + 1) * constant(x, kSlope);
+          return dy * (s + x * (s * (1 - s)) * v);
+        },
+        {{"approximate", true}});
+  return unary(
+      "gelu", x, [](auto x) { return x * exact(x); }, Save::x,
+      [](auto dy, auto x) {
+        const auto p = exp(x * x * constant(x, -0.5)) * constant(x, kInverseSqrt2Pi);
+        return dy * (exact(x) + x * p);
+      },
+      {{"approximate", false}});
 }
 
 }  // namespace tapegrad

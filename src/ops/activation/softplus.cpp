@@ -2,17 +2,14 @@
 // and no threshold is needed above which y is taken to be x.
 //   dx = dy sigmoid(x)
 // x is saved.
-#include "compute/formula.h"
 #include "ops/elementwise.h"
 
 namespace tapegrad {
 
 Tensor softplus(const Tensor& x) {
-  Tensor y = map("softplus", x, [](auto x) { return where(x <= 0, 0, x) + log1p(exp(-abs(x))); });
-  return record("softplus", y, {x}, [x = Saved(x)](const Tensor& dy) -> Gradients {
-    return {elementwise_vjp(
-        "softplus", [](auto dy, auto x) { return dy * sigmoid(x); }, dy, x)};
-  });
+  return unary(
+      "softplus", x, [](auto x) { return where(x <= 0, 0, x) + log1p(exp(-abs(x))); }, Save::x,
+      [](auto dy, auto x) { return dy * sigmoid(x); });
 }
 
 }  // namespace tapegrad

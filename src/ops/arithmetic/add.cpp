@@ -1,7 +1,6 @@
 // y = a + b, elementwise with broadcasting.
 //   da = dy    db = dy
 // Nothing is saved. The tape sums dy over the axes along which an input was repeated.
-#include "compute/arithmetic.h"
 #include "ops/elementwise.h"
 
 namespace tapegrad {
@@ -11,7 +10,7 @@ Tensor add(const Tensor& a, const Tensor& b) {
 }
 
 Tensor add(const Tensor& a, double b) {
-  return record("add", compute::add(a, number_like("add", a, b)), {a},
+  return record("add", compute::add(a, number_like("add", a, b)), {a}, {{"b", b}},
                 [](const Tensor& dy) -> Gradients { return {dy}; });
 }
 

@@ -1,7 +1,6 @@
 // y = a * b, elementwise with broadcasting.
 //   da = dy * b    db = dy * a
 // Both inputs are saved; an input that needs no gradient is not multiplied for.
-#include "compute/arithmetic.h"
 #include "ops/elementwise.h"
 
 namespace tapegrad {
@@ -14,7 +13,7 @@ Tensor mul(const Tensor& a, const Tensor& b) {
 }
 
 Tensor mul(const Tensor& a, double b) {
-  return record("mul", compute::mul(a, number_like("mul", a, b)), {a},
+  return record("mul", compute::mul(a, number_like("mul", a, b)), {a}, {{"b", b}},
                 [b](const Tensor& dy) -> Gradients { return {dy * b}; });
 }
 

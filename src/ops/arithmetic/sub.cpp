@@ -1,6 +1,5 @@
 // y = a - b, elementwise with broadcasting.
 //   da = dy    db = -dy
-#include "compute/arithmetic.h"
 #include "ops/elementwise.h"
 
 namespace tapegrad {
@@ -12,12 +11,12 @@ Tensor sub(const Tensor& a, const Tensor& b) {
 }
 
 Tensor sub(const Tensor& a, double b) {
-  return record("sub", compute::sub(a, number_like("sub", a, b)), {a},
+  return record("sub", compute::sub(a, number_like("sub", a, b)), {a}, {{"b", b}},
                 [](const Tensor& dy) -> Gradients { return {dy}; });
 }
 
 Tensor sub(double a, const Tensor& b) {
-  return record("sub", compute::sub(number_like("sub", b, a), b), {b},
+  return record("sub", compute::sub(number_like("sub", b, a), b), {b}, {{"a", a}},
                 [](const Tensor& dy) -> Gradients { return {-dy}; });
 }
 

@@ -1,8 +1,7 @@
 // Comparisons of two tensors, or of a tensor and a number, into masks. They are constant wherever they are
-// differentiable, so they have no gradient.
-//
-// Everything comes down to a < b, a <= b and a == b. `not (a < b)` is not b <= a where one is NaN, so each
-// has its loop; != is the negation of == also then.
+// differentiable, so they have no gradient. Each has its own loop: `not (a < b)` is not a >= b where one is NaN.
+#include <functional>
+
 #include "ops/elementwise.h"
 
 namespace tapegrad {
@@ -13,55 +12,53 @@ template <class F>
 Tensor compare(const char* op, const Tensor& a, const Tensor& b, F f) {
   return record_nondifferentiable(op, compute::compare(op, a, b, f), {a, b});
 }
-
-Tensor less(const char* op, const Tensor& a, const Tensor& b) {
-  return compare(op, a, b, [](auto a, auto b) { return a < b; });
-}
-Tensor less_equal(const char* op, const Tensor& a, const Tensor& b) {
-  return compare(op, a, b, [](auto a, auto b) { return a <= b; });
-}
-Tensor equal(const char* op, const Tensor& a, const Tensor& b) {
-  return compare(op, a, b, [](auto a, auto b) { return a == b; });
+template <class F>
+Tensor compare(const char* op, const Tensor& a, double b, F f) {
+  return record_nondifferentiable(op, compute::compare(op, a, number_like(op, a, b), f), {a}, {{"b", b}});
 }
 
 }  // namespace
 
 Tensor eq(const Tensor& a, const Tensor& b) {
-  return equal("eq", a, b);
+  return compare("eq", a, b, std::equal_to());
 }
-Tensor ne(const Tensor& a, const Tensor& b) {
-  return logical_not(equal("ne", a, b));
-}
-Tensor lt(const Tensor& a, const Tensor& b) {
-  return less("lt", a, b);
-}
-Tensor le(const Tensor& a, const Tensor& b) {
-  return less_equal("le", a, b);
-}
-Tensor gt(const Tensor& a, const Tensor& b) {
-  return less("gt", b, a);
-}
-Tensor ge(const Tensor& a, const Tensor& b) {
-  return less_equal("ge", b, a);
+Tensor eq(const Tensor& a, double b) {
+  return compare("eq", a, b, std::equal_to());
 }
 
-Tensor eq(const Tensor& a, double b) {
-  return equal("eq", a, number_like("eq", a, b));
+Tensor ne(const Tensor& a, const Tensor& b) {
+  return compare("ne", a, b, std::not_equal_to());
 }
 Tensor ne(const Tensor& a, double b) {
-  return logical_not(equal("ne", a, number_like("ne", a, b)));
+  return compare("ne", a, b, std::not_equal_to());
+}
+
+Tensor lt(const Tensor& a, const Tensor& b) {
+  return compare("lt", a, b, std::less());
 }
 Tensor lt(const Tensor& a, double b) {
-  return less("lt", a, number_like("lt", a, b));
+  return compare("lt", a, b, std::less());
+}
+
+Tensor le(const Tensor& a, const Tensor& b) {
+  return compare("le", a, b, std::less_equal());
 }
 Tensor le(const Tensor& a, double b) {
-  return less_equal("le", a, number_like("le", a, b));
+  return compare("le", a, b, std::less_equal());
+}
+
+Tensor gt(const Tensor& a, const Tensor& b) {
+  return compare("gt", a, b, std::greater());
 }
 Tensor gt(const Tensor& a, double b) {
-  return less("gt", number_like("gt", a, b), a);
+  return compare("gt", a, b, std::greater());
+}
+
+Tensor ge(const Tensor& a, const Tensor& b) {
+  return compare("ge", a, b, std::greater_equal());
 }
 Tensor ge(const Tensor& a, double b) {
-  return less_equal("ge", number_like("ge", a, b), a);
+  return compare("ge", a, b, std::greater_equal());
 }
 
 }  // namespace tapegrad

@@ -1,5 +1,4 @@
 // Logic on masks, and masks from values: no gradient. Masks are boolean; a comparison makes one.
-#include "compute/copy.h"
 #include "ops/elementwise.h"
 
 namespace tapegrad {
@@ -17,11 +16,6 @@ Tensor logic(const char* op, const Tensor& a, const Tensor& b, F f) {
   check_mask(op, a);
   check_mask(op, b);
   return record_nondifferentiable(op, compute::map_masks(op, a, b, f), {a, b});
-}
-
-template <class F>
-Tensor test(const char* op, const Tensor& x, F f) {
-  return record_nondifferentiable(op, compute::test(op, x, f), {x});
 }
 
 }  // namespace
@@ -43,19 +37,20 @@ Tensor logical_not(const Tensor& x) {
 }
 
 Tensor isnan(const Tensor& x) {
-  return test("isnan", x, [](auto x) { return x != x; });
+  return record_nondifferentiable("isnan", compute::test("isnan", x, [](auto x) { return x != x; }), {x});
 }
 Tensor isfinite(const Tensor& x) {
-  return test("isfinite", x, [](auto x) { return x - x == 0; });  // inf - inf is NaN
+  const Tensor y = compute::test("isfinite", x, [](auto x) { return x - x == 0; });  // inf - inf is NaN
+  return record_nondifferentiable("isfinite", y, {x});
 }
 
 Tensor any(const Tensor& x) {
   check_mask("any", x);
-  return record_nondifferentiable("any", compute::any(x), {x});
+  return record_nondifferentiable("any", full({}, compute::contains(x, true), {.dtype = boolean}), {x});
 }
 Tensor all(const Tensor& x) {
   check_mask("all", x);
-  return record_nondifferentiable("all", compute::all(x), {x});
+  return record_nondifferentiable("all", full({}, !compute::contains(x, false), {.dtype = boolean}), {x});
 }
 
 }  // namespace tapegrad

@@ -10,7 +10,6 @@
 
 #include <algorithm>
 
-#include "compute/dropout.h"
 #include "ops/elementwise.h"
 
 namespace tapegrad {
@@ -19,6 +18,10 @@ namespace {
 
 Tensor masked(const Tensor& x, const compute::DropoutMask& mask) {
   return record("dropout", compute::dropout(x, mask), {x},
+                {{"key", int64_t(mask.key)},
+                 {"first", int64_t(mask.first)},
+                 {"keep", int64_t(mask.keep)},
+                 {"scale", mask.scale}},
                 [mask](const Tensor& dy) -> Gradients { return {masked(dy, mask)}; });
 }
 

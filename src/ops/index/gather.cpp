@@ -2,7 +2,6 @@
 // scatter_add:  y = x, and y[o, index[o, i, r], r] += source[o, i, r]      dx = dy, dsource = dy gathered
 // Each is the other's gradient. The indices are saved. The sums are made by one thread, in the order of the
 // indices.
-#include "compute/indexed.h"
 #include "ops/elementwise.h"
 
 namespace tapegrad {
@@ -24,10 +23,9 @@ int64_t check(const char* op, const Tensor& x, int64_t axis, const Tensor& index
 
 Tensor gather(const Tensor& x, int64_t axis, const Tensor& index) {
   const int64_t at = check("gather", x, axis, index);
-  const Tensor y = compute::gather(x, at, index);
-  return record("gather", y, {x},
+  return record("gather", compute::gather(x, at, index), {x, index}, {{"axis", at}},
                 [at, shape = x.shape(), index = Saved(index)](const Tensor& dy) -> Gradients {
-                  return {scatter_add(zeros(shape, {.dtype = dy.dtype()}), at, index, dy)};
+                  return {scatter_add(zeros(shape, {.dtype = dy.dtype()}), at, index, dy), Tensor()};
                 });
 }
 
@@ -37,10 +35,9 @@ Tensor scatter_add(const Tensor& x, int64_t axis, const Tensor& index, const Ten
     fail<ShapeError>("scatter_add", "source must have index's shape {}, got {}", index.shape(),
                      source.shape());
   check_same_dtype("scatter_add", x, source);
-  const Tensor y = compute::scatter_add(x, at, index, source);
-  return record("scatter_add", y, {x, source},
+  return record("scatter_add", compute::scatter_add(x, at, index, source), {x, index, source}, {{"axis", at}},
                 [at, index = Saved(index)](const Tensor& dy, Needs needs) -> Gradients {
-                  return {dy, needs[1] ? gather(dy, at, index) : Tensor()};
+                  return {dy, Tensor(), needs[2] ? gather(dy, at, index) : Tensor()};
                 });
 }
 

@@ -3,7 +3,6 @@
 //   index_add:     y = x, and y[o, index[i]] += source[o, i]    dx = dy, dsource = dy selected
 // The indices are saved. A row that is named many times is added up by one thread, in the order of the
 // indices.
-#include "compute/indexed.h"
 #include "ops/elementwise.h"
 
 namespace tapegrad {
@@ -21,10 +20,9 @@ int64_t check(const char* op, const Tensor& x, int64_t axis, const Tensor& index
 
 Tensor index_select(const Tensor& x, int64_t axis, const Tensor& index) {
   const int64_t at = check("index_select", x, axis, index);
-  const Tensor y = compute::index_select(x, at, index);
-  return record("index_select", y, {x},
+  return record("index_select", compute::index_select(x, at, index), {x, index}, {{"axis", at}},
                 [at, shape = x.shape(), index = Saved(index)](const Tensor& dy) -> Gradients {
-                  return {index_add(zeros(shape, {.dtype = dy.dtype()}), at, index, dy)};
+                  return {index_add(zeros(shape, {.dtype = dy.dtype()}), at, index, dy), Tensor()};
                 });
 }
 
@@ -36,10 +34,11 @@ Tensor index_add(const Tensor& x, int64_t axis, const Tensor& index, const Tenso
     fail<ShapeError>("index_add", "source must be {} for x {} and {} indices, got {}", shape, x.shape(),
                      index.numel(), source.shape());
   check_same_dtype("index_add", x, source);
-  const Tensor y = compute::index_add(x, at, index, source);
-  return record("index_add", y, {x, source},
+  const Tensor y = detail::contiguous_copy(x);
+  compute::index_add(source, at, index, y);
+  return record("index_add", y, {x, index, source}, {{"axis", at}},
                 [at, index = Saved(index)](const Tensor& dy, Needs needs) -> Gradients {
-                  return {dy, needs[1] ? index_select(dy, at, index) : Tensor()};
+                  return {dy, Tensor(), needs[2] ? index_select(dy, at, index) : Tensor()};
                 });
 }
 

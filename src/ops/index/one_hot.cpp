@@ -1,5 +1,4 @@
 // y[..., c] = 1 where c is the index, else 0. Piecewise constant: no gradient.
-#include "compute/indexed.h"
 #include "ops/elementwise.h"
 
 namespace tapegrad {
@@ -9,7 +8,8 @@ Tensor one_hot(const Tensor& indices, int64_t num_classes, TensorOptions options
   compute::check_indices("one_hot", indices, num_classes);
   Tensor y = compute::one_hot(indices, num_classes, options.dtype);
   y.set_requires_grad(options.requires_grad);
-  return record_nondifferentiable("one_hot", y, {indices}, {{"num_classes", num_classes}});
+  return record_nondifferentiable("one_hot", y, {indices},
+                                  {{"num_classes", num_classes}, {"dtype", to_string(y.dtype())}});
 }
 
 }  // namespace tapegrad

@@ -2,7 +2,6 @@
 //   sort, topk    y_i = x[index_i]    dx = dy added at index_i (scatter_add)
 // The order is constant around x as long as no two elements are equal; the indices are saved. Ties go by
 // position.
-#include "compute/indexed.h"
 #include "ops/elementwise.h"
 
 namespace tapegrad {
@@ -10,12 +9,12 @@ namespace tapegrad {
 namespace {
 
 // gather() under the operation's own name.
-ValuesAndIndices gather_as(const char* op, const Tensor& x, int64_t axis, const Tensor& indices) {
-  const Tensor values = gather(x.detach(), axis, indices);
-  const auto vjp = [axis, shape = x.shape(), indices = Saved(indices)](const Gradients& dy) -> Gradients {
+ValuesAndIndices gather_as(const char* op, const Tensor& x, int64_t axis, const Tensor& indices,
+                           detail::Attributes attributes) {
+  const auto vjp = [axis, shape = x.shape(), indices = Saved(indices)](const Tensors& dy) -> Gradients {
     return {scatter_add(zeros(shape, {.dtype = dy[0].dtype()}), axis, indices, dy[0])};
   };
-  Gradients both = record(op, Gradients{values, indices}, {x}, vjp);
+  const Tensors both = record(op, Tensors{compute::gather(x, axis, indices), indices}, {x}, attributes, vjp);
   return {both[0], both[1]};
 }
 
@@ -23,7 +22,8 @@ ValuesAndIndices gather_as(const char* op, const Tensor& x, int64_t axis, const 
 
 ValuesAndIndices sort(const Tensor& x, int64_t axis, SortOptions options) {
   const int64_t at = wrap_axis("sort", axis, x.dim());
-  return gather_as("sort", x, at, compute::argsort(x, at, x.shape()[at], options.descending));
+  return gather_as("sort", x, at, compute::argsort(x, at, x.shape()[at], options.descending),
+                   {{"axis", at}, {"descending", options.descending}});
 }
 
 Tensor argsort(const Tensor& x, int64_t axis, SortOptions options) {
@@ -36,7 +36,8 @@ ValuesAndIndices topk(const Tensor& x, int64_t k, int64_t axis, TopkOptions opti
   const int64_t at = wrap_axis("topk", axis, x.dim()), size = x.shape()[at];
   if (k < 0 || k > size)
     fail<IndexError>("topk", "k must be in [0, {}] for axis {} of {}, got {}", size, axis, x.shape(), k);
-  return gather_as("topk", x, at, compute::argsort(x, at, k, options.largest));
+  return gather_as("topk", x, at, compute::argsort(x, at, k, options.largest),
+                   {{"k", k}, {"axis", at}, {"largest", options.largest}});
 }
 
 }  // namespace tapegrad

@@ -4,7 +4,6 @@
 // row: the two operations below are each other's gradient.
 //
 // Numerics: a row that is used many times is summed in the dtype, in the order of the index.
-#include "compute/indexed.h"
 #include "ops/elementwise.h"
 
 namespace tapegrad {
@@ -16,14 +15,25 @@ struct Table {
   int64_t padding;  // -1: none
 };
 
+Tensor sum_by_row(const Tensor& dy, const Tensor& index, Table table);
+
+// Rows of weight, and zeros for `zero`.
+Tensor lookup(const Tensor& weight, const Tensor& index, Table table, int64_t zero) {
+  return record("embedding", compute::index_select(weight, 0, index, zero), {weight, index},
+                {{"padding_idx", table.padding}},
+                [index = Saved(index), table](const Tensor& dy) -> Gradients {
+                  return {sum_by_row(dy, index, table), Tensor()};
+                });
+}
+
 // dweight, recorded where dy is.
-Tensor embedding_backward(const Tensor& dy, const Tensor& index, Table table) {
-  return record("embedding_backward", compute::add_rows(dy, index, table.rows, table.padding), {dy},
+Tensor sum_by_row(const Tensor& dy, const Tensor& index, Table table) {
+  const Tensor dweight = zeros({table.rows, dy.size(-1)}, {.dtype = dy.dtype()});
+  compute::index_add(dy, 0, index, dweight, table.padding);
+  return record("embedding_backward", dweight, {dy, index},
+                {{"rows", table.rows}, {"padding_idx", table.padding}},
                 [index = Saved(index), table](const Tensor& ddweight) -> Gradients {
-                  const Tensor ddy = compute::lookup(ddweight, index, table.padding);
-                  return {record("embedding", ddy, {ddweight}, [index, table](const Tensor& g) -> Gradients {
-                    return {embedding_backward(g, index, table)};
-                  })};
+                  return {lookup(ddweight, index, table, table.padding), Tensor()};
                 });
 }
 
@@ -50,11 +60,7 @@ Table check(const Tensor& weight, const Tensor& index, const EmbeddingOptions& o
 }  // namespace
 
 Tensor embedding(const Tensor& weight, const Tensor& index, EmbeddingOptions options) {
-  const Table table = check(weight, index, options);
-  return record("embedding", compute::lookup(weight, index, -1), {weight},
-                [index = Saved(index), table](const Tensor& dy) -> Gradients {
-                  return {embedding_backward(dy, index, table)};
-                });
+  return lookup(weight, index, check(weight, index, options), -1);
 }
 
 }  // namespace tapegrad

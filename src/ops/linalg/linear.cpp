@@ -2,7 +2,6 @@
 // W[o][i].
 //   dx = dy W    dW = dy^T x    dbias[o] = sum over n of dy[n][o]
 // x and W are saved. One product each, and each only where it is needed. The bias costs no pass of its own.
-#include "compute/product.h"
 #include "ops/elementwise.h"
 
 namespace tapegrad {

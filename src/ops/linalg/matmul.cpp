@@ -6,7 +6,6 @@
 //
 // Vectors and a single right matrix are brought to the plain case by views: [B, m, k] x [k, n] is one product
 // of B m rows, and so are both of its gradients.
-#include "compute/product.h"
 
 #include "ops/elementwise.h"
 

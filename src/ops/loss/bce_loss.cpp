@@ -9,8 +9,6 @@
 // Numerics: softplus(-x) = ln(1 + e^-x) is max(-x, 0) + log1p(e^-|x|), which neither overflows nor loses the
 // small values. bce_loss cannot know the logit: a p that was rounded to 0 or 1 has lost it. As in PyTorch its
 // logarithms end at -100, and the denominator of dp at 1e-12.
-#include "compute/formula.h"
-#include "compute/labels.h"
 #include "ops/loss/loss.h"
 
 namespace tapegrad {

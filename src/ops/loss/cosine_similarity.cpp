@@ -3,7 +3,6 @@
 //
 // Numerics: float64, so that squares neither over- nor underflow in float32. The maximum is taken of the
 // squares, before the root: its slope at 0 is infinite, and the chosen constant has none.
-#include "compute/labels.h"
 #include "ops/loss/loss.h"
 
 namespace tapegrad {

@@ -20,33 +20,28 @@
 //
 // Source: Szegedy et al. (2016), Rethinking the Inception Architecture, arXiv:1512.00567, section 7 (label
 // smoothing).
-#include "compute/cross_entropy.h"
-#include "compute/labels.h"
+#include "compute/fused.h"
 #include "ops/loss/loss.h"
 
 namespace tapegrad {
 
 Tensor cross_entropy(const Tensor& logits, const Tensor& target, const CrossEntropyOptions& options) {
-  const double smoothing = options.label_smoothing;
+  const auto [ignored, smoothing, weight, reduction] = options;
   if (!(smoothing >= 0 && smoothing <= 1))
     fail<ValueError>("cross_entropy", "label_smoothing must be in [0, 1], got {}", smoothing);
-  const Labelled rows = check_labels("cross_entropy", logits, target, options.weight, options.ignore_index);
-  const double count = compute::label_count(rows.labels, options.weight, options.ignore_index);
-  const auto composed = [=, labels = rows.labels, shape = rows.shape, weight = options.weight,
-                         ignore_index = options.ignore_index,
-                         reduction = options.reduction](const Tensors& in) {
-    const Tensor q =
-        compute::label_weights(in[0].shape(), in[0].dtype(), labels, weight, ignore_index, smoothing);
-    return reduced_rows("cross_entropy", likelihood_of_rows(log_softmax(in[0], 1), q), shape, count,
-                        reduction);
+  const Labelled rows = check_labels("cross_entropy", logits, target, weight, ignored, reduction);
+  const compute::CrossEntropy kernel{ignored, reduction != Reduce::none, rows.scale};
+  const auto composed = [=, smoothing = smoothing, weight = weight](const Tensors& in) {
+    const Tensor q = compute::label_weights(in[0], in[1], weight, kernel.ignore_index, smoothing);
+    return likelihood(log_softmax(in[0], 1), q, kernel.summed, kernel.scale);
   };
-  if (options.weight.defined() || smoothing > 0) return composed({rows.scores});
-  double scale = 1;
-  if (options.reduction == Reduce::mean) scale = count > 0 ? 1 / count : 0;
-  if (options.reduction == Reduce::batchmean) scale = 1 / double(rows.shape[0]);
-  const bool summed = options.reduction != Reduce::none;
-  return fused("cross_entropy", {rows.scores}, {{"ignore_index", options.ignore_index}}, composed,
-               compute::CrossEntropy{rows.labels, options.ignore_index, summed, scale, rows.shape});
+  const Tensors in{rows.scores, rows.labels};
+  const Tensor y =
+      weight.defined() || smoothing > 0
+          ? composed(in)
+          : fused("cross_entropy", in, {{"ignore_index", ignored}, {"reduction", name_of(reduction)}},
+                  composed, kernel);
+  return reduction == Reduce::none && rows.shape.size() > 1 ? y.reshape(rows.shape) : y;
 }
 
 }  // namespace tapegrad

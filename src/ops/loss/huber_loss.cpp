@@ -13,13 +13,16 @@ namespace tapegrad {
 namespace {
 
 Tensor huber(const Tensor& d, double delta) {
-  Tensor y = map("huber_loss", d, [delta](auto d) {
-    const decltype(d) limit(delta), c = d > limit ? limit : d < -limit ? -limit : d;
+  const auto clamped = [delta](auto d) {
+    const auto low = constant(d, -delta), high = constant(d, delta);
+    return where(d < low, low, where(d > high, high, d));
+  };
+  const auto loss = [clamped](auto d) {
+    const auto c = clamped(d);
     return c * (d - c / 2);
-  });
-  return record("huber_loss", y, {d}, [d = Saved(d), delta](const Tensor& dy) -> Gradients {
-    return {dy * clamp(d, -delta, delta)};
-  });
+  };
+  return unary("huber_loss", d, loss, Save::x, [clamped](auto dy, auto d) { return dy * clamped(d); },
+               {{"delta", delta}});
 }
 
 }  // namespace

@@ -1,4 +1,3 @@
-#include "compute/labels.h"
 #include "ops/loss/loss.h"
 
 namespace tapegrad {
@@ -24,20 +23,8 @@ Tensor reduced(const char* op, const Tensor& losses, Reduce reduction) {
   return rows == 0 ? mean(losses) : sum(losses) * (1.0 / double(rows));
 }
 
-namespace {
-
-void check_class_weight(const char* op, const Tensor& scores, const Tensor& weight) {
-  if (!weight.defined()) return;
-  const int64_t classes = scores.shape()[1];
-  if (weight.shape() != Shape{classes})
-    fail<ShapeError>(op, "weight must be one number a class, [{}], got {}", classes, weight.shape());
-  check_same_dtype(op, scores, weight);
-}
-
-}  // namespace
-
 Labelled check_labels(const char* op, const Tensor& scores, const Tensor& target, const Tensor& weight,
-                      int64_t ignore_index) {
+                      int64_t ignore_index, Reduce reduction) {
   if (scores.dim() < 2) fail<ShapeError>(op, "scores must be [N, C] or [N, C, ...], got {}", scores.shape());
   check_floating(op, scores);
   Shape wanted = scores.shape();
@@ -49,11 +36,20 @@ Labelled check_labels(const char* op, const Tensor& scores, const Tensor& target
     fail<DtypeError>(op, "labels must be int64, got {}. Hint: convert them with target.to(int64)",
                      target.dtype());
   const int64_t classes = scores.shape()[1];
-  check_class_weight(op, scores, weight);
-  Labelled out{scores, target.contiguous().reshape({-1}), wanted};
+  if (weight.defined()) {
+    if (weight.shape() != Shape{classes})
+      fail<ShapeError>(op, "weight must be one number a class, [{}], got {}", classes, weight.shape());
+    check_same_dtype(op, scores, weight);
+  }
+  Labelled out{scores, target.contiguous().reshape({-1}), wanted, 1};
   // Each label is looked at, also for a loss that would not read it: a wrong one must not pass because its row weighs
   // nothing.
   compute::check_labels(op, out.labels, classes, ignore_index);
+  if (reduction == Reduce::batchmean) out.scale = 1 / double(wanted[0]);
+  if (reduction == Reduce::mean) {
+    const double count = compute::label_count(out.labels, weight, ignore_index);
+    out.scale = count > 0 ? 1 / count : 0;
+  }
   if (scores.dim() == 2) return out;
   Shape order{0};
   for (int64_t i = 2; i < scores.dim(); ++i) order.push_back(i);
@@ -62,15 +58,9 @@ Labelled check_labels(const char* op, const Tensor& scores, const Tensor& target
   return out;
 }
 
-Tensor likelihood_of_rows(const Tensor& log_probs, const Tensor& q) {
-  return -sum(where(ne(q, 0.0), q * log_probs, 0.0), 1);
-}
-
-Tensor reduced_rows(const char* op, const Tensor& losses, const Shape& shape, double count,
-                    Reduce reduction) {
-  if (reduction == Reduce::none) return shape.size() == 1 ? losses : losses.reshape(shape);
-  if (reduction == Reduce::mean) return sum(losses) * (count > 0 ? 1 / count : 0.0);
-  return reduced(op, shape.size() == 1 ? losses : losses.reshape(shape), reduction);
+Tensor likelihood(const Tensor& log_probs, const Tensor& q, bool summed, double scale) {
+  const Tensor losses = -sum(where(ne(q, 0.0), q * log_probs, 0.0), 1);
+  return summed ? sum(losses) * scale : losses;
 }
 
 }  // namespace tapegrad

@@ -1,17 +1,14 @@
 // y = |x|, elementwise.                     y = sign(x): -1, 0 or 1
 //   dx = dy sign(x), 0 at the kink            constant wherever it is differentiable
 // NaN in is NaN out for both.
-#include "compute/formula.h"
 #include "ops/elementwise.h"
 
 namespace tapegrad {
 
 Tensor abs(const Tensor& x) {
-  Tensor y = map("abs", x, [](auto x) { return abs(x); });
-  return record("abs", y, {x}, [x = Saved(x)](const Tensor& dy) -> Gradients {
-    return {elementwise_vjp(
-        "abs", [](auto dy, auto x) { return where(x > 0, dy, where(x < 0, -dy, 0)); }, dy, x)};
-  });
+  return unary(
+      "abs", x, [](auto x) { return abs(x); }, Save::x,
+      [](auto dy, auto x) { return where(x > 0, dy, where(x < 0, -dy, 0)); });
 }
 
 Tensor sign(const Tensor& x) {

@@ -2,7 +2,6 @@
 //   dx = dy where low <= x <= high, else 0
 // x is saved. The gradient goes through at the bounds themselves, so that a value that was clamped to one can
 // come back.
-#include "compute/formula.h"
 #include "ops/elementwise.h"
 
 namespace tapegrad {
@@ -10,17 +9,13 @@ namespace tapegrad {
 Tensor clamp(const Tensor& x, double low, double high) {
   if (!(low <= high))
     fail<ValueError>("clamp", "low must not be greater than high, got {} and {}", low, high);
-  Tensor y = map("clamp", x, [low, high](auto x) {
-    return where(x < constant(x, low), constant(x, low), where(x > constant(x, high), constant(x, high), x));
-  });
-  return record("clamp", y, {x}, [x = Saved(x), low, high](const Tensor& dy) -> Gradients {
-    return {elementwise_vjp(
-        "clamp",
-        [low, high](auto dy, auto x) {
-          return where(x < constant(x, low), 0, where(x > constant(x, high), 0, dy));
-        },
-        dy, x)};
-  });
+  // f(x) inside the bounds, `below` and `above` beyond them.
+  const auto choose = [low, high](auto x, auto below, auto above, auto inside) {
+    return where(x < constant(x, low), below, where(x > constant(x, high), above, inside));
+  };
+  return unary(
+      "clamp", x, [=](auto x) { return choose(x, constant(x, low), constant(x, high), x); }, Save::x,
+      [=](auto dy, auto x) { return choose(x, 0, 0, dy); }, {{"low", low}, {"high", high}});
 }
 
 }  // namespace tapegrad

@@ -3,19 +3,14 @@
 // x is saved.
 #include <numbers>
 
-#include "compute/formula.h"
 #include "ops/elementwise.h"
 
 namespace tapegrad {
 
 Tensor erf(const Tensor& x) {
-  Tensor y = map("erf", x, [](auto x) { return erf(x); });
-  return record("erf", y, {x}, [x = Saved(x)](const Tensor& dy) -> Gradients {
-    return {elementwise_vjp(
-        "erf",
-        [](auto dy, auto x) { return dy * (exp(-(x * x)) * constant(x, 2 * std::numbers::inv_sqrtpi)); }, dy,
-        x)};
-  });
+  return unary(
+      "erf", x, [](auto x) { return erf(x); }, Save::x,
+      [](auto dy, auto x) { return dy * (exp(-(x * x)) * constant(x, 2 * std::numbers::inv_sqrtpi)); });
 }
 
 }  // namespace tapegrad

@@ -8,32 +8,25 @@ namespace tapegrad {
 
 namespace {
 
-Tensor larger(const char* op, const Tensor& a, const Tensor& b) {
-  return map2(op, a, b, [](auto a, auto b) { return a > b || a != a ? a : b; });
-}
-Tensor smaller(const char* op, const Tensor& a, const Tensor& b) {
-  return map2(op, a, b, [](auto a, auto b) { return a < b || a != a ? a : b; });
-}
-
-// The share of dy that goes to `x`, which won where `wins` holds.
-Tensor share(const Tensor& dy, const Tensor& wins, const Tensor& ties) {
-  return where(wins, dy, where(ties, dy * 0.5, 0));
-}
-
-Tensor recorded(const char* op, const Tensor& y, const Tensor& a, const Tensor& b, bool larger_wins) {
+// `wins` compares numbers and tensors.
+template <class Wins>
+Tensor winner(const char* op, const Tensor& a, const Tensor& b, Wins wins) {
+  const Tensor y = map2(op, a, b, [wins](auto a, auto b) { return wins(a, b) || a != a ? a : b; });
   return record(op, y, {a, b},
-                [a = Saved(a), b = Saved(b), larger_wins](const Tensor& dy, Needs needs) -> Gradients {
-                  const Tensor &high = larger_wins ? a : b, &low = larger_wins ? b : a;
-                  const Tensor ties = eq(a, b);
-                  return {needs[0] ? share(dy, gt(high, low), ties) : Tensor(),
-                          needs[1] ? share(dy, lt(high, low), ties) : Tensor()};
+                [a = Saved(a), b = Saved(b), wins](const Tensor& dy, Needs needs) -> Gradients {
+                  const Tensor tied = where(eq(a, b), dy * 0.5, 0);
+                  return {needs[0] ? where(wins(a.get(), b.get()), dy, tied) : Tensor(),
+                          needs[1] ? where(wins(b.get(), a.get()), dy, tied) : Tensor()};
                 });
 }
+
+constexpr auto larger = [](const auto& a, const auto& b) { return a > b; };
+constexpr auto smaller = [](const auto& a, const auto& b) { return a < b; };
 
 }  // namespace
 
 Tensor maximum(const Tensor& a, const Tensor& b) {
-  return recorded("maximum", larger("maximum", a, b), a, b, true);
+  return winner("maximum", a, b, larger);
 }
 Tensor maximum(const Tensor& a, double b) {
   return maximum(a, number_like("maximum", a, b));
@@ -43,7 +36,7 @@ Tensor maximum(double a, const Tensor& b) {
 }
 
 Tensor minimum(const Tensor& a, const Tensor& b) {
-  return recorded("minimum", smaller("minimum", a, b), a, b, false);
+  return winner("minimum", a, b, smaller);
 }
 Tensor minimum(const Tensor& a, double b) {
   return minimum(a, number_like("minimum", a, b));

@@ -8,7 +8,6 @@
 #include <cmath>
 #include <limits>
 
-#include "compute/formula.h"
 #include "ops/elementwise.h"
 
 namespace tapegrad {
@@ -44,7 +43,7 @@ Tensor pow(const Tensor& a, const Tensor& b) {
 }
 
 Tensor pow(const Tensor& a, double b) {
-  return record("pow", power(a, b), {a}, [a = Saved(a), b](const Tensor& dy) -> Gradients {
+  return record("pow", power(a, b), {a}, {{"b", b}}, [a = Saved(a), b](const Tensor& dy) -> Gradients {
     if (b == 0) return {zeros_like(dy)};
     if (b == 1) return {dy};
     return {b == 2 ? dy * (a * b) : dy * (pow(a, b - 1) * b)};
@@ -53,7 +52,7 @@ Tensor pow(const Tensor& a, double b) {
 
 Tensor pow(double a, const Tensor& b) {
   Tensor y = forward(number_like("pow", b, a), b);
-  return record("pow", y, {b}, [a, b = Saved(b), y = Saved(y)](const Tensor& dy) -> Gradients {
+  return record("pow", y, {b}, {{"a", a}}, [a, b = Saved(b), y = Saved(y)](const Tensor& dy) -> Gradients {
     if (a == 0) return {where(ge(b, 0), 0, dy * (y * -std::numeric_limits<double>::infinity()))};
     return {dy * (y * std::log(a))};
   });

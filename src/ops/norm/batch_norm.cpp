@@ -21,7 +21,7 @@
 // The running variance is unbiased (m - 1), the one that normalizes is not (m), as in PyTorch.
 //
 // Source: Ioffe, Szegedy (2015), Batch Normalization, arXiv:1502.03167, algorithms 1 and 2.
-#include "compute/batch_norm.h"
+#include "compute/fused.h"
 #include "ops/elementwise.h"
 
 namespace tapegrad {
@@ -80,7 +80,7 @@ Tensor batch_norm_composed(const Tensor& x, const Tensor& weight, const Tensor& 
     const Tensor centered = wide - mean(wide, Axes(over), {.keepdim = true});
     y = centered * rsqrt(mean(centered * centered, Axes(over), {.keepdim = true}) + eps);
   } else {
-    y = (wide - along_channels(norm.moments.mean, x)) * along_channels(norm.moments.rstd, x);
+    y = (wide - along_channels(norm.mean, x)) * along_channels(norm.rstd, x);
   }
   if (weight.defined()) y = y * along_channels(weight.to(float64), x);
   if (bias.defined()) y = y + along_channels(bias.to(float64), x);
@@ -89,17 +89,19 @@ Tensor batch_norm_composed(const Tensor& x, const Tensor& weight, const Tensor& 
 
 }  // namespace
 
-Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& running_var,
+Tensor batch_norm(const Tensor& input, const Tensor& running_mean, const Tensor& running_var,
                   const Tensor& weight, const Tensor& bias, BatchNormOptions options) {
-  check(x, running_mean, running_var, weight, bias, options);
+  check(input, running_mean, running_var, weight, bias, options);
   const auto [training, momentum, eps] = options;
-  const compute::BatchNorm norm{training ? compute::batch_moments(x, running_mean, running_var, momentum, eps)
-                                         : compute::running_moments(running_mean, running_var, eps),
-                                training};
-  return fused(
-      "batch_norm", {x, weight, bias}, {{"training", training}, {"momentum", momentum}, {"eps", eps}},
-      [norm, eps = eps](const Tensors& in) { return batch_norm_composed(in[0], in[1], in[2], norm, eps); },
-      norm);
+  const Tensor x = input.contiguous();
+  const compute::BatchNorm norm =
+      training ? compute::training_batch_norm(x, running_mean, running_var, momentum, eps)
+               : compute::evaluation_batch_norm(running_mean, running_var, eps);
+  const auto composed = [norm, eps = eps](const Tensors& in) {
+    return batch_norm_composed(in[0], in[1], in[2], norm, eps);
+  };
+  return fused("batch_norm", {x, weight, bias},
+               {{"training", training}, {"momentum", momentum}, {"eps", eps}}, composed, norm);
 }
 
 }  // namespace tapegrad

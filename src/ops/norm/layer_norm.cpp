@@ -39,36 +39,26 @@
 // chunk of rows has its own sums for dweight and dbias, added up in the order of the chunks.
 //
 // Source: Ba, Kiros, Hinton (2016), Layer Normalization, arXiv:1607.06450, equation 3.
-#include "compute/norm.h"
+#include "compute/fused.h"
 #include "ops/norm/norm.h"
 
 namespace tapegrad {
 
-namespace {
-
-// The definition, word by word, in float64.
-Tensor layer_norm_composed(const Tensor& x, const Axes& axes, const Tensor& weight, const Tensor& bias,
-                           double eps) {
-  const Tensor wide = x.to(float64);
-  const Tensor centered = wide - mean(wide, axes, {.keepdim = true});
-  const Tensor var = mean(centered * centered, axes, {.keepdim = true});
-  Tensor y = centered * rsqrt(var + eps);
-  if (weight.defined()) y = y * weight.to(float64);
-  if (bias.defined()) y = y + bias.to(float64);
-  return y.to(x.dtype());
-}
-
-}  // namespace
-
 Tensor layer_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& weight, const Tensor& bias,
                   NormOptions options) {
-  check_norm("layer_norm", x, normalized_shape, weight, bias, options.eps);
-  return fused(
-      "layer_norm", {x, weight, bias}, {{"normalized_shape", normalized_shape}, {"eps", options.eps}},
-      [n = normalized_shape.size(), eps = options.eps](const Tensors& in) {
-        return layer_norm_composed(in[0], last_axes(n), in[1], in[2], eps);
-      },
-      compute::LayerNorm{normalized_shape.numel(), options.eps});
+  const double eps = options.eps;
+  const Axes axes = check_norm("layer_norm", x, normalized_shape, weight, bias, eps);
+  // The definition, word by word, in float64.
+  const auto composed = [axes, eps](const Tensors& in) {
+    const Tensor x = in[0].to(float64), centered = x - mean(x, axes, {.keepdim = true});
+    const Tensor var = mean(centered * centered, axes, {.keepdim = true});
+    Tensor y = centered * rsqrt(var + eps);
+    if (in[1].defined()) y = y * in[1].to(float64);
+    if (in[2].defined()) y = y + in[2].to(float64);
+    return y.to(in[0].dtype());
+  };
+  return fused("layer_norm", {x, weight, bias}, {{"normalized_shape", normalized_shape}, {"eps", eps}},
+               composed, compute::LayerNorm{normalized_shape.numel(), eps, true});
 }
 
 }  // namespace tapegrad

@@ -4,11 +4,9 @@
 
 namespace tapegrad {
 
-/// Checks all that is given and throws before anything is computed. weight and bias may be undefined.
-void check_norm(const char* op, const Tensor& x, const Shape& normalized_shape, const Tensor& weight,
+/// Checks all that is given and throws before anything is computed. weight and bias may be undefined. Returns the axes
+/// that are normalized, the last ones.
+Axes check_norm(const char* op, const Tensor& x, const Shape& normalized_shape, const Tensor& weight,
                 const Tensor& bias, double eps);
-
-/// The last `n` axes, for a reduction.
-Axes last_axes(int64_t n);
 
 }  // namespace tapegrad

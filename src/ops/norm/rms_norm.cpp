@@ -13,29 +13,20 @@
 // Saved: x, and rstd, one float64 number a row. Numerics and order of sums are layer_norm's.
 //
 // Source: Zhang, Sennrich (2019), Root Mean Square Layer Normalization, arXiv:1910.07467, equation 4.
-#include "compute/norm.h"
+#include "compute/fused.h"
 #include "ops/norm/norm.h"
 
 namespace tapegrad {
 
-namespace {
-
-Tensor rms_norm_composed(const Tensor& x, const Axes& axes, const Tensor& weight, double eps) {
-  const Tensor wide = x.to(float64);
-  const Tensor y = wide * rsqrt(mean(wide * wide, axes, {.keepdim = true}) + eps);
-  return (weight.defined() ? y * weight.to(float64) : y).to(x.dtype());
-}
-
-}  // namespace
-
 Tensor rms_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& weight, NormOptions options) {
-  check_norm("rms_norm", x, normalized_shape, weight, {}, options.eps);
-  return fused(
-      "rms_norm", {x, weight}, {{"normalized_shape", normalized_shape}, {"eps", options.eps}},
-      [n = normalized_shape.size(), eps = options.eps](const Tensors& in) {
-        return rms_norm_composed(in[0], last_axes(n), in[1], eps);
-      },
-      compute::RmsNorm{normalized_shape.numel(), options.eps});
+  const double eps = options.eps;
+  const Axes axes = check_norm("rms_norm", x, normalized_shape, weight, {}, eps);
+  const auto composed = [axes, eps](const Tensors& in) {
+    const Tensor x = in[0].to(float64), xhat = x * rsqrt(mean(x * x, axes, {.keepdim = true}) + eps);
+    return (in[1].defined() ? xhat * in[1].to(float64) : xhat).to(in[0].dtype());
+  };
+  return fused("rms_norm", {x, weight}, {{"normalized_shape", normalized_shape}, {"eps", eps}}, composed,
+               compute::LayerNorm{normalized_shape.numel(), eps, false});
 }
 
 }  // namespace tapegrad

@@ -16,7 +16,7 @@
 // product.
 #include "ops/recurrent/recurrent.h"
 
-#include "compute/recurrent.h"
+#include "compute/fused.h"
 #include "core/fail.h"
 
 namespace tapegrad {
@@ -67,10 +67,16 @@ void check(const Tensor& p, const Tensor& h0, const Tensor& c0, const RecurrentP
 Tensors recurrent(const Tensor& p, const Tensor& h0, const Tensor& c0, const RecurrentParameters& w,
                   const RecurrentOptions& options) {
   check(p, h0, c0, w, options);
+  const auto composed = [options](const Tensors& in) { return recurrent_composed(in, options); };
   return fused(
-      op_name(options.cell), recurrent_inputs(p, h0, c0, w),
-      {{"norm", norm_name(options.norm)}, {"eps", options.eps}, {"reverse", options.reverse}},
-      [options](const Tensors& in) { return recurrent_composed(in, options); }, compute::Recurrent{options});
+      op_name(options.cell),
+      {p, h0, c0, w.weight_hh, w.bias, w.bias_hh, w.gain_ih, w.gain_hh, w.gain_c, w.bias_c, options.lengths},
+      {{"relu", options.cell == RecurrentCell::rnn_relu},
+       {"norm", norm_name(options.norm)},
+       {"placement", placement_name(options.placement)},
+       {"eps", options.eps},
+       {"reverse", options.reverse}},
+      composed, compute::Recurrent{options});
 }
 
 }  // namespace tapegrad

@@ -10,28 +10,11 @@
 namespace tapegrad {
 
 inline std::string_view norm_name(Norm norm) {
-  switch (norm) {
-    case Norm::none: return "none";
-    case Norm::layer: return "layer";
-    case Norm::rms: return "rms";
-    case Norm::batch: break;
-  }
-  return "batch";
+  constexpr std::string_view names[] = {"none", "layer", "rms", "batch"};
+  return names[size_t(norm)];
 }
-
-/// projected, h0, c0, then the parameters in the order of RecurrentParameters.
-inline Tensors recurrent_inputs(const Tensor& p, const Tensor& h0, const Tensor& c0,
-                                const RecurrentParameters& w) {
-  return {p, h0, c0, w.weight_hh, w.bias, w.bias_hh, w.gain_ih, w.gain_hh, w.gain_c, w.bias_c};
-}
-inline RecurrentParameters recurrent_parameters(const Tensors& in) {
-  return {.weight_hh = in[3],
-          .bias = in[4],
-          .bias_hh = in[5],
-          .gain_ih = in[6],
-          .gain_hh = in[7],
-          .gain_c = in[8],
-          .bias_c = in[9]};
+inline std::string_view placement_name(Placement placement) {
+  return placement == Placement::sum ? "sum" : "separate";
 }
 
 /// The state that a step goes on from, {h} or {h, c}: zeros where it is not given. h has `size` elements a row.
@@ -78,7 +61,7 @@ Tensors recurrent_loop(const Tensor& projected, Tensors state, const RecurrentOp
   return out;
 }
 
-/// recurrent() as that loop, on recurrent_inputs().
+/// recurrent() as that loop. `inputs`: projected, h0, c0, then the parameters in the order of RecurrentParameters, and the lengths.
 Tensors recurrent_composed(const Tensors& inputs, const RecurrentOptions& options);
 
 }  // namespace tapegrad

@@ -24,29 +24,30 @@ Tensor summed_inputs(const Tensor& p, const Tensor& q, const RecurrentParameters
   return plus(normalized(q.defined() ? p + q : p, w.gain_hh, options), w.bias);
 }
 
+// Some of a gru's three parts, r, z and n, of h values each; undefined stays so.
+Tensor part(const Tensor& x, int64_t h, int64_t first, int64_t count) {
+  return x.defined() ? narrow(x, -1, first * h, count * h) : x;
+}
+
 // The gates' 2H values have one mean and variance, the candidate's H another.
 Tensor gru_part(const Tensor& x, const Tensor& gain, const Tensor& bias, const RecurrentOptions& options) {
   if (options.norm == Norm::none) return plus(x, bias);
-  const int64_t n = x.size(-1) / 3;
-  const Tensors parts = split(x, {2 * n, n}, -1);
-  const Tensor gates = normalized(parts[0], gain.defined() ? narrow(gain, 0, 0, 2 * n) : gain, options);
-  const Tensor candidate = normalized(parts[1], gain.defined() ? narrow(gain, 0, 2 * n, n) : gain, options);
-  return plus(concat({gates, candidate}, -1), bias);
+  const int64_t h = x.size(-1) / 3;
+  const Tensors parts = split(x, {2 * h, h}, -1);
+  const Tensor gates = normalized(parts[0], part(gain, h, 0, 2), options);
+  return plus(concat({gates, normalized(parts[1], part(gain, h, 2, 1), options)}, -1), bias);
 }
 
 // r, z = sigmoid(N(p + q));  n = tanh(N(p + r q)).
-Tensor gru_of_sums(const Tensor& p, const Tensor& q, const Tensor& h, const RecurrentParameters& w,
+Tensor gru_of_sums(const Tensor& p, const Tensor& q, const Tensor& state, const RecurrentParameters& w,
                    const RecurrentOptions& options) {
-  const int64_t n = h.size(-1);
-  const auto part = [n](const Tensor& x, int64_t from, int64_t parts) {
-    return x.defined() ? narrow(x, -1, from * n, parts * n) : x;
+  const int64_t h = state.size(-1);
+  const auto sum = [&](const Tensor& x, int64_t first, int64_t count) {
+    return plus(normalized(x, part(w.gain_hh, h, first, count), options), part(w.bias, h, first, count));
   };
-  const auto sum = [&](const Tensor& x, int64_t from, int64_t parts) {
-    return plus(normalized(x, part(w.gain_hh, from, parts), options), part(w.bias, from, parts));
-  };
-  const Tensors gates = chunk(sigmoid(sum(part(p, 0, 2) + part(q, 0, 2), 0, 2)), 2, -1);
-  const Tensor candidate = tanh(sum(part(p, 2, 1) + gates[0] * part(q, 2, 1), 2, 1));
-  return candidate + gates[1] * (h - candidate);
+  const Tensors gates = chunk(sigmoid(sum(part(p, h, 0, 2) + part(q, h, 0, 2), 0, 2)), 2, -1);
+  const Tensor candidate = tanh(sum(part(p, h, 2, 1) + gates[0] * part(q, h, 2, 1), 2, 1));
+  return candidate + gates[1] * (state - candidate);
 }
 
 }  // namespace
@@ -81,12 +82,12 @@ Tensors recurrent_update(const Tensor& projected, const Tensor& q, const Tensors
 }
 
 Tensors recurrent_composed(const Tensors& in, const RecurrentOptions& options) {
-  const RecurrentParameters w = recurrent_parameters(in);
+  const RecurrentParameters w{in[3], in[4], in[5], in[6], in[7], in[8], in[9]};
   const int64_t hidden = w.weight_hh.size(1);
   const Tensors state =
       state_or_zeros(in[1], in[2], in[0].size(1), hidden, hidden, options.cell, in[0].dtype());
   return recurrent_loop(in[0], state, options, [&](const Tensor& p, const Tensors& now, int64_t) {
-    return recurrent_update(p, linear(now[0], w.weight_hh), now, w, options);
+    return recurrent_step(p, now[0], now[now.size() - 1], w, options);
   });
 }
 

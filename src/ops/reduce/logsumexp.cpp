@@ -5,7 +5,7 @@
 // that y has in x's dtype.
 #include <limits>
 
-#include "compute/softmax.h"
+#include "compute/reduction.h"
 #include "ops/elementwise.h"
 
 namespace tapegrad {
@@ -22,12 +22,13 @@ Tensor softmax_over(const Tensor& x, const compute::Reduction& over) {
 }  // namespace
 
 Tensor logsumexp(const Tensor& x, const Axes& axes, ReduceOptions options) {
-  const compute::Reduction over("logsumexp", x.shape(), axes);
+  const compute::Reduction over("logsumexp", x.shape(), axes, options.keepdim);
   if (over.n == 0) return sum(x, axes, options) - std::numeric_limits<double>::infinity();
-  const Tensor y = compute::logsumexp(x, over, options.keepdim).to(x.dtype());
-  return record("logsumexp", y, {x}, [over, x = Saved(x)](const Tensor& dy) -> Gradients {
-    return {softmax_over(x, over) * dy.reshape(over.kept_shape())};
-  });
+  const Tensor y = compute::logsumexp(x, over).to(x.dtype());
+  return record("logsumexp", y, {x}, {{"axes", over.axes().list()}, {"keepdim", over.keepdim}},
+                [over, x = Saved(x)](const Tensor& dy) -> Gradients {
+                  return {softmax_over(x, over) * dy.reshape(over.kept_shape())};
+                });
 }
 
 }  // namespace tapegrad

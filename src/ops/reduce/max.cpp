@@ -13,38 +13,40 @@ namespace {
 using compute::Side;
 
 Tensor extreme(const char* op, Side side, const Tensor& x, const Axes& axes, ReduceOptions options) {
-  const compute::Reduction over(op, x.shape(), axes);
-  Tensor y = empty(over.result_shape(options.keepdim), {.dtype = x.dtype()});
+  const compute::Reduction over(op, x.shape(), axes, options.keepdim);
+  const Tensor y = empty(over.result_shape(), {.dtype = x.dtype()});
   compute::extremes(op, side, over, x, y, Tensor());
-  if (!is_floating(x.dtype())) return record_nondifferentiable(op, y, {x});
-  return record(op, y, {x}, [over, x = Saved(x), y = Saved(y)](const Tensor& dy) -> Gradients {
-    const Tensor best = eq(x.get().detach(), y.get().detach().reshape(over.kept_shape())).to(dy.dtype());
-    const Tensor share = dy.reshape(over.kept_shape()) / sum(best, over.axes(), {.keepdim = true});
-    return {best * share};
-  });
+  return record(
+      op, y, {x}, {{"axes", over.axes().list()}, {"keepdim", over.keepdim}},
+      [over, x = Saved(x), y = Saved(y)](const Tensor& dy) -> Gradients {
+        const Tensor best = eq(x.get().detach(), y.get().detach().reshape(over.kept_shape())).to(dy.dtype());
+        const Tensor share = dy.reshape(over.kept_shape()) / sum(best, over.axes(), {.keepdim = true});
+        return {best * share};
+      });
 }
 
 ValuesAndIndices with_indices(const char* op, Side side, const Tensor& x, int64_t axis,
                               ReduceOptions options) {
-  const compute::Reduction over(op, x.shape(), axis);
-  const Shape shape = over.result_shape(options.keepdim);
-  const Tensor values = empty(shape, {.dtype = x.dtype()}), indices = empty(shape, {.dtype = int64});
+  const compute::Reduction over(op, x.shape(), axis, options.keepdim);
+  const Tensor values = empty(over.result_shape(), {.dtype = x.dtype()}),
+               indices = empty(values.shape(), {.dtype = int64});
   compute::extremes(op, side, over, x, values, indices);
   const int64_t at = wrap_axis(op, axis, x.dim());
-  const auto vjp = [over, at, indices = Saved(indices)](const Gradients& dy) -> Gradients {
-    const Shape& kept = over.kept_shape();
+  const auto vjp = [over, at, indices = Saved(indices)](const Tensors& dy) -> Gradients {
+    const Shape kept = over.kept_shape();
     const Tensor zero = zeros(over.input_shape(), {.dtype = dy[0].dtype()});
     return {scatter_add(zero, at, indices.get().reshape(kept), dy[0].reshape(kept))};
   };
-  Gradients both = record(op, Gradients{values, indices}, {x}, vjp);
+  const Tensors both =
+      record(op, Tensors{values, indices}, {x}, {{"axis", at}, {"keepdim", over.keepdim}}, vjp);
   return {both[0], both[1]};
 }
 
 Tensor position(const char* op, Side side, const Tensor& x, const Axes& axes, ReduceOptions options) {
-  const compute::Reduction over(op, x.shape(), axes);
-  Tensor y = empty(over.result_shape(options.keepdim), {.dtype = int64});
+  const compute::Reduction over(op, x.shape(), axes, options.keepdim);
+  const Tensor y = empty(over.result_shape(), {.dtype = int64});
   compute::extremes(op, side, over, x, Tensor(), y);
-  return record_nondifferentiable(op, y, {x});
+  return record_nondifferentiable(op, y, {x}, {{"axes", over.axes().list()}, {"keepdim", over.keepdim}});
 }
 
 }  // namespace

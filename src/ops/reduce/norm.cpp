@@ -10,24 +10,17 @@
 
 namespace tapegrad {
 
-namespace {
-
-Tensor euclidean(const Tensor& x, const Axes& axes, bool keepdim) {
-  const compute::Reduction over("norm", x.shape(), axes);
-  const Tensor y = compute::euclidean_norm(x, over, keepdim);
-  return record("norm", y, {x}, [over, x = Saved(x), y = Saved(y)](const Tensor& dy) -> Gradients {
-    return {x * divide_or_zero(dy, y).reshape(over.kept_shape())};
-  });
-}
-
-}  // namespace
-
 Tensor norm(const Tensor& x, const Axes& axes, VectorNormOptions options) {
-  const double p = options.p;
-  if (p == 2) return euclidean(x, axes, options.keepdim);
-  if (p == 1) return sum(abs(x), axes, {.keepdim = options.keepdim});
-  if (std::isinf(p)) return amax(abs(x), axes, {.keepdim = options.keepdim});
-  fail<ValueError>("norm", "p must be 1, 2 or infinity, got {}", p);
+  const auto [p, keepdim] = options;
+  if (p == 1) return sum(abs(x), axes, {.keepdim = keepdim});
+  if (std::isinf(p)) return amax(abs(x), axes, {.keepdim = keepdim});
+  if (p != 2) fail<ValueError>("norm", "p must be 1, 2 or infinity, got {}", p);
+  const compute::Reduction over("norm", x.shape(), axes, keepdim);
+  const Tensor y = compute::vector_norm(x, over);
+  return record("norm", y, {x}, {{"axes", over.axes().list()}, {"keepdim", keepdim}},
+                [over, x = Saved(x), y = Saved(y)](const Tensor& dy) -> Gradients {
+                  return {x * divide_or_zero(dy, y).reshape(over.kept_shape())};
+                });
 }
 
 }  // namespace tapegrad

@@ -5,7 +5,7 @@
 //
 // The composed form multiplies halves of the axis until one element is left: products only, so that second
 // derivatives are right at zero too.
-#include "compute/prod.h"
+#include "compute/fused.h"
 #include "ops/elementwise.h"
 
 namespace tapegrad {
@@ -25,14 +25,12 @@ Tensor prod_composed(const Tensor& x, const compute::Reduction& over) {
 }  // namespace
 
 Tensor prod(const Tensor& x, const Axes& axes, ReduceOptions options) {
-  const compute::Reduction over("prod", x.shape(), axes);
-  const bool keepdim = options.keepdim;
-  return fused(
-      "prod", {x}, {{"axes", over.axes().list()}, {"keepdim", keepdim}},
-      [over, keepdim](const Tensors& in) {
-        return prod_composed(in[0], over).reshape(over.result_shape(keepdim));
-      },
-      compute::Prod{over, keepdim});
+  const compute::Reduction over("prod", x.shape(), axes, options.keepdim);
+  const auto composed = [over](const Tensors& in) {
+    return prod_composed(in[0], over).reshape(over.result_shape());
+  };
+  return fused("prod", {x}, {{"axes", over.axes().list()}, {"keepdim", over.keepdim}}, composed,
+               compute::Prod{over});
 }
 
 }  // namespace tapegrad

@@ -1,6 +1,5 @@
 // Copies: clone, contiguous, conversion of type, writing in place.
 //   y = x    dx = dy, in x's dtype
-#include "compute/copy.h"
 #include "autograd/writable.h"
 #include "ops/elementwise.h"
 
@@ -20,8 +19,9 @@ Tensor Tensor::contiguous() const {
 Tensor Tensor::to(Dtype dtype) const {
   if (dtype == this->dtype()) return *this;
   Tensor y = compute::convert(*this, dtype);
-  if (!is_floating(dtype) || !is_floating(this->dtype())) return record_nondifferentiable("to", y, {*this});
-  return record("to", y, {*this},
+  if (!is_floating(dtype) || !is_floating(this->dtype()))
+    return record_nondifferentiable("to", y, {*this}, {{"dtype", to_string(dtype)}});
+  return record("to", y, {*this}, {{"dtype", to_string(dtype)}},
                 [from = this->dtype()](const Tensor& dy) -> Gradients { return {dy.to(from)}; });
 }
 

@@ -4,22 +4,27 @@
 // gradients; split() and unbind() have one for all parts.
 #include <algorithm>
 
-#include "compute/copy.h"
 #include "ops/elementwise.h"
-#include "ops/shape/place.h"
 
 namespace tapegrad {
 
 namespace {
 
-Tensor part_of(const char* op, const Tensor& x, int64_t axis, int64_t start, int64_t count, int64_t step) {
+// `count` entries of an axis, or one, its axis gone.
+Tensor part_of(const char* op, const Tensor& x, int64_t axis, int64_t start, int64_t count, int64_t step,
+               bool axis_gone = false) {
   Shape shape = x.shape(), strides = x.strides();
-  const int64_t offset = count > 0 ? start * strides[axis] : 0;
+  const int64_t offset = count > 0 && x.numel() > 0 ? start * strides[axis] : 0;
   shape[axis] = count;
   strides[axis] *= step;
+  if (axis_gone) {
+    shape.erase(axis);
+    strides.erase(axis);
+  }
   return record(op, detail::new_view(x, shape, strides, offset), {x},
-                [shape = x.shape(), axis, start, step](const Tensor& dy) -> Gradients {
-                  return {place(dy, shape, axis, start, step)};
+                {{"axis", axis}, {"start", start}, {"count", count}, {"step", step}},
+                [shape = x.shape(), axis, start, step, axis_gone](const Tensor& dy) -> Gradients {
+                  return {place(axis_gone ? dy.unsqueeze(axis) : dy, shape, axis, start, step)};
                 });
 }
 
@@ -47,15 +52,7 @@ Tensor select(const Tensor& x, int64_t axis, int64_t index) {
   if (index < -size || index >= size)
     fail<IndexError>("select", "index must be in [{}, {}] for axis {} of {}, got {}", -size, size - 1, axis,
                      x.shape(), index);
-  const int64_t start = index < 0 ? index + size : index;
-  Shape shape = x.shape(), strides = x.strides();
-  const int64_t offset = x.numel() > 0 ? start * strides[at] : 0;
-  shape.erase(at);
-  strides.erase(at);
-  return record("select", detail::new_view(x, shape, strides, offset), {x},
-                [shape = x.shape(), at, start](const Tensor& dy) -> Gradients {
-                  return {place(dy.unsqueeze(at), shape, at, start, 1)};
-                });
+  return part_of("select", x, at, index < 0 ? index + size : index, 1, 1, true);
 }
 
 Tensor Tensor::operator[](int64_t i) const {
@@ -63,8 +60,9 @@ Tensor Tensor::operator[](int64_t i) const {
 }
 
 Tensor place(const Tensor& part, const Shape& shape, int64_t axis, int64_t start, int64_t step) {
-  const Tensor y = compute::place(part, shape, axis, start, step);
-  return record("place", y, {part},
+  const Tensor y = zeros(shape, {.dtype = part.dtype()});
+  compute::put(part, axis, y, start, step);
+  return record("place", y, {part}, {{"shape", shape}, {"axis", axis}, {"start", start}, {"step", step}},
                 [axis, start, step, count = part.shape()[axis]](const Tensor& dy) -> Gradients {
                   return {slice(dy, axis, start, start + count * step, step)};
                 });

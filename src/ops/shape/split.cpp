@@ -10,99 +10,85 @@ namespace tapegrad {
 
 namespace {
 
-constexpr int64_t kMostPieces = 65535;  // outputs of a record are counted in 16 bits
+using Sizes = detail::SmallVector<int64_t, 8>;
 
-void check_count(const char* op, int64_t pieces) {
-  if (pieces > kMostPieces) fail<ShapeError>(op, "at most {} pieces, got {}", kMostPieces, pieces);
+void check_count(const char* op, size_t pieces) {
+  constexpr size_t kMost = 65535;  // outputs of a record are counted in 16 bits
+  if (pieces > kMost) fail<ShapeError>(op, "at most {} pieces, got {}", kMost, pieces);
 }
 
-// Zeros of `shape` in place of undefined ones.
-Gradients complete(const Gradients& dy, const Shape& shape, Dtype dtype) {
-  Gradients out;
-  out.reserve(dy.size());
-  for (const Tensor& piece : dy) out.push_back(piece.defined() ? piece : zeros(shape, {.dtype = dtype}));
-  return out;
-}
-
-// Pieces of `size` entries of an axis counted from the front, the last one shorter.
-Tensors even_pieces(const char* op, const Tensor& x, int64_t size, int64_t axis) {
-  const int64_t total = x.shape()[axis];
-  const int64_t pieces = std::max<int64_t>((total + size - 1) / size, 1);
-  check_count(op, pieces);
-  Gradients out;
-  out.reserve(size_t(pieces));
-  Shape shape = x.shape();
-  for (int64_t i = 0; i < pieces; ++i) {
-    shape[axis] = std::min(size, total - i * size);
-    out.push_back(detail::new_view(x, shape, x.strides(), i * size * x.strides()[axis]));
+// Pieces of these sizes, which add up to the axis; or of size one, and the axis is gone from them.
+Tensors cut(const char* op, const Tensor& x, int64_t axis, const Sizes& sizes, bool axis_gone = false) {
+  check_count(op, sizes.size());
+  Shape shape = x.shape(), strides = x.strides();
+  if (axis_gone) {
+    shape.erase(axis);
+    strides.erase(axis);
   }
-  return record(op, out, {x},
-                [shape = x.shape(), dtype = x.dtype(), size, axis](const Gradients& dy) -> Gradients {
-                  Gradients pieces;
-                  pieces.reserve(dy.size());
-                  Shape part = shape;
-                  for (size_t i = 0; i < dy.size(); ++i) {
-                    part[axis] = std::min(size, shape[axis] - int64_t(i) * size);
-                    pieces.push_back(dy[i].defined() ? dy[i] : zeros(part, {.dtype = dtype}));
-                  }
-                  return {concat(pieces, axis)};
-                });
+  Tensors out;
+  out.reserve(sizes.size());
+  int64_t start = 0;
+  for (int64_t size : sizes) {
+    if (!axis_gone) shape[axis] = size;
+    out.push_back(detail::new_view(x, shape, strides, size > 0 ? start * x.strides()[axis] : 0));
+    start += size;
+  }
+  const auto vjp = [whole = shape, axis, sizes, axis_gone, dtype = x.dtype()](Tensors dy) -> Gradients {
+    Shape shape = whole;
+    for (size_t i = 0; i < dy.size(); ++i) {
+      if (dy[i].defined()) continue;
+      if (!axis_gone) shape[axis] = sizes[i];
+      dy[i] = zeros(shape, {.dtype = dtype});
+    }
+    return {axis_gone ? stack(dy, axis) : concat(dy, axis)};
+  };
+  return record(op, out, {x}, {{"axis", axis}}, vjp);
+}
+
+// The sizes of `pieces` pieces of `size` entries, of which the last one is shorter.
+Sizes even(int64_t total, int64_t size, int64_t pieces) {
+  check_count("split", size_t(pieces));
+  Sizes sizes;
+  for (int64_t i = 0; i < pieces; ++i) sizes.push_back(std::min(size, total - i * size));
+  return sizes;
 }
 
 }  // namespace
 
 Tensors split(const Tensor& x, int64_t size, int64_t axis) {
-  const int64_t at = wrap_axis("split", axis, x.dim());
+  const int64_t at = wrap_axis("split", axis, x.dim()), total = x.shape()[at];
   if (size < 1) fail<ValueError>("split", "the size of a piece must be at least 1, got {}", size);
-  return even_pieces("split", x, size, at);
+  return cut("split", x, at, even(total, size, std::max<int64_t>((total + size - 1) / size, 1)));
 }
 
-Tensors split(const Tensor& x, const Shape& sizes, int64_t axis) {
+Tensors split(const Tensor& x, SizeList sizes, int64_t axis) {
   const int64_t at = wrap_axis("split", axis, x.dim());
-  int64_t total = 0;
-  for (int64_t size : sizes) total += size < 0 ? to_end / 16 : size;
-  if (total != x.shape()[at])
-    fail<ShapeError>("split", "sizes {} must add up to axis {} of {}", sizes, axis, x.shape());
-  Gradients out;
-  Shape shape = x.shape();
-  int64_t start = 0;
+  Sizes taken;
+  int64_t rest = x.shape()[at];
   for (int64_t size : sizes) {
-    shape[at] = size;
-    out.push_back(detail::new_view(x, shape, x.strides(), size > 0 ? start * x.strides()[at] : 0));
-    start += size;
+    if (size < 0 || size > rest) break;
+    rest -= size;
+    taken.push_back(size);
   }
-  return record("split", out, {x},
-                [shape = x.shape(), dtype = x.dtype(), sizes, at](const Gradients& dy) -> Gradients {
-                  Gradients pieces;
-                  Shape part = shape;
-                  for (size_t i = 0; i < dy.size(); ++i) {
-                    part[at] = sizes[int64_t(i)];
-                    pieces.push_back(dy[i].defined() ? dy[i] : zeros(part, {.dtype = dtype}));
-                  }
-                  return {concat(pieces, at)};
-                });
+  if (rest != 0 || taken.size() < sizes.size())
+    fail<ShapeError>("split", "sizes [{}] must add up to axis {} of {}", fmt::join(sizes, ", "), axis,
+                     x.shape());
+  return cut("split", x, at, taken);
 }
 
 Tensors chunk(const Tensor& x, int64_t chunks, int64_t axis) {
-  const int64_t at = wrap_axis("chunk", axis, x.dim());
+  const int64_t at = wrap_axis("chunk", axis, x.dim()), total = x.shape()[at];
   if (chunks < 1) fail<ValueError>("chunk", "at least one chunk is needed, got {}", chunks);
-  return even_pieces("split", x, std::max<int64_t>((x.shape()[at] + chunks - 1) / chunks, 1), at);
+  const int64_t size = (total + chunks - 1) / chunks;  // 0 for an empty axis, which has `chunks` empty pieces
+  return cut("split", x, at, even(total, size, size > 0 ? (total + size - 1) / size : chunks));
 }
 
 Tensors unbind(const Tensor& x, int64_t axis) {
   const int64_t at = wrap_axis("unbind", axis, x.dim());
-  const int64_t pieces = x.shape()[at], step = x.strides()[at];
-  check_count("unbind", pieces);
-  if (pieces == 0) return {};
-  Shape shape = x.shape(), strides = x.strides();
-  shape.erase(at);
-  strides.erase(at);
-  Gradients out;
-  out.reserve(size_t(pieces));
-  for (int64_t i = 0; i < pieces; ++i) out.push_back(detail::new_view(x, shape, strides, i * step));
-  return record("unbind", out, {x}, [shape, dtype = x.dtype(), at](const Gradients& dy) -> Gradients {
-    return {stack(complete(dy, shape, dtype), at)};
-  });
+  check_count("unbind", size_t(x.shape()[at]));
+  Sizes ones;
+  for (int64_t i = 0; i < x.shape()[at]; ++i) ones.push_back(1);
+  return ones.empty() ? Tensors() : cut("unbind", x, at, ones, true);
 }
 
 }  // namespace tapegrad

@@ -1,7 +1,6 @@
 // The elements [i][j] of each matrix with j - i <= diagonal (tril) or >= diagonal (triu), zero elsewhere.
 //   dx = the same triangle of dy
 // Nothing is saved. What is left out is not multiplied by zero: a NaN there does not come through.
-#include "compute/copy.h"
 #include "ops/elementwise.h"
 
 namespace tapegrad {
@@ -11,7 +10,7 @@ namespace {
 Tensor triangle(const char* op, const Tensor& x, int64_t diagonal, bool lower) {
   if (x.dim() < 2) fail<ShapeError>(op, "takes matrices, got {}", x.shape());
   const Tensor y = compute::triangle(x, diagonal, lower);
-  return record(op, y, {x}, [op, diagonal, lower](const Tensor& dy) -> Gradients {
+  return record(op, y, {x}, {{"diagonal", diagonal}}, [op, diagonal, lower](const Tensor& dy) -> Gradients {
     return {triangle(op, dy, diagonal, lower)};
   });
 }

@@ -2,9 +2,9 @@
 // it.
 //   reshape   dx = dy in x's shape          expand    dx = dy summed over the repeated axes
 //   permute   dx = dy permuted back         transpose the permutation that swaps two
-#include <algorithm>
+#include <optional>
 
-#include "compute/copy.h"
+#include "compute/reduction.h"
 #include "ops/elementwise.h"
 
 namespace tapegrad {
@@ -30,13 +30,10 @@ Shape resolve(const char* op, const Tensor& x, Shape shape) {
 }
 
 // Strides under which x's memory reads as `shape`: each run of axes that lie without gaps may be cut anew.
-// False if the new axes do not fit the runs.
-bool view_strides(const Tensor& x, const Shape& shape, Shape& strides) {
-  if (x.is_contiguous() || x.numel() == 0) {
-    strides = contiguous_strides(shape);
-    return true;
-  }
-  strides = shape;
+// None if the new axes do not fit the runs.
+std::optional<Shape> view_strides(const Tensor& x, const Shape& shape) {
+  if (x.is_contiguous() || x.numel() == 0) return contiguous_strides(shape);
+  Shape strides = shape;
   int64_t sizes[Shape::max_dims], steps[Shape::max_dims];  // of the axes that matter
   int64_t rank = 0;
   for (int64_t i = 0; i < x.dim(); ++i) {
@@ -54,15 +51,16 @@ bool view_strides(const Tensor& x, const Shape& shape, Shape& strides) {
       strides[to] = steps[last] * filled;
       filled *= shape[to];
     }
-    if (filled != run) return false;
+    if (filled != run) return {};
   }
   for (; to >= 0; --to) strides[to] = 1;
-  return true;
+  return strides;
 }
 
+// x, or a copy of it, under another shape.
 Tensor reshaped(const char* op, const Tensor& x, const Tensor& from, const Shape& shape,
                 const Shape& strides) {
-  return record(op, detail::new_view(from, shape, strides, 0), {x},
+  return record(op, detail::new_view(from, shape, strides, 0), {x}, {{"shape", shape}},
                 [shape = x.shape()](const Tensor& dy) -> Gradients { return {dy.reshape(shape)}; });
 }
 
@@ -70,18 +68,18 @@ Tensor reshaped(const char* op, const Tensor& x, const Tensor& from, const Shape
 
 Tensor Tensor::reshape(const Shape& wanted) const {
   const Shape shape = resolve("reshape", *this, wanted);
-  Shape strides;
-  if (view_strides(*this, shape, strides)) return reshaped("reshape", *this, *this, shape, strides);
+  if (const auto strides = view_strides(*this, shape))
+    return reshaped("reshape", *this, *this, shape, *strides);
   return reshaped("reshape", *this, detail::plain(*this), shape, contiguous_strides(shape));
 }
 
 Tensor Tensor::view(const Shape& wanted) const {
   const Shape shape = resolve("view", *this, wanted);
-  Shape strides;
-  if (!view_strides(*this, shape, strides))
+  const auto strides = view_strides(*this, shape);
+  if (!strides)
     fail<ShapeError>("view", "no strides show {} with strides {} as {}. Hint: use reshape(), which copies",
                      this->shape(), this->strides(), shape);
-  return reshaped("view", *this, *this, shape, strides);
+  return reshaped("view", *this, *this, shape, *strides);
 }
 
 Tensor Tensor::flatten(int64_t first, int64_t last) const {
@@ -89,28 +87,24 @@ Tensor Tensor::flatten(int64_t first, int64_t last) const {
   const int64_t from = wrap_axis("flatten", first, dim()), to = wrap_axis("flatten", last, dim());
   if (from > to)
     fail<IndexError>("flatten", "the first axis must not come after the last, got {} and {}", first, last);
-  Shape shape;
-  for (int64_t i = 0; i < from; ++i) shape.push_back(this->shape()[i]);
-  int64_t product = 1;
-  for (int64_t i = from; i <= to; ++i) product *= this->shape()[i];
-  shape.push_back(product);
-  for (int64_t i = to + 1; i < dim(); ++i) shape.push_back(this->shape()[i]);
+  Shape shape = this->shape();
+  for (int64_t i = from; i < to; ++i) {
+    shape[from] *= shape[from + 1];
+    shape.erase(from + 1);
+  }
   return reshape(shape);
 }
 
 Tensor Tensor::permute(const Shape& axes) const {
   if (axes.size() != dim())
     fail<ShapeError>("permute", "one axis for each of {} is needed, got {}", shape(), axes);
+  compute::axis_bits("permute", axes, dim());  // throws where one is named twice
   Shape order = axes, back = axes;
-  uint32_t seen = 0;
   for (int64_t i = 0; i < dim(); ++i) {
-    const int64_t axis = wrap_axis("permute", axes[i], dim());
-    if (seen >> axis & 1) fail<IndexError>("permute", "axis {} is named twice in {}", axis, axes);
-    seen |= 1u << axis;
-    order[i] = axis;
-    back[axis] = i;
+    order[i] = wrap_axis("permute", axes[i], dim());
+    back[order[i]] = i;
   }
-  return record("permute", compute::permute(*this, order), {*this},
+  return record("permute", compute::permute(*this, order), {*this}, {{"axes", order}},
                 [back](const Tensor& dy) -> Gradients { return {dy.permute(back)}; });
 }
 
@@ -133,7 +127,7 @@ Tensor Tensor::expand(const Shape& wanted) const {
     fail<ShapeError>("expand",
                      "axes of size 1 can be repeated, others must stay (-1 keeps a size), got {} to {}",
                      shape(), wanted);
-  return record("expand", compute::broadcast_to(*this, sizes), {*this},
+  return record("expand", compute::broadcast_to(*this, sizes), {*this}, {{"shape", sizes}},
                 [](const Tensor& dy) -> Gradients { return {dy}; });  // the tape sums over what was repeated
 }
 

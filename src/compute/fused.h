@@ -1,0 +1,70 @@
+// The kernels of fused(): tensors in, tensors out, forward and backward. `in` are the inputs of the operation in their
+// order, and `kept` is what forward() leaves for backward() besides them. What a kernel computes, its formula and its
+// gradient stand in the file of the operation.
+#pragma once
+#include <tapegrad/gradients.h>
+#include <tapegrad/recurrent_options.h>
+
+#include "compute/reduction.h"
+
+namespace tapegrad::compute {
+
+/// in: x, weight and, where it is centered, bias; all but x may be undefined. kept: for each row of d elements rstd,
+/// and mu if centered, in float64.
+struct LayerNorm {
+  int64_t d;
+  double eps;
+  bool centered;  // else RMS normalization
+  Tensor forward(const Tensors& in, Tensors* kept) const;
+  Gradients backward(const Tensors& dy, const Tensors& in, const Tensors& kept, Needs needs) const;
+};
+
+/// in: x [N, C, ...], contiguous, weight and bias, which may be undefined.
+struct BatchNorm {
+  Tensor mean, rstd;  // of each channel, [C] in float64
+  bool training;      // these are the batch's and depend on x; else they are constants
+  Tensor forward(const Tensors& in, Tensors* kept) const;
+  Gradients backward(const Tensors& dy, const Tensors& in, const Tensors& kept, Needs needs) const;
+};
+/// With the moments of the batch. The running statistics, if given, move towards them by `momentum`.
+BatchNorm training_batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& running_var,
+                              double momentum, double eps);
+/// With the running statistics.
+BatchNorm evaluation_batch_norm(const Tensor& running_mean, const Tensor& running_var, double eps);
+
+/// in: x. kept: y.
+struct Softmax {
+  int64_t axis;
+  bool log;  // the logarithm of it
+  Tensor forward(const Tensors& in, Tensors* kept) const;
+  Gradients backward(const Tensors& dy, const Tensors& in, const Tensors& kept, Needs needs) const;
+};
+
+/// in: logits [N, C], labels [N], contiguous and checked. kept: lse - max of each row, in float64.
+struct CrossEntropy {
+  int64_t ignore_index;
+  bool summed;   // the result is the sum of all rows times `scale`; else one loss each
+  double scale;  // 1 where it is not summed
+  Tensor forward(const Tensors& in, Tensors* kept) const;
+  Gradients backward(const Tensors& dy, const Tensors& in, const Tensors& kept, Needs needs) const;
+};
+
+/// in: x. kept: nothing.
+struct Prod {
+  Reduction over;
+  Tensor forward(const Tensors& in, Tensors* kept) const;
+  Gradients backward(const Tensors& dy, const Tensors& in, const Tensors& kept, Needs needs) const;
+};
+
+/// in: projected [T, B, GH], h0 and c0 [B, H], weight_hh [GH, H], bias, bias_hh, gain_ih and gain_hh [GH], gain_c and
+/// bias_c [H], lengths [B]; all but projected and weight_hh may be undefined. All was checked.
+struct Recurrent {
+  RecurrentOptions options;
+  /// {output [T, B, H], last h [B, H]} and, for lstm, last c. Keeps the states, the gates after their
+  /// nonlinearity, and with a norm q = h W_hh^T and the moments of each row.
+  Tensors forward(const Tensors& in, Tensors* kept) const;
+  /// Where it will not be called again it may write over the gates.
+  Gradients backward(const Tensors& dy, const Tensors& in, const Tensors& kept, Needs needs) const;
+};
+
+}  // namespace tapegrad::compute
