@@ -12,6 +12,7 @@
 #include <type_traits>
 
 #include "kernels/loops/map.h"
+#include "kernels/vector/constants.h"
 
 namespace tapegrad::kernels {
 
@@ -109,10 +110,7 @@ void rmsprop(int64_t n, RmspropStep s, const T* g, T* p, T* v, T* mean_g, T* buf
       }
     });
   };
-  if (mean_g && buffer) return run(std::true_type{}, std::true_type{});
-  if (mean_g) return run(std::true_type{}, std::false_type{});
-  if (buffer) return run(std::false_type{}, std::true_type{});
-  run(std::false_type{}, std::false_type{});
+  with_constants(run, mean_g, buffer);
 }
 
 template <class T>

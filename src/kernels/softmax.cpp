@@ -57,61 +57,55 @@ inline double sum_exp(int64_t d, const T* x, T m) {
   return sum;
 }
 
+/// row(from, to) for each row of x and of y.
+template <class T, class Row>
+inline void each_row(int64_t rows, int64_t d, const T* x, T* y, Row row) {
+  simd([=] {
+    for (int64_t i = 0; i < rows; ++i) row(x + i * d, y + i * d);
+  });
+}
+
 }  // namespace
 
 template <class T>
 void softmax(int64_t rows, int64_t d, const T* x, T* y) {
-  simd([=] {
-    for (int64_t i = 0; i < rows; ++i) {
-      const T* from = x + i * d;
-      T* to = y + i * d;
-      const T m = row_max(d, from);
-      TAPEGRAD_INDEPENDENT
-      for (int64_t j = 0; j < d; ++j) to[j] = math::exp(from[j] - m);
-      const double scale = 1.0 / sum_of(d, [=](int64_t j) { return double{to[j]}; });
-      TAPEGRAD_INDEPENDENT
-      for (int64_t j = 0; j < d; ++j) to[j] = static_cast<T>(to[j] * scale);
-    }
+  each_row(rows, d, x, y, [=](const T* from, T* to) {
+    const T m = row_max(d, from);
+    TAPEGRAD_INDEPENDENT
+    for (int64_t j = 0; j < d; ++j) to[j] = math::exp(from[j] - m);
+    const double scale = 1.0 / sum_of(d, [=](int64_t j) { return double{to[j]}; });
+    TAPEGRAD_INDEPENDENT
+    for (int64_t j = 0; j < d; ++j) to[j] = static_cast<T>(to[j] * scale);
   });
 }
 
 template <class T>
 void softmax_backward(int64_t rows, int64_t d, const T* dy, const T* y, T* dx) {
-  simd([=] {
-    for (int64_t i = 0; i < rows; ++i) {
-      const T *g = dy + i * d, *p = y + i * d;
-      T* to = dx + i * d;
-      const double mean = sum_of(d, [=](int64_t j) { return double{g[j]} * p[j]; });
-      TAPEGRAD_INDEPENDENT
-      for (int64_t j = 0; j < d; ++j) to[j] = static_cast<T>(p[j] * (g[j] - mean));
-    }
+  each_row(rows, d, dy, dx, [=](const T* g, T* to) {
+    const T* p = y + (g - dy);
+    const double mean = sum_of(d, [=](int64_t j) { return double{g[j]} * p[j]; });
+    TAPEGRAD_INDEPENDENT
+    for (int64_t j = 0; j < d; ++j) to[j] = static_cast<T>(p[j] * (g[j] - mean));
   });
 }
 
 template <class T>
 void log_softmax(int64_t rows, int64_t d, const T* x, T* y) {
-  simd([=] {
-    for (int64_t i = 0; i < rows; ++i) {
-      const T* from = x + i * d;
-      T* to = y + i * d;
-      const T m = row_max(d, from);
-      const double log_sum = math::log(sum_exp(d, from, m));
-      TAPEGRAD_INDEPENDENT
-      for (int64_t j = 0; j < d; ++j) to[j] = static_cast<T>((double{from[j]} - m) - log_sum);
-    }
+  each_row(rows, d, x, y, [=](const T* from, T* to) {
+    const T m = row_max(d, from);
+    const double log_sum = math::log(sum_exp(d, from, m));
+    TAPEGRAD_INDEPENDENT
+    for (int64_t j = 0; j < d; ++j) to[j] = static_cast<T>((double{from[j]} - m) - log_sum);
   });
 }
 
 template <class T>
 void log_softmax_backward(int64_t rows, int64_t d, const T* dy, const T* y, T* dx) {
-  simd([=] {
-    for (int64_t i = 0; i < rows; ++i) {
-      const T *g = dy + i * d, *log_p = y + i * d;
-      T* to = dx + i * d;
-      const double sum = sum_of(d, [=](int64_t j) { return double{g[j]}; });
-      TAPEGRAD_INDEPENDENT
-      for (int64_t j = 0; j < d; ++j) to[j] = static_cast<T>(g[j] - math::exp(log_p[j]) * sum);
-    }
+  each_row(rows, d, dy, dx, [=](const T* g, T* to) {
+    const T* log_p = y + (g - dy);
+    const double sum = sum_of(d, [=](int64_t j) { return double{g[j]}; });
+    TAPEGRAD_INDEPENDENT
+    for (int64_t j = 0; j < d; ++j) to[j] = static_cast<T>(g[j] - math::exp(log_p[j]) * sum);
   });
 }
 

@@ -23,6 +23,7 @@
 
 #include "kernels/loops/map.h"
 #include "kernels/norm/norm.h"
+#include "kernels/vector/constants.h"
 #include "kernels/vector/lanes.h"
 #include "kernels/vector/stream.h"
 
@@ -155,10 +156,7 @@ void batch_norm_apply(Channels block, const T* x, const double* mean, const doub
       });
     });
   };
-  if (weight && bias) return run(std::true_type{}, std::true_type{});
-  if (weight) return run(std::true_type{}, std::false_type{});
-  if (bias) return run(std::false_type{}, std::true_type{});
-  run(std::false_type{}, std::false_type{});
+  with_constants(run, weight, bias);
 }
 
 template <class T>
@@ -185,8 +183,7 @@ void batch_norm_backward(Channels block, const T* dy, const T* x, const double* 
       });
     });
   };
-  if (weight) return run(std::true_type{});
-  run(std::false_type{});
+  with_constants(run, weight);
 }
 
 #define TAPEGRAD_INSTANTIATE(T)                                                                             \

@@ -13,6 +13,7 @@
 
 #include "kernels/loops/map.h"
 #include "kernels/norm/norm.h"
+#include "kernels/vector/constants.h"
 #include "kernels/vector/lanes.h"
 
 namespace tapegrad::kernels {
@@ -52,26 +53,21 @@ inline void forward_rows(int64_t d, const T* x, const T* weight, const T* bias, 
   }
 }
 
-template <Kind kind, bool has_weight, bool has_bias, class T>
-void forward(int64_t rows, int64_t d, const T* x, const T* weight, const T* bias, double eps, T* y,
-             double* mean, double* rstd) {
-  simd([=] {
-    in_groups<T>(rows, [=](auto group, int64_t i) {
-      forward_rows<kind, has_weight, has_bias, group()>(d, x + i * d, weight, bias, eps, y + i * d,
-                                                        mean ? mean + i : nullptr, rstd ? rstd + i : nullptr);
-    });
-  });
-}
-
 template <Kind kind, class T>
 void forward(int64_t rows, int64_t d, const T* x, const T* weight, const T* bias, double eps, T* y,
              double* mean, double* rstd) {
-  if constexpr (kind == Kind::layer) {
-    if (weight && bias) return forward<kind, true, true>(rows, d, x, weight, bias, eps, y, mean, rstd);
-    if (bias) return forward<kind, false, true>(rows, d, x, weight, bias, eps, y, mean, rstd);
-  }
-  if (weight) return forward<kind, true, false>(rows, d, x, weight, bias, eps, y, mean, rstd);
-  forward<kind, false, false>(rows, d, x, weight, bias, eps, y, mean, rstd);
+  const auto run = [=](auto has_weight, auto has_bias) {
+    simd([=] {
+      in_groups<T>(rows, [=](auto group, int64_t i) {
+        forward_rows<kind, has_weight(), kind == Kind::layer && has_bias(), group()>(
+            d, x + i * d, weight, bias, eps, y + i * d, mean ? mean + i : nullptr, rstd ? rstd + i : nullptr);
+      });
+    });
+  };
+  if constexpr (kind == Kind::layer)
+    with_constants(run, weight, bias);
+  else
+    with_constants([=](auto has_weight) { run(has_weight, std::false_type{}); }, weight);
 }
 
 /// dx of `group` rows, and what they add to dweight and dbias. With v = x - mu, dx = rstd (g - mean(g)) - v a. The mean is subtracted before the
@@ -106,26 +102,20 @@ inline void backward_rows(int64_t d, const T* dy, const T* x, const T* weight, c
   }
 }
 
-template <Kind kind, bool has_weight, bool sums_wanted, class T>
-void backward(int64_t rows, int64_t d, const T* dy, const T* x, const T* weight, const double* mean,
-              const double* rstd, T* dx, double* dweight, double* dbias) {
-  simd([=] {
-    in_groups<T>(rows, [=](auto group, int64_t i) {
-      backward_rows<kind, has_weight, sums_wanted, group()>(d, dy + i * d, x + i * d, weight, mean + i,
-                                                            rstd + i, dx + i * d, dweight, dbias);
-    });
-  });
-}
-
 template <Kind kind, class T>
 void backward(int64_t rows, int64_t d, const T* dy, const T* x, const T* weight, const double* mean,
               const double* rstd, T* dx, double* dweight, double* dbias) {
   const bool sums = dweight && (kind == Kind::rms || dbias);
-  if (weight && sums)
-    return backward<kind, true, true>(rows, d, dy, x, weight, mean, rstd, dx, dweight, dbias);
-  if (weight) return backward<kind, true, false>(rows, d, dy, x, weight, mean, rstd, dx, dweight, dbias);
-  if (sums) return backward<kind, false, true>(rows, d, dy, x, weight, mean, rstd, dx, dweight, dbias);
-  backward<kind, false, false>(rows, d, dy, x, weight, mean, rstd, dx, dweight, dbias);
+  with_constants(
+      [=](auto has_weight, auto sums_wanted) {
+        simd([=] {
+          in_groups<T>(rows, [=](auto group, int64_t i) {
+            backward_rows<kind, has_weight(), sums_wanted(), group()>(
+                d, dy + i * d, x + i * d, weight, mean + i, rstd + i, dx + i * d, dweight, dbias);
+          });
+        });
+      },
+      weight, sums);
 }
 
 }  // namespace
