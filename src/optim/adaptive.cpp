@@ -1,5 +1,5 @@
-// The formulas stand in the header, their loops in kernels/optim.cpp.
-#include <tapegrad/optim/adaptive.h>
+// The formulas stand in the headers, their loops in kernels/optim.cpp.
+#include <tapegrad/optim.h>
 
 #include "compute/optim_step.h"
 #include "optim/require.h"

@@ -1,3 +1,4 @@
+#include <tapegrad/optim/plateau.h>
 #include <tapegrad/optim/schedule.h>
 
 #include <algorithm>

@@ -91,11 +91,6 @@ T* mutable_ptr_or_null(const Tensor& x) {
 /// The values of x in row-major order in memory of their own, without its record.
 Tensor contiguous_copy(const Tensor& x);
 
-/// The values of x in row-major order: x itself where it is contiguous or undefined.
-inline Tensor plain(const Tensor& x) {
-  return !x.defined() || x.is_contiguous() ? x : contiguous_copy(x);
-}
-
 /// Writes `value` to every element of the contiguous x. Throws DtypeError where an int64 does not hold it.
 void fill(const char* op, const Tensor& x, double value);
 
