@@ -1,5 +1,3 @@
-// File: data.h
-//
 // Data sets, their files, and the batches made of them.
 #pragma once
 #include <tapegrad/data/csv.h>

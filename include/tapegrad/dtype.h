@@ -1,5 +1,3 @@
-// File: dtype.h
-//
 // The four element types: float32 (the default) and float64 for what is differentiated, int64 for indices and
 // labels, boolean for masks.
 #pragma once

@@ -1,5 +1,3 @@
-// File: error.h
-//
 // What tapegrad throws. Every mistake that a program can make ends in one of these, before anything is
 // changed; the text is one line: where (operation, or path and type of the module), the rule with the values
 // that broke it, and a hint where the cure is known.

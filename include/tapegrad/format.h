@@ -1,5 +1,3 @@
-// File: format.h
-//
 // fmt::print("{}", x) and std::cout << x for whatever in tapegrad has a to_string: shapes, tensors, tapes,
 // modules.
 #pragma once

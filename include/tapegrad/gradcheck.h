@@ -1,5 +1,3 @@
-// File: gradcheck.h
-//
 // Are the gradients right? The tape's answer is compared with central differences, in float64, for every
 // element of every input.
 //
@@ -11,7 +9,6 @@
 #include <concepts>
 #include <functional>
 #include <string>
-#include <tuple>
 #include <vector>
 
 #include <tapegrad/record.h>
@@ -25,7 +22,7 @@ struct GradcheckOptions {
   std::string name = {};             ///< in messages; default: the operation that made the output
 };
 
-struct GradcheckReport {
+struct [[nodiscard]] GradcheckReport {
   bool ok = true;
   std::string message = {};  ///< what is wrong, empty if nothing is
   double max_abs_grad = 0;   ///< the largest numeric gradient: a check on zeros proves nothing
@@ -35,32 +32,20 @@ struct GradcheckReport {
   double analytic = 0, numeric = 0;
 };
 
-namespace detail {
-/// The tensors of a result: a Tensor, a list of them, or a pair or tuple of such.
-template <class Result>
-std::vector<Tensor> list_of(const Result& result) {
-  if constexpr (std::is_convertible_v<Result, Tensor>) {
-    return {result};
-  } else if constexpr (requires { std::tuple_size<Result>::value; }) {
-    std::vector<Tensor> all;
-    const auto append = [&](const std::vector<Tensor>& part) {
-      all.insert(all.end(), part.begin(), part.end());
-    };
-    std::apply([&](const auto&... parts) { (append(list_of(parts)), ...); }, result);
-    return all;
-  } else {
-    return {result.begin(), result.end()};
-  }
-}
-}  // namespace detail
-
-/// A function of tensors with one result or several: a Tensor, Tensors, a vector, pair or tuple of them. Results
-/// that are not floating are left out.
+/// A function of tensors with one result, a Tensor, or with several, Tensors or a vector of them. Results that
+/// are not floating are left out.
 class GradcheckFunction {
  public:
   using Inputs = std::vector<Tensor>;
   template <std::invocable<const Inputs&> F>
-  GradcheckFunction(F f) : call_([f](const Inputs& in) { return detail::list_of(f(in)); }) {}
+  GradcheckFunction(F f)
+      : call_([f](const Inputs& in) {
+          const auto result = f(in);
+          if constexpr (std::is_convertible_v<decltype(result), Tensor>)
+            return Inputs{result};
+          else
+            return Inputs(result.begin(), result.end());
+        }) {}
   std::vector<Tensor> operator()(const Inputs& inputs) const { return call_(inputs); }
 
  private:

@@ -1,5 +1,3 @@
-// File: gradients.h
-//
 // What a backward function returns, and what it is asked for: also by the kernels, which know no tape.
 #pragma once
 #include <tapegrad/tensor.h>

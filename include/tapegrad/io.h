@@ -1,5 +1,3 @@
-// File: io.h
-//
 // Tensors in files. safetensors is the format of checkpoints: names, dtypes and shapes in a JSON header, then
 // the numbers as they lie in memory, so that weights travel to and from PyTorch by name.
 //
@@ -28,12 +26,12 @@ namespace tapegrad {
 /// number that was changed on the disk is another number.
 ///
 /// **Source**: the safetensors format, https://github.com/huggingface/safetensors, README "Format".
-std::map<std::string, Tensor> load(const std::string& path);
+[[nodiscard]] std::map<std::string, Tensor> load(const std::string& path);
 
 /// The free text that save() was given; empty for a file without any. Reads the header only.
 ///
 /// **Throws** FormatError as load() does.
-std::map<std::string, std::string> load_metadata(const std::string& path);
+[[nodiscard]] std::map<std::string, std::string> load_metadata(const std::string& path);
 
 /// Writes `tensors` and the free text `metadata` to `path`. The file appears whole or not at all: the bytes
 /// go to a temporary file beside it, which takes its name once the disk has them, so a failure or a crash

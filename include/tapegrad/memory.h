@@ -1,5 +1,3 @@
-// File: memory.h
-//
 // Where tensors, records and closures get their memory: a pool that keeps what is freed for the next step, so
 // that after a few steps of training nothing is asked of the system any more.
 //
@@ -35,7 +33,7 @@ void trim();
 namespace tapegrad::detail {
 
 /// `bytes` of memory aligned to 64, from the pool. Throws std::bad_alloc when the system has none.
-void* allocate(size_t bytes);
+[[nodiscard]] void* allocate(size_t bytes);
 /// Gives back what allocate(bytes) returned, from any thread.
 void deallocate(void* block, size_t bytes) noexcept;
 

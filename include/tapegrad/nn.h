@@ -1,5 +1,3 @@
-// File: nn.h
-//
 // Modules and initializers.
 #pragma once
 #include <tapegrad/nn/activation.h>

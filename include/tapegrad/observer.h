@@ -1,5 +1,3 @@
-// File: observer.h
-//
 // TapeObserver: a program that watches a tape, forward and backward, from outside. The tape's own finite check
 // and profile are two of them.
 //

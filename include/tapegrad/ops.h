@@ -1,5 +1,3 @@
-// File: ops.h
-//
 // Every operation on tensors, by family.
 #pragma once
 #include <tapegrad/ops/activation.h>

@@ -1,5 +1,3 @@
-// File: optim.h
-//
 // What makes the parameters better: optimizers, schedules of their learning rate, clipping of gradients.
 #pragma once
 #include <tapegrad/optim/adadelta.h>

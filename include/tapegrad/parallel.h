@@ -1,3 +1,4 @@
+// How many threads an operation uses.
 #pragma once
 
 namespace tapegrad {

@@ -1,5 +1,3 @@
-// File: random.h
-//
 // Random numbers from a counter-based generator: number i of a stream is a pure function of (seed, stream, i),
 // so a tensor gets the same values on every platform and for any number of threads, and a generator is saved
 // as three integers.
@@ -48,7 +46,7 @@ class Generator final : public Stateful {
 
   /// "seed", "stream" and "position".
   StateDict state_dict() const override;
-  /// Throws ValueError if an entry is missing or does not fit; then nothing is changed.
+  /// **Throws** ValueError if an entry is missing or does not fit; then nothing is changed.
   void load_state_dict(const StateDict& state) override;
 
   uint64_t seed;

@@ -1,5 +1,3 @@
-// File: record.h
-//
 // How an operation gets onto the tape. Every operation hands its result through record(), with a function
 // that turns the gradient of the output (dy) into the gradients of the inputs:
 //
@@ -32,7 +30,7 @@ class Saved {
  public:
   Saved() = default;
   explicit Saved(const Tensor& tensor);
-  /// Throws AutogradError if the memory was written to after it was saved.
+  /// **Throws** AutogradError if the memory was written to after it was saved.
   operator const Tensor&() const { return get(); }
   const Tensor& get() const {
     if (tensor_.defined() && version_ != tensor_.version()) [[unlikely]]
@@ -130,7 +128,7 @@ void note(const char* op, std::span<Tensor> outputs, Inputs inputs, Attributes a
 /// **Throws** AutogradError where an input belongs to an outer tape that is still alive, or is a leaf that
 /// another thread uses.
 template <class Y, class F>
-Y record(const char* op, Y y, detail::Inputs inputs, detail::Attributes attributes, F vjp) {
+[[nodiscard]] Y record(const char* op, Y y, detail::Inputs inputs, detail::Attributes attributes, F vjp) {
   using VjpOf = detail::VjpOf<F>;
   constexpr size_t align = alignof(std::max_align_t), bytes = (sizeof(VjpOf) + align - 1) / align * align;
   static_assert(alignof(VjpOf) <= align);
@@ -144,14 +142,13 @@ Y record(const char* op, Y y, detail::Inputs inputs, detail::Attributes attribut
   return y;
 }
 template <class Y, class F>
-Y record(const char* op, Y y, detail::Inputs inputs, F vjp) {
+[[nodiscard]] Y record(const char* op, Y y, detail::Inputs inputs, F vjp) {
   return record(op, std::move(y), inputs, {}, std::move(vjp));
 }
 
-/// Returns `y`, the result of an operation on `inputs` that has no gradient (comparisons, argmax, rounding):
-/// says so in the code.
-inline Tensor record_nondifferentiable(const char* op, Tensor y, detail::Inputs inputs,
-                                       detail::Attributes attributes = {}) {
+/// Returns `y`, the result of an operation on `inputs` that has no gradient: a comparison, argmax, rounding.
+[[nodiscard]] inline Tensor record_nondifferentiable(const char* op, Tensor y, detail::Inputs inputs,
+                                                     detail::Attributes attributes = {}) {
   if (detail::this_thread.watched) [[unlikely]]
     detail::note(op, detail::outputs_of(y), inputs, attributes, false);
   return y;
@@ -186,8 +183,8 @@ struct Replay {};
 /// in for replay() where the gradient has a short formula. The inputs are then not saved, only what the kernel
 /// kept (of softmax: y); and a kernel without backward() leaves all of the backward pass to it.
 template <class Composed, class Kernel, class Derivative = detail::Replay>
-auto fused(const char* op, const Tensors& inputs, detail::Attributes attributes, Composed composed,
-           Kernel kernel, Derivative derivative = {}) {
+[[nodiscard]] auto fused(const char* op, const Tensors& inputs, detail::Attributes attributes,
+                         Composed composed, Kernel kernel, Derivative derivative = {}) {
   using Result = decltype(kernel.forward(inputs, nullptr));
   constexpr bool replays = std::is_same_v<Derivative, detail::Replay>;
   if (reference_mode()) return Result(composed(inputs));
@@ -215,8 +212,10 @@ auto fused(const char* op, const Tensors& inputs, detail::Attributes attributes,
 }
 
 /// An operation of one's own: `forward` makes the result (nothing in it is recorded), `vjp` turns dy into one
-/// gradient per input. Check it with gradcheck() or EXPECT_GRADIENTS.
-Tensor custom_op(const std::string& name, const std::vector<Tensor>& inputs,
-                 const std::function<Tensor()>& forward, std::function<Gradients(const Tensor& dy)> vjp);
+/// gradient per input. Check it with gradcheck() or EXPECT_GRADIENTS. **Throws** ValueError if `forward`
+/// returns an empty handle, and as record().
+[[nodiscard]] Tensor custom_op(const std::string& name, const std::vector<Tensor>& inputs,
+                               const std::function<Tensor()>& forward,
+                               std::function<Gradients(const Tensor& dy)> vjp);
 
 }  // namespace tapegrad

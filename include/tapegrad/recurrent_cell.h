@@ -1,5 +1,3 @@
-// File: recurrent_cell.h
-//
 // The kinds of recurrent cells and of their normalization, for the modules, the operation and its kernels.
 #pragma once
 #include <cstdint>

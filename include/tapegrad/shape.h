@@ -1,5 +1,3 @@
-// File: shape.h
-//
 // Shape: the sizes of a tensor, at most eight of them, kept in place (no allocation).
 // Axes: which of them a reduction goes over.
 #pragma once
@@ -17,17 +15,19 @@ class Shape {
   static constexpr int64_t max_dims = 8;
 
   Shape() = default;
-  /// Throws ShapeError if there are more than eight.
+  /// **Throws** ShapeError if there are more than eight.
   Shape(std::initializer_list<int64_t> sizes) : Shape(std::span(sizes.begin(), sizes.size())) {}
-  /// Throws ShapeError if there are more than eight.
+  /// **Throws** ShapeError if there are more than eight.
   explicit Shape(std::span<const int64_t> sizes);
 
   /// How many sizes there are: the number of axes, not of elements.
   int64_t size() const { return rank_; }
+  /// Whether there are none: the shape of a number.
   bool empty() const { return rank_ == 0; }
   /// Size number i, which is in [0, size() - 1] and not checked.
   int64_t operator[](int64_t i) const { return sizes_[i]; }
   int64_t& operator[](int64_t i) { return sizes_[i]; }
+  /// The first and the last size, of at least one, which is not checked.
   int64_t front() const { return sizes_[0]; }
   int64_t back() const { return sizes_[rank_ - 1]; }
   const int64_t* begin() const { return sizes_; }
@@ -35,14 +35,14 @@ class Shape {
   int64_t* begin() { return sizes_; }
   int64_t* end() { return sizes_ + rank_; }
 
-  /// A size more, at the end. Throws ShapeError beyond eight.
+  /// A size more, at the end. **Throws** ShapeError beyond eight.
   void push_back(int64_t size) { insert(rank_, size); }
-  /// A size more, in front of number `at`, which is in [0, size()]. Throws ShapeError beyond eight.
+  /// A size more, in front of number `at`, which is in [0, size()]. **Throws** ShapeError beyond eight.
   void insert(int64_t at, int64_t size);
   /// A size less: without number `at`, which is in [0, size() - 1].
   void erase(int64_t at);
 
-  /// The product of the sizes (1 for none). Throws ShapeError if it overflows or a size is negative.
+  /// The product of the sizes (1 for none). **Throws** ShapeError if it overflows or a size is negative.
   int64_t numel() const;
 
   bool operator==(const Shape& other) const = default;
@@ -61,7 +61,7 @@ class Axes {
  public:
   Axes() = default;
   // Templates, because GCC reads {.correction = 0} as a list of one number where a constructor takes a list.
-  /// Throws ShapeError if there are more than eight.
+  /// **Throws** ShapeError if there are more than eight.
   template <std::integral... T>
   requires(!std::same_as<T, bool> && ...) Axes(T... axes) : list_{int64_t(axes)...} {}
   template <std::same_as<Shape> T>

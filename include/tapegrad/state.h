@@ -1,5 +1,3 @@
-// File: state.h
-//
 // What a run is saved and continued from: the state of each of its parts, tensors by name.
 //
 //   StateGroup run{{"model", model}, {"optimizer", optimizer}, {"schedule", schedule},
@@ -26,7 +24,7 @@ class Stateful {
   virtual ~Stateful() = default;
   /// All that the next steps depend on. The tensors of a module share memory with it; others are copies.
   virtual StateDict state_dict() const = 0;
-  /// Goes on from a state. Throws ValueError that lists every name that is missing, unknown or does not fit,
+  /// Goes on from a state. **Throws** ValueError that lists every name that is missing, unknown or does not fit,
   /// and then changes nothing.
   virtual void load_state_dict(const StateDict& state) = 0;
 };
@@ -41,10 +39,11 @@ struct StatePart {
 /// outlive it.
 class StateGroup : public Stateful {
  public:
-  /// Throws ValueError where a name is empty, has a dot or is given twice.
+  /// **Throws** ValueError where a name is empty, has a dot or is given twice.
   StateGroup(std::initializer_list<StatePart> parts);
   StateDict state_dict() const override;
-  /// Loads the parts in their order. Where one refuses its state, those before it are put back.
+  /// Loads the parts in their order. Where one refuses its state, those before it are put back. Throws
+  /// ValueError where a part gets nothing or none has that name, and what the part threw.
   void load_state_dict(const StateDict& state) override;
 
  private:

@@ -1,5 +1,3 @@
-// File: tape.h
-//
 // The tape: a flat array of records in the order in which operations ran. Going backward is one loop over it,
 // from the loss down.
 //
@@ -80,6 +78,7 @@ struct ProfileRow {
   double forward_ms, backward_ms;
 };
 
+/// Records the operations of this thread from here to the end of its scope.
 class [[nodiscard]] Tape {
  public:
   explicit Tape(TapeOptions options = {});
@@ -88,18 +87,19 @@ class [[nodiscard]] Tape {
   Tape& operator=(const Tape&) = delete;
 
   /// Adds dloss/dleaf to grad() of every leaf that `loss` depends on, and frees what the records had saved.
-  /// Throws AutogradError if this tape did not record `loss`, if it was used and freed before, if `loss` has
+  /// **Throws** AutogradError if this tape did not record `loss`, if it was used and freed before, if `loss` has
   /// more than one element and no gradient is given, or if a saved tensor was changed since.
   void backward(const Tensor& loss, const BackwardOptions& options = {});
 
   /// dy/dinput for each input (a leaf, or any tensor recorded here), without touching grad(). An input that
   /// `y` does not depend on gets zeros. With create_graph the results are recorded, so that they can be
-  /// differentiated again.
-  std::vector<Tensor> gradient(const Tensor& y, const std::vector<Tensor>& inputs,
-                               const GradientOptions& options = {});
+  /// differentiated again. **Throws** AutogradError as backward() does, and for an input that is neither.
+  [[nodiscard]] std::vector<Tensor> gradient(const Tensor& y, const std::vector<Tensor>& inputs,
+                                             const GradientOptions& options = {});
 
   /// Number of records, leaves included.
   size_t size() const;
+  /// One record. **Throws** IndexError unless `record` is less than size().
   RecordInfo operator[](size_t record) const;
   /// The tensors with requires_grad that the recorded operations used, in the order of their first use.
   std::vector<Tensor> leaves() const;
@@ -108,7 +108,8 @@ class [[nodiscard]] Tape {
   /// The graph in Graphviz's language: tape.dot() > graph.dot, then `dot -Tsvg graph.dot`.
   std::string dot() const;
   /// Times by operation, the longest first, of a tape with {.profile = true}. The time of a record runs from
-  /// the record before it, forward and backward, so it includes what the program did between them.
+  /// the record before it, forward and backward, so it includes what the program did between them. Throws
+  /// ValueError on another tape.
   std::vector<ProfileRow> profile() const;
 
  private:

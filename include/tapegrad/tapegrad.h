@@ -1,5 +1,3 @@
-// File: tapegrad.h
-//
 // All of tapegrad. Each header also stands alone.
 #pragma once
 #include <tapegrad/data.h>

@@ -1,5 +1,3 @@
-// File: tensor.h
-//
 // Tensor: a light handle to an array of numbers. Copying a handle shares the array; clone() copies it.
 //
 //   Tensor x = tensor({{1, 2}, {3, 4}});
@@ -31,6 +29,7 @@ void destroy(TensorImpl* impl) noexcept;
 Tensor plain(const Tensor& x);
 }  // namespace detail
 
+/// A handle to an array.
 class Tensor {
  public:
   /// A handle to nothing: defined() is false, and every use but assignment is a ValueError.
@@ -40,7 +39,7 @@ class Tensor {
 
   /// The sizes; [] for a number.
   const Shape& shape() const;
-  /// Size of one axis; negative axes count from the end. Throws IndexError for an axis that is not there.
+  /// Size of one axis; negative axes count from the end. **Throws** IndexError for an axis that is not there.
   int64_t size(int64_t axis) const;
   /// Number of axes.
   int64_t dim() const;
@@ -48,15 +47,15 @@ class Tensor {
   int64_t numel() const;
   /// The type of the elements.
   Dtype dtype() const;
-  /// Elements between neighbours along each axis; 0 along an expanded one.
+  /// Elements between neighbors along each axis; 0 along an expanded one.
   const Shape& strides() const;
   /// Whether the elements lie in memory in row-major order without gaps.
   bool is_contiguous() const;
 
-  /// The value of a tensor of one element, as a double. Throws ShapeError if there are more or none.
+  /// The value of a tensor of one element, as a double. **Throws** ShapeError if there are more or none.
   double item() const;
   /// The elements, in row-major order, for as long as a handle to them lives: keep the tensor, not only the
-  /// span. Throws DtypeError unless T is the tensor's type, ShapeError unless it is contiguous (else:
+  /// span. **Throws** DtypeError unless T is the tensor's type, ShapeError unless it is contiguous (else:
   /// contiguous()).
   template <class T>
   std::span<const T> data() const {
@@ -68,7 +67,7 @@ class Tensor {
   std::span<T> mutable_data() {
     return {static_cast<T*>(elements(dtype_of<T>, true)), size_t(numel())};
   }
-  /// The elements in row-major order, copied; any strides. Throws DtypeError unless T is the tensor's type.
+  /// The elements in row-major order, copied; any strides. **Throws** DtypeError unless T is the tensor's type.
   template <class T>
   std::vector<T> to_vector() const {
     const Tensor x = detail::plain(*this);
@@ -80,7 +79,7 @@ class Tensor {
 
   /// Whether gradients are accumulated into grad() when a tape goes backward over this leaf.
   bool requires_grad() const;
-  /// Throws DtypeError unless floating, AutogradError on a tensor that a tape recorded.
+  /// **Throws** DtypeError unless floating, AutogradError on a tensor that a tape recorded.
   Tensor& set_requires_grad(bool requires_grad = true);
   /// The accumulated gradient; undefined before the first backward and after zero_grad().
   Tensor grad() const;
@@ -95,40 +94,41 @@ class Tensor {
   void backward() const;
 
   /// The same memory as a plain value: no gradient flows through it.
-  Tensor detach() const;
+  [[nodiscard]] Tensor detach() const;
   /// A copy in memory of its own; the gradient flows through.
-  Tensor clone() const;
+  [[nodiscard]] Tensor clone() const;
   /// This tensor if it is contiguous, else a contiguous copy; the gradient flows through.
-  Tensor contiguous() const;
+  [[nodiscard]] Tensor contiguous() const;
   /// The same values in another type; between floating types the gradient flows through. To int64 the
-  /// fraction is cut off, to boolean what is not 0 (NaN too) is true, as in NumPy. Throws ValueError for a
+  /// fraction is cut off, to boolean what is not 0 (NaN too) is true, as in NumPy. **Throws** ValueError for a
   /// NaN or a number that no int64 holds.
-  Tensor to(Dtype dtype) const;
+  [[nodiscard]] Tensor to(Dtype dtype) const;
   /// Copies the values of `source`, which broadcasts to this shape, into this tensor; nothing is recorded.
-  /// Throws DtypeError unless both have one dtype, ShapeError if the source does not broadcast or this is a
+  /// **Throws** DtypeError unless both have one dtype, ShapeError if the source does not broadcast or this is a
   /// strided view, AutogradError where a tape would miss the change: see operator+=.
   Tensor& copy_(const Tensor& source);
   /// Gives this tensor, in all handles to it, the memory, shape and dtype of `source`, and drops its
   /// gradient: how a module changes the dtype of its parameters.
   void set_data(const Tensor& source);
-  /// Writes `value` to every element; nothing is recorded. Throws DtypeError for a value that the dtype
+  /// Writes `value` to every element; nothing is recorded. **Throws** DtypeError for a value that the dtype
   /// does not hold (see full()), else as copy_().
   Tensor& fill_(double value);
   /// fill_(0).
   Tensor& zero_() { return fill_(0); }
 
   // Views, recorded with their gradients: see ops/shape.h for each.
-  Tensor reshape(const Shape& shape) const;
-  Tensor view(const Shape& shape) const;
-  Tensor flatten(int64_t first = 0, int64_t last = -1) const;
-  Tensor transpose(int64_t axis0, int64_t axis1) const;
-  Tensor permute(const Shape& axes) const;
-  Tensor expand(const Shape& shape) const;
-  Tensor squeeze(int64_t axis) const;
-  Tensor unsqueeze(int64_t axis) const;
-  /// Entry i of the first axis, a view; negative ones count from the end. Throws IndexError outside.
+  [[nodiscard]] Tensor reshape(const Shape& shape) const;
+  [[nodiscard]] Tensor view(const Shape& shape) const;
+  [[nodiscard]] Tensor flatten(int64_t first = 0, int64_t last = -1) const;
+  [[nodiscard]] Tensor transpose(int64_t axis0, int64_t axis1) const;
+  [[nodiscard]] Tensor permute(const Shape& axes) const;
+  [[nodiscard]] Tensor expand(const Shape& shape) const;
+  [[nodiscard]] Tensor squeeze(int64_t axis) const;
+  [[nodiscard]] Tensor unsqueeze(int64_t axis) const;
+  /// Entry i of the first axis, a view; negative ones count from the end. **Throws** IndexError outside.
   Tensor operator[](int64_t i) const;
 
+  // For operations: see tensor/impl.h.
   explicit Tensor(detail::Ref<detail::TensorImpl> impl) : impl_(std::move(impl)) {}
   detail::TensorImpl* impl() const { return impl_.get(); }
 

@@ -96,18 +96,28 @@ namespace detail {
 
 ::testing::AssertionResult assertion(const GradcheckReport& report);
 
-/// f(in[0], in[1], ...).
-template <class F, size_t... I>
-auto spread(F& f, const std::vector<Tensor>& in, std::index_sequence<I...>) {
-  return f(in[I]...);
-}
-
 template <class F, class... T>
 ::testing::AssertionResult check_gradients(F f, const T&... inputs) {
-  const auto of_list = [&](const std::vector<Tensor>& in) {
-    return spread(f, in, std::index_sequence_for<T...>());
-  };
-  return assertion(gradcheck(of_list, {inputs...}));
+  return [&]<size_t... I>(std::index_sequence<I...>) {
+    return assertion(gradcheck([&](const std::vector<Tensor>& in) { return f(in[I]...); }, {inputs...}));
+  }
+  (std::index_sequence_for<T...>());
+}
+
+inline void append_result(std::vector<Tensor>& out, const Tensor& result) {
+  out.push_back(result);
+}
+template <class A, class B>
+void append_result(std::vector<Tensor>& out, const std::pair<A, B>& result) {
+  append_result(out, result.first);
+  append_result(out, result.second);
+}
+template <class... T>
+void append_result(std::vector<Tensor>& out, const std::tuple<T...>& result) {
+  std::apply([&](const auto&... parts) { (append_result(out, parts), ...); }, result);
+}
+inline void append_result(std::vector<Tensor>& out, const std::vector<Tensor>& result) {
+  out.insert(out.end(), result.begin(), result.end());
 }
 
 /// A result as a list: a tensor, or a vector, pair or tuple of results.
@@ -133,7 +143,12 @@ ModuleHandle module_handle(M made) {
   auto module = std::make_shared<M>(std::move(made));
   return {module,
           [module](const std::vector<Tensor>& in) {
-            return list_of(spread(*module, in, std::make_index_sequence<inputs>()));
+            return [&]<size_t... I>(std::index_sequence<I...>) {
+              std::vector<Tensor> out;
+              append_result(out, (*module)(in[I]...));
+              return out;
+            }
+            (std::make_index_sequence<inputs>());
           },
           [module] { return module_handle<inputs>(module->clone()); }};
 }

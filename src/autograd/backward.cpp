@@ -209,17 +209,16 @@ std::vector<Tensor> Tape::gradient(const Tensor& y, const std::vector<Tensor>& i
   std::vector<size_t> owner;  // wanted[k] belongs to inputs[owner[k]]
   for (size_t i = 0; i < inputs.size(); ++i) {
     const TensorImpl* impl = inputs[i].impl();
-    const size_t before = wanted.size();
-    if (impl && !impl->requires_grad && is_on_tape(*impl, state_->serial))
-      wanted.push_back({impl->record, impl->output});
-    // A leaf that an inner tape used in between was entered a second time: all of its records count.
-    for (uint32_t r = 0; impl && impl->requires_grad && r < state_->records.size(); ++r)
-      if (state_->records[r].leaf.impl() == impl) wanted.push_back({r, 0});
-    if (wanted.size() == before && !(impl && impl->requires_grad))
+    const bool is_leaf = impl && impl->requires_grad;
+    if (!is_leaf && !(impl && is_on_tape(*impl, state_->serial)))
       fail<AutogradError>("gradient",
                           "input {} was not recorded on this tape and is no leaf. Hint: set requires_grad "
                           "before the forward pass",
                           i);
+    if (!is_leaf) wanted.push_back({impl->record, impl->output});
+    // A leaf that an inner tape used in between was entered a second time: all of its records count.
+    for (uint32_t r = 0; is_leaf && r < state_->records.size(); ++r)
+      if (state_->records[r].leaf.impl() == impl) wanted.push_back({r, 0});
     owner.resize(wanted.size(), i);
   }
   Backward loop(*state_, 0);

@@ -1,6 +1,6 @@
 // The finite check: an observer that stops at the first value that is not finite.
-#include "compute/arrays.h"
 #include "autograd/state.h"
+#include "compute/arrays.h"
 #include "core/fail.h"
 
 namespace tapegrad::detail {

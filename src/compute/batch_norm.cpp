@@ -47,10 +47,10 @@ struct Blocks {
 };
 
 // rstd from the variance that stands in its place.
-BatchNorm with_rstd(const Tensor& mean, const Tensor& variance, bool training, double eps) {
+ChannelMoments with_rstd(const Tensor& mean, const Tensor& variance, double eps) {
   double* rstd = detail::mutable_ptr<double>(variance);
   for (int64_t c = 0; c < variance.numel(); ++c) rstd[c] = 1 / std::sqrt(rstd[c] + eps);
-  return {mean, variance, training};
+  return {mean, variance};
 }
 
 template <class T>
@@ -63,11 +63,11 @@ void move_running(const Tensor& running, const Tensor& batch, double momentum, d
 
 }  // namespace
 
-BatchNorm training_batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& running_var,
-                              double momentum, double eps) {
+ChannelMoments batch_moments(const Tensor& x, const Tensor& running_mean, const Tensor& running_var,
+                             double momentum, double eps) {
   const Blocks blocks(x);
   const int64_t c = blocks.whole.c, m = blocks.whole.n * blocks.whole.l, parts = blocks.parts();
-  if (m == 0) return with_rstd(zeros({c}, {.dtype = float64}), ones({c}, {.dtype = float64}), true, eps);
+  if (m == 0) return with_rstd(zeros({c}, {.dtype = float64}), ones({c}, {.dtype = float64}), eps);
   const Tensor mean = detail::new_tensor({c}, float64), variance = detail::new_tensor({c}, float64);
   const Tensor partial = detail::new_tensor({2, parts, c}, float64);
   detail::dispatch_float("batch_norm", x.dtype(), [&]<class T>(T) {
@@ -82,11 +82,11 @@ BatchNorm training_batch_norm(const Tensor& x, const Tensor& running_mean, const
     move_running<T>(running_mean, mean, momentum, 1);
     move_running<T>(running_var, variance, momentum, double(m) / double(m - 1));
   });
-  return with_rstd(mean, variance, true, eps);
+  return with_rstd(mean, variance, eps);
 }
 
-BatchNorm evaluation_batch_norm(const Tensor& running_mean, const Tensor& running_var, double eps) {
-  return with_rstd(convert(running_mean, float64), convert(running_var, float64), false, eps);
+ChannelMoments running_moments(const Tensor& running_mean, const Tensor& running_var, double eps) {
+  return with_rstd(convert(running_mean, float64), convert(running_var, float64), eps);
 }
 
 Tensor BatchNorm::forward(const Tensors& in, Tensors*) const {
@@ -95,7 +95,7 @@ Tensor BatchNorm::forward(const Tensors& in, Tensors*) const {
   Tensor y = detail::new_tensor(x.shape(), x.dtype());
   detail::dispatch_float("batch_norm", x.dtype(), [&]<class T>(T) {
     const T *from = detail::ptr<T>(x), *w = detail::ptr_or_null<T>(weight), *b = detail::ptr_or_null<T>(bias);
-    const double *mu = detail::ptr<double>(mean), *r = detail::ptr<double>(rstd);
+    const double *mu = detail::ptr<double>(in[3]), *r = detail::ptr<double>(in[4]);
     T* to = detail::mutable_ptr<T>(y);
     blocks.each([=](const kernels::Channels& block, int64_t) {
       kernels::batch_norm_apply(block, from, mu, r, w, b, to);
@@ -114,7 +114,7 @@ Gradients BatchNorm::backward(const Tensors& dys, const Tensors& in, const Tenso
   const Tensor zero = training ? Tensor() : zeros({c}, {.dtype = float64});
   detail::dispatch_float("batch_norm", dx.dtype(), [&]<class T>(T) {
     const T *g = detail::ptr<T>(dy), *from = detail::ptr<T>(x), *w = detail::ptr_or_null<T>(weight);
-    const double *mu = detail::ptr<double>(mean), *r = detail::ptr<double>(rstd);
+    const double *mu = detail::ptr<double>(in[3]), *r = detail::ptr<double>(in[4]);
     const double* no_mean = detail::ptr_or_null<double>(zero);
     double *sum_w = detail::mutable_ptr<double>(dweight), *sum_b = detail::mutable_ptr<double>(dbias);
     double *part_w = detail::mutable_ptr<double>(partial), *part_b = part_w + parts * c;
@@ -133,7 +133,7 @@ Gradients BatchNorm::backward(const Tensors& dys, const Tensors& in, const Tenso
     });
   });
   return {dx, needs[1] ? convert(dweight, dx.dtype()) : Tensor(),
-          needs[2] ? convert(dbias, dx.dtype()) : Tensor()};
+          needs[2] ? convert(dbias, dx.dtype()) : Tensor(), Tensor(), Tensor()};
 }
 
 }  // namespace tapegrad::compute

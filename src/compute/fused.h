@@ -19,18 +19,21 @@ struct LayerNorm {
   Gradients backward(const Tensors& dy, const Tensors& in, const Tensors& kept, Needs needs) const;
 };
 
-/// in: x [N, C, ...], contiguous, weight and bias, which may be undefined.
+/// in: x [N, C, ...], contiguous, weight and bias, which may be undefined, and the moments of each channel.
 struct BatchNorm {
-  Tensor mean, rstd;  // of each channel, [C] in float64
-  bool training;      // these are the batch's and depend on x; else they are constants
+  bool training;  // the moments are the batch's and depend on x; else they are constants
   Tensor forward(const Tensors& in, Tensors* kept) const;
   Gradients backward(const Tensors& dy, const Tensors& in, const Tensors& kept, Needs needs) const;
 };
-/// With the moments of the batch. The running statistics, if given, move towards them by `momentum`.
-BatchNorm training_batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& running_var,
-                              double momentum, double eps);
-/// With the running statistics.
-BatchNorm evaluation_batch_norm(const Tensor& running_mean, const Tensor& running_var, double eps);
+/// mu and rstd of each channel, [C] in float64.
+struct ChannelMoments {
+  Tensor mean, rstd;
+};
+/// Those of the batch x. The running statistics, if given, move towards them by `momentum`.
+ChannelMoments batch_moments(const Tensor& x, const Tensor& running_mean, const Tensor& running_var,
+                             double momentum, double eps);
+/// Those of the running statistics.
+ChannelMoments running_moments(const Tensor& running_mean, const Tensor& running_var, double eps);
 
 /// in: x. kept: y.
 struct Softmax {

@@ -38,20 +38,17 @@ Tensor along(const char* op, int64_t axis, Kernel kernel, const Inputs&... input
 }  // namespace
 
 Tensor Softmax::forward(const Tensors& in, Tensors* kept) const {
-  const Tensor y = log ? along(
-                             "log_softmax", axis, [](auto... x) { kernels::log_softmax(x...); }, in[0])
-                       : along(
-                             "softmax", axis, [](auto... x) { kernels::softmax(x...); }, in[0]);
+  const auto kernel = [log = log](auto... x) { log ? kernels::log_softmax(x...) : kernels::softmax(x...); };
+  const Tensor y = along(log ? "log_softmax" : "softmax", axis, kernel, in[0]);
   if (kept) kept->push_back(y);
   return y;
 }
 
 Gradients Softmax::backward(const Tensors& dy, const Tensors&, const Tensors& kept, Needs) const {
-  if (log)
-    return {along(
-        "log_softmax", axis, [](auto... x) { kernels::log_softmax_backward(x...); }, dy[0], kept[0])};
-  return {along(
-      "softmax", axis, [](auto... x) { kernels::softmax_backward(x...); }, dy[0], kept[0])};
+  const auto kernel = [log = log](auto... x) {
+    log ? kernels::log_softmax_backward(x...) : kernels::softmax_backward(x...);
+  };
+  return {along("softmax", axis, kernel, dy[0], kept[0])};
 }
 
 Tensor logsumexp(const Tensor& x, const Reduction& over) {

@@ -44,7 +44,7 @@ double Generator::uniform() {
 }
 
 int64_t Generator::below(int64_t n) {
-  // Numbers past the last whole multiple of n would favour the small ones: draw again.
+  // Numbers past the last whole multiple of n would favor the small ones: draw again.
   const uint64_t limit = ~uint64_t(0) - ~uint64_t(0) % uint64_t(n);
   uint64_t number = next_u64();
   while (number >= limit) number = next_u64();

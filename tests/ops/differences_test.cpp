@@ -22,10 +22,9 @@ TEST(Differences, ATensorWithoutAxesHasNoAxisToName) {
   EXPECT_EQ(message<IndexError>([&] { concat({x, x}); }), axis("concat", 0));
 }
 
-TEST(Differences, ALeafIsNoLoss) {
+TEST(Differences, ALeafThatNoOperationUsedIsNoLoss) {
   const Tensor w = tensor(2.0, {.requires_grad = true});
   Tape tape;
-  w* w;
   EXPECT_THAT(message<AutogradError>([&] { tape.backward(w); }),
               ::testing::HasSubstr("this tape did not record the tensor []"));
   EXPECT_EQ(tape.gradient(w * 1.0, {w})[0].item(), 1);

@@ -15,7 +15,7 @@
 //                weight is one number for it: dx = weight rstd (dy - dbias / m - xhat dweight / m)
 //   evaluation   mu and rstd are constants: dx = dy weight rstd
 //
-// Saved: x, and mu and rstd in float64, of the channels. The running statistics are no part of the graph: a
+// Saved: x, contiguous, and mu and rstd in float64, of the channels. The running statistics are no part of the graph: a
 // later batch may move them before this one goes backward.
 //
 // The running variance is unbiased (m - 1), the one that normalizes is not (m), as in PyTorch.
@@ -69,21 +69,20 @@ Tensor along_channels(const Tensor& vector, const Tensor& x) {
   return vector.reshape(shape);
 }
 
-// In evaluation mean and rstd are constants.
-Tensor batch_norm_composed(const Tensor& x, const Tensor& weight, const Tensor& bias,
-                           const compute::BatchNorm& norm, double eps) {
+// In evaluation mean and rstd, in[3] and in[4], are constants.
+Tensor batch_norm_composed(const Tensors& in, bool training, double eps) {
+  const Tensor &x = in[0], wide = x.to(float64);
   Shape over{0};
   for (int64_t i = 2; i < x.dim(); ++i) over.push_back(i);
-  const Tensor wide = x.to(float64);
   Tensor y;
-  if (norm.training) {
+  if (training) {
     const Tensor centered = wide - mean(wide, Axes(over), {.keepdim = true});
     y = centered * rsqrt(mean(centered * centered, Axes(over), {.keepdim = true}) + eps);
   } else {
-    y = (wide - along_channels(norm.mean, x)) * along_channels(norm.rstd, x);
+    y = (wide - along_channels(in[3], x)) * along_channels(in[4], x);
   }
-  if (weight.defined()) y = y * along_channels(weight.to(float64), x);
-  if (bias.defined()) y = y + along_channels(bias.to(float64), x);
+  if (in[1].defined()) y = y * along_channels(in[1].to(float64), x);
+  if (in[2].defined()) y = y + along_channels(in[2].to(float64), x);
   return y.to(x.dtype());
 }
 
@@ -94,14 +93,14 @@ Tensor batch_norm(const Tensor& input, const Tensor& running_mean, const Tensor&
   check(input, running_mean, running_var, weight, bias, options);
   const auto [training, momentum, eps] = options;
   const Tensor x = input.contiguous();
-  const compute::BatchNorm norm =
-      training ? compute::training_batch_norm(x, running_mean, running_var, momentum, eps)
-               : compute::evaluation_batch_norm(running_mean, running_var, eps);
-  const auto composed = [norm, eps = eps](const Tensors& in) {
-    return batch_norm_composed(in[0], in[1], in[2], norm, eps);
+  const auto [mu, rstd] = training ? compute::batch_moments(x, running_mean, running_var, momentum, eps)
+                                   : compute::running_moments(running_mean, running_var, eps);
+  const auto composed = [training = training, eps = eps](const Tensors& in) {
+    return batch_norm_composed(in, training, eps);
   };
-  return fused("batch_norm", {x, weight, bias},
-               {{"training", training}, {"momentum", momentum}, {"eps", eps}}, composed, norm);
+  return fused("batch_norm", {x, weight, bias, mu, rstd},
+               {{"training", training}, {"momentum", momentum}, {"eps", eps}}, composed,
+               compute::BatchNorm{training});
 }
 
 }  // namespace tapegrad
