@@ -23,9 +23,7 @@ constexpr const char* name(Dtype dtype) {
 }
 
 /// Whether the dtype is float32 or float64: only these have gradients.
-constexpr bool is_floating(Dtype dtype) {
-  return dtype == float32 || dtype == float64;
-}
+constexpr bool is_floating(Dtype dtype) { return dtype == float32 || dtype == float64; }
 
 /// The Dtype of a C++ type: dtype_of<float> is float32. Only the four types have one.
 template <class T>

@@ -11,9 +11,7 @@
 
 namespace tapegrad {
 
-inline std::string to_string(Dtype dtype) {
-  return name(dtype);
-}
+inline std::string to_string(Dtype dtype) { return name(dtype); }
 
 /// Set to true for a type whose to_string() serves fmt and streams.
 template <class T>

@@ -63,12 +63,8 @@ struct Inputs : std::span<const TensorPointer> {
 using Attributes = std::initializer_list<Attribute>;
 
 /// The results of an operation, one or several.
-inline std::span<Tensor> outputs_of(Tensor& y) {
-  return {&y, 1};
-}
-inline std::span<Tensor> outputs_of(Tensors& outputs) {
-  return {outputs.begin(), outputs.size()};
-}
+inline std::span<Tensor> outputs_of(Tensor& y) { return {&y, 1}; }
+inline std::span<Tensor> outputs_of(Tensors& outputs) { return {outputs.begin(), outputs.size()}; }
 
 /// A backward function in the tape's memory.
 struct Vjp {

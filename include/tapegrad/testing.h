@@ -1,5 +1,3 @@
-// File: testing.h
-//
 // tapegrad's kit for GoogleTest (link tapegrad::testing): tensors compared with a message that says where
 // they differ, matchers for GoogleMock, and gradients checked against differences.
 //
@@ -104,9 +102,7 @@ template <class F, class... T>
   (std::index_sequence_for<T...>());
 }
 
-inline void append_result(std::vector<Tensor>& out, const Tensor& result) {
-  out.push_back(result);
-}
+inline void append_result(std::vector<Tensor>& out, const Tensor& result) { out.push_back(result); }
 template <class A, class B>
 void append_result(std::vector<Tensor>& out, const std::pair<A, B>& result) {
   append_result(out, result.first);

@@ -233,9 +233,7 @@ std::vector<Tensor> Tape::gradient(const Tensor& y, const std::vector<Tensor>& i
   return out;
 }
 
-void Tensor::backward() const {
-  detail::backward_to_leaves(detail::tape_that_made(*this), *this, {});
-}
+void Tensor::backward() const { detail::backward_to_leaves(detail::tape_that_made(*this), *this, {}); }
 
 Gradients replay(const std::function<Tensors(const Tensors&)>& composed, const Tensors& inputs,
                  const Tensors& dy) {

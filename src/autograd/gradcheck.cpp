@@ -38,9 +38,7 @@ template <class... Args>
   throw Rejected{fmt::format(text, std::forward<Args>(args)...)};
 }
 
-bool is_checked(const Tensor& x) {
-  return x.defined() && is_floating(x.dtype());
-}
+bool is_checked(const Tensor& x) { return x.defined() && is_floating(x.dtype()); }
 
 double dot(const Tensor& a, const Tensor& b) {
   const std::vector<double> x = a.to_vector<double>(), y = b.to_vector<double>();

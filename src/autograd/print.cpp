@@ -8,9 +8,7 @@
 
 namespace tapegrad {
 
-size_t Tape::size() const {
-  return state_->records.size();
-}
+size_t Tape::size() const { return state_->records.size(); }
 
 RecordInfo Tape::operator[](size_t index) const {
   if (index >= size()) fail<IndexError>("tape", "record must be less than {}, got {}", size(), index);

@@ -291,17 +291,11 @@ Tape::~Tape() {
 }
 
 NoGrad::NoGrad() : before_(std::exchange(detail::this_thread.current, nullptr)) {}
-NoGrad::~NoGrad() {
-  detail::this_thread.current = before_;
-}
+NoGrad::~NoGrad() { detail::this_thread.current = before_; }
 
-bool is_recording() {
-  return detail::this_thread.current != nullptr;
-}
+bool is_recording() { return detail::this_thread.current != nullptr; }
 
-bool Tensor::is_recorded() const {
-  return impl_ && !impl_->requires_grad && detail::tape_that_made(*this);
-}
+bool Tensor::is_recorded() const { return impl_ && !impl_->requires_grad && detail::tape_that_made(*this); }
 
 bool reference_mode() {
   static const bool on = [] {

@@ -10,9 +10,7 @@ namespace tapegrad::compute {
 namespace {
 
 // How many rows make a chunk of work.
-int64_t rows_of_chunk(int64_t classes) {
-  return 32768 / std::max<int64_t>(classes, 1);
-}
+int64_t rows_of_chunk(int64_t classes) { return 32768 / std::max<int64_t>(classes, 1); }
 
 }  // namespace
 

@@ -50,9 +50,7 @@ void apply(const DropoutMask& mask, int64_t begin, int64_t end, const T* x, T* y
 
 }  // namespace
 
-uint64_t dropout_counters(int64_t n) {
-  return uint64_t((n + kBlock - 1) / kBlock * kLanes);
-}
+uint64_t dropout_counters(int64_t n) { return uint64_t((n + kBlock - 1) / kBlock * kLanes); }
 
 Tensor dropout(const Tensor& x, const DropoutMask& mask) {
   const Tensor from = detail::plain(x);

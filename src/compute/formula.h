@@ -27,12 +27,8 @@ using std::sqrt;
 
 /// `yes` where the condition holds, else `no`; the one that is dy comes as float or double, the other may be
 /// an integer literal.
-inline float where(bool condition, float yes, float no) {
-  return condition ? yes : no;
-}
-inline double where(bool condition, double yes, double no) {
-  return condition ? yes : no;
-}
+inline float where(bool condition, float yes, float no) { return condition ? yes : no; }
+inline double where(bool condition, double yes, double no) { return condition ? yes : no; }
 
 /// A constant of a formula, in the type of x where x is a number.
 template <class T>

@@ -51,9 +51,7 @@ Reduction::Reduction(const char* op, const Shape& shape, const Axes& axes, bool 
       if (is_reduced(i) == reduced) order_.push_back(i);
 }
 
-Tensor Reduction::arrange(const Tensor& x) const {
-  return detail::plain(in_order_ ? x : permute(x, order_));
-}
+Tensor Reduction::arrange(const Tensor& x) const { return detail::plain(in_order_ ? x : permute(x, order_)); }
 
 Tensor Reduction::arrange_rows(const Tensor& x) const {
   return detail::plain(in_order_ && inner == 1 ? x : permute(x, order_));
@@ -83,9 +81,7 @@ Shape Reduction::result_shape() const {
   return shape;
 }
 
-Axes Reduction::axes() const {
-  return Axes(Shape(std::span(order_).last(size_t(std::popcount(reduced_)))));
-}
+Axes Reduction::axes() const { return Axes(Shape(std::span(order_).last(size_t(std::popcount(reduced_))))); }
 
 namespace {
 

@@ -44,23 +44,13 @@ detail::ModuleScope::ModuleScope(ScopeName& name) : module(&name), outer(innermo
   innermost = this;
 }
 
-detail::ModuleScope::~ModuleScope() {
-  innermost = outer;
-}
+detail::ModuleScope::~ModuleScope() { innermost = outer; }
 
-detail::StepScope::StepScope(int64_t now) : before_(step) {
-  step = now;
-}
-detail::StepScope::~StepScope() {
-  step = before_;
-}
+detail::StepScope::StepScope(int64_t now) : before_(step) { step = now; }
+detail::StepScope::~StepScope() { step = before_; }
 
-const char* detail::current_path() {
-  return innermost ? innermost->path : "";
-}
-int64_t detail::current_step() {
-  return step;
-}
+const char* detail::current_path() { return innermost ? innermost->path : ""; }
+int64_t detail::current_step() { return step; }
 
 std::string where_prefix(std::string_view op) {
   std::string where;

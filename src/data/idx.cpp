@@ -75,9 +75,7 @@ Tensor read(const std::string& path, std::optional<Dtype> wanted, double scale) 
 
 }  // namespace
 
-Tensor read_idx(const std::string& path, std::optional<Dtype> dtype) {
-  return read(path, dtype, 1);
-}
+Tensor read_idx(const std::string& path, std::optional<Dtype> dtype) { return read(path, dtype, 1); }
 
 TensorDataset idx(const std::string& images_path, const std::string& labels_path, IdxOptions options) {
   const Tensor y = read_idx(labels_path);

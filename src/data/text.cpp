@@ -39,9 +39,7 @@ Text::Text(std::string_view text) {
   tokens_ = encode(text);
 }
 
-Text Text::read(const std::string& path) {
-  return Text(read_file("text", path));
-}
+Text Text::read(const std::string& path) { return Text(read_file("text", path)); }
 
 Tensor Text::encode(std::string_view text) const {
   std::vector<int64_t> tokens;

@@ -44,9 +44,7 @@ struct Header {
   std::map<std::string, std::string> metadata;
 };
 
-std::string in_quotes(std::string_view text) {
-  return "\"" + shown(text, 80) + "\"";
-}
+std::string in_quotes(std::string_view text) { return "\"" + shown(text, 80) + "\""; }
 
 class HeaderReader {
  public:

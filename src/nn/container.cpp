@@ -21,8 +21,6 @@ void Sequential::fail_part(int64_t i, std::string_view wanted) const {
   fail<ValueError>("Sequential", "part {} must be a {}", i, wanted);
 }
 
-Tensor Residual::forward(const Tensor& x) {
-  return x + module_(x);
-}
+Tensor Residual::forward(const Tensor& x) { return x + module_(x); }
 
 }  // namespace tapegrad::nn

@@ -10,9 +10,7 @@ Dropout::Dropout(double p) : p_(p) {
   describe(fmt::format("p={}", p));
 }
 
-Tensor Dropout::forward(const Tensor& x) {
-  return is_training() ? dropout(x, p_) : x;
-}
+Tensor Dropout::forward(const Tensor& x) { return is_training() ? dropout(x, p_) : x; }
 
 Flatten::Flatten(FlattenOptions options) : options_(options) {
   if (options.first != 1 || options.last != -1)

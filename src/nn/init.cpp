@@ -27,9 +27,7 @@ Fans fans(const char* name, const Tensor& x) {
 }
 
 // 1 / sqrt(fan), and 0 for a weight without elements.
-double inverse_root(double fan) {
-  return fan > 0 ? 1 / std::sqrt(fan) : 0;
-}
+double inverse_root(double fan) { return fan > 0 ? 1 / std::sqrt(fan) : 0; }
 
 double kaiming_std(const char* name, const Tensor& x, const KaimingOptions& options) {
   const Fans f = fans(name, x);
@@ -74,15 +72,9 @@ Tensor normal(Tensor x, double mean, double std) {
   return x.copy_(randn(x.shape(), {.dtype = x.dtype()}) * std + mean);
 }
 
-Tensor constant(Tensor x, double value) {
-  return x.copy_(full({}, value, {.dtype = x.dtype()}));
-}
-Tensor zeros(Tensor x) {
-  return constant(x, 0);
-}
-Tensor ones(Tensor x) {
-  return constant(x, 1);
-}
+Tensor constant(Tensor x, double value) { return x.copy_(full({}, value, {.dtype = x.dtype()})); }
+Tensor zeros(Tensor x) { return constant(x, 0); }
+Tensor ones(Tensor x) { return constant(x, 1); }
 
 Tensor eye(Tensor x) {
   if (x.dim() != 2) fail<ShapeError>("eye", "a matrix is needed, got {}", x.shape());

@@ -65,9 +65,7 @@ ModuleBase::ModuleBase(std::string_view type) : state_(std::make_shared<detail::
   state_->scope.type = type;
 }
 
-tapegrad::detail::ScopeName& ModuleBase::scope_name() const {
-  return state_->scope;
-}
+tapegrad::detail::ScopeName& ModuleBase::scope_name() const { return state_->scope; }
 
 void ModuleBase::add_child(const std::string& name, const ModuleBase& child, bool flat) {
   detail::take_name(*state_, name);
@@ -92,9 +90,7 @@ Parameter ModuleBase::add_entry(const std::string& name, const Tensor& value, de
   return {value, std::move(entry)};
 }
 
-void ModuleBase::describe(std::string text) {
-  state_->description = std::move(text);
-}
+void ModuleBase::describe(std::string text) { state_->description = std::move(text); }
 
 std::vector<std::pair<std::string, Tensor>> ModuleBase::named_parameters() const {
   return detail::named(state_, &detail::ModuleState::parameters);
@@ -102,12 +98,8 @@ std::vector<std::pair<std::string, Tensor>> ModuleBase::named_parameters() const
 std::vector<std::pair<std::string, Tensor>> ModuleBase::named_buffers() const {
   return detail::named(state_, &detail::ModuleState::buffers);
 }
-std::vector<Tensor> ModuleBase::parameters() const {
-  return detail::without_names(named_parameters());
-}
-std::vector<Tensor> ModuleBase::buffers() const {
-  return detail::without_names(named_buffers());
-}
+std::vector<Tensor> ModuleBase::parameters() const { return detail::without_names(named_parameters()); }
+std::vector<Tensor> ModuleBase::buffers() const { return detail::without_names(named_buffers()); }
 
 std::vector<std::pair<std::string, ModuleBase>> ModuleBase::named_modules() const {
   std::vector<std::pair<std::string, ModuleBase>> out;
@@ -116,12 +108,8 @@ std::vector<std::pair<std::string, ModuleBase>> ModuleBase::named_modules() cons
   });
   return out;
 }
-std::vector<ModuleBase> ModuleBase::modules() const {
-  return detail::without_names(named_modules());
-}
-const std::string& ModuleBase::type() const {
-  return state_->scope.type;
-}
+std::vector<ModuleBase> ModuleBase::modules() const { return detail::without_names(named_modules()); }
+const std::string& ModuleBase::type() const { return state_->scope.type; }
 
 int64_t ModuleBase::parameter_count() const {
   int64_t count = 0;
@@ -168,9 +156,7 @@ void ModuleBase::train(bool on) {
   detail::walk(state_, [on](const auto& state, const auto&, const auto&) { state->training = on; });
 }
 
-bool ModuleBase::is_training() const {
-  return state_->training;
-}
+bool ModuleBase::is_training() const { return state_->training; }
 
 void ModuleBase::to(Dtype dtype) {
   if (!is_floating(dtype))

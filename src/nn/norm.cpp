@@ -41,9 +41,7 @@ RMSNorm::RMSNorm(const Shape& normalized_shape, RMSNormOptions options)
                        options.elementwise_affine ? "" : ", elementwise_affine=false"));
 }
 
-Tensor RMSNorm::forward(const Tensor& x) {
-  return rms_norm(x, normalized_shape_, weight, {.eps = eps_});
-}
+Tensor RMSNorm::forward(const Tensor& x) { return rms_norm(x, normalized_shape_, weight, {.eps = eps_}); }
 
 BatchNorm1d::BatchNorm1d(int64_t num_features, BatchNorm1dOptions options)
     : num_features_(num_features), eps_(options.eps), momentum_(options.momentum) {

@@ -79,12 +79,8 @@ void check_not_copied(bool copied, const ModuleState& owner, const std::string& 
 
 }  // namespace
 
-CloneContext::CloneContext() : outer_(innermost), clones_(std::make_unique<Clones>()) {
-  innermost = this;
-}
-CloneContext::~CloneContext() {
-  innermost = outer_;
-}
+CloneContext::CloneContext() : outer_(innermost), clones_(std::make_unique<Clones>()) { innermost = this; }
+CloneContext::~CloneContext() { innermost = outer_; }
 
 void CloneContext::finish() {
   innermost = outer_;

@@ -29,29 +29,13 @@ Tensor& change(const char* op, Tensor& a, const Tensor& b, const compute::Arithm
 
 }  // namespace
 
-Tensor& operator+=(Tensor& a, const Tensor& b) {
-  return change("+=", a, b, compute::add);
-}
-Tensor& operator-=(Tensor& a, const Tensor& b) {
-  return change("-=", a, b, compute::sub);
-}
-Tensor& operator*=(Tensor& a, const Tensor& b) {
-  return change("*=", a, b, compute::mul);
-}
-Tensor& operator/=(Tensor& a, const Tensor& b) {
-  return change("/=", a, b, compute::div);
-}
-Tensor& operator+=(Tensor& a, double b) {
-  return change("+=", a, number_like("+=", a, b), compute::add);
-}
-Tensor& operator-=(Tensor& a, double b) {
-  return change("-=", a, number_like("-=", a, b), compute::sub);
-}
-Tensor& operator*=(Tensor& a, double b) {
-  return change("*=", a, number_like("*=", a, b), compute::mul);
-}
-Tensor& operator/=(Tensor& a, double b) {
-  return change("/=", a, number_like("/=", a, b), compute::div);
-}
+Tensor& operator+=(Tensor& a, const Tensor& b) { return change("+=", a, b, compute::add); }
+Tensor& operator-=(Tensor& a, const Tensor& b) { return change("-=", a, b, compute::sub); }
+Tensor& operator*=(Tensor& a, const Tensor& b) { return change("*=", a, b, compute::mul); }
+Tensor& operator/=(Tensor& a, const Tensor& b) { return change("/=", a, b, compute::div); }
+Tensor& operator+=(Tensor& a, double b) { return change("+=", a, number_like("+=", a, b), compute::add); }
+Tensor& operator-=(Tensor& a, double b) { return change("-=", a, number_like("-=", a, b), compute::sub); }
+Tensor& operator*=(Tensor& a, double b) { return change("*=", a, number_like("*=", a, b), compute::mul); }
+Tensor& operator/=(Tensor& a, double b) { return change("/=", a, number_like("/=", a, b), compute::div); }
 
 }  // namespace tapegrad

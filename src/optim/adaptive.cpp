@@ -14,9 +14,7 @@ void AdagradOptions::check() const {
   require(eps >= 0, name, "eps must be finite and not negative", eps);
 }
 
-std::vector<std::string> AdagradOptions::moment_names() const {
-  return {"sum"};
-}
+std::vector<std::string> AdagradOptions::moment_names() const { return {"sum"}; }
 
 void AdagradOptions::update(Optimizer::Slot& slot, const Tensor& gradient) const {
   if (slot.steps == 1) slot.moments[0].fill_(initial_accumulator_value);
@@ -31,9 +29,7 @@ void AdadeltaOptions::check() const {
   require(weight_decay >= 0, name, "weight_decay must be finite and not negative", weight_decay);
 }
 
-std::vector<std::string> AdadeltaOptions::moment_names() const {
-  return {"square_avg", "acc_delta"};
-}
+std::vector<std::string> AdadeltaOptions::moment_names() const { return {"square_avg", "acc_delta"}; }
 
 void AdadeltaOptions::update(Optimizer::Slot& slot, const Tensor& gradient) const {
   const compute::AdadeltaStep step = {.lr = lr, .rho = rho, .eps = eps, .weight_decay = weight_decay};

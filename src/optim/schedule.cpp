@@ -44,9 +44,7 @@ void Schedule::step() {
   apply();
 }
 
-StateDict Schedule::state_dict() const {
-  return {{"step", integers({steps_})}, {"base_lr", numbers(base_)}};
-}
+StateDict Schedule::state_dict() const { return {{"step", integers({steps_})}, {"base_lr", numbers(base_)}}; }
 
 void Schedule::load_state_dict(const StateDict& state) {
   StateReader reader("schedule", state);
@@ -87,9 +85,7 @@ double MultiStepLROptions::lr_at(int64_t t, double base) const {
 void ExponentialLROptions::check() const {
   require(gamma > 0, "ExponentialLR", "gamma must be positive", gamma);
 }
-double ExponentialLROptions::lr_at(int64_t t, double base) const {
-  return base * std::pow(gamma, t);
-}
+double ExponentialLROptions::lr_at(int64_t t, double base) const { return base * std::pow(gamma, t); }
 
 void CosineAnnealingLROptions::check() const {
   require(T_max >= 1, "CosineAnnealingLR", "T_max must be at least 1", T_max);

@@ -17,12 +17,8 @@ std::atomic<bool> exact_mode = asked_for();
 
 }  // namespace
 
-void set_exact(bool exact) {
-  exact_mode.store(exact, std::memory_order_relaxed);
-}
+void set_exact(bool exact) { exact_mode.store(exact, std::memory_order_relaxed); }
 
-bool is_exact() {
-  return exact_mode.load(std::memory_order_relaxed);
-}
+bool is_exact() { return exact_mode.load(std::memory_order_relaxed); }
 
 }  // namespace tapegrad

@@ -146,9 +146,7 @@ ThreadLists::~ThreadLists() {
   return mine = &lists;
 }
 
-ThreadLists* get_lists() {
-  return mine ? mine : make_lists();
-}
+ThreadLists* get_lists() { return mine ? mine : make_lists(); }
 
 /// Counts for a thread whose lists are gone too.
 inline void count(Shared& all, ThreadLists* lists, ptrdiff_t used, ptrdiff_t kept) {

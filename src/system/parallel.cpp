@@ -163,9 +163,7 @@ void set_num_threads(int n) {
   thread_limit() = std::min(n, max_threads);
 }
 
-int get_num_threads() {
-  return thread_limit();
-}
+int get_num_threads() { return thread_limit(); }
 
 void detail::run_chunks(int64_t chunks, void (*run)(const void*, int64_t), const void* body) {
   if (chunks <= 0) return;

@@ -85,12 +85,8 @@ Tensor full(const Shape& shape, double value, TensorOptions options) {
   return x;
 }
 
-Tensor zeros(const Shape& shape, TensorOptions options) {
-  return full(shape, 0, options);
-}
-Tensor ones(const Shape& shape, TensorOptions options) {
-  return full(shape, 1, options);
-}
+Tensor zeros(const Shape& shape, TensorOptions options) { return full(shape, 0, options); }
+Tensor ones(const Shape& shape, TensorOptions options) { return full(shape, 1, options); }
 
 Tensor arange(double start, double end, double step, TensorOptions options) {
   if (step == 0 || !std::isfinite(start) || !std::isfinite(end) || !std::isfinite(step))
@@ -169,24 +165,12 @@ Tensor randperm(int64_t n, TensorOptions options) {
   return filled("randperm", {n}, options, [&](int64_t i) { return order[size_t(i)]; });
 }
 
-Tensor empty_like(const Tensor& x) {
-  return empty(x.shape(), {.dtype = x.dtype()});
-}
-Tensor zeros_like(const Tensor& x) {
-  return zeros(x.shape(), {.dtype = x.dtype()});
-}
-Tensor ones_like(const Tensor& x) {
-  return ones(x.shape(), {.dtype = x.dtype()});
-}
-Tensor full_like(const Tensor& x, double value) {
-  return full(x.shape(), value, {.dtype = x.dtype()});
-}
-Tensor rand_like(const Tensor& x) {
-  return rand(x.shape(), {.dtype = x.dtype()});
-}
-Tensor randn_like(const Tensor& x) {
-  return randn(x.shape(), {.dtype = x.dtype()});
-}
+Tensor empty_like(const Tensor& x) { return empty(x.shape(), {.dtype = x.dtype()}); }
+Tensor zeros_like(const Tensor& x) { return zeros(x.shape(), {.dtype = x.dtype()}); }
+Tensor ones_like(const Tensor& x) { return ones(x.shape(), {.dtype = x.dtype()}); }
+Tensor full_like(const Tensor& x, double value) { return full(x.shape(), value, {.dtype = x.dtype()}); }
+Tensor rand_like(const Tensor& x) { return rand(x.shape(), {.dtype = x.dtype()}); }
+Tensor randn_like(const Tensor& x) { return randn(x.shape(), {.dtype = x.dtype()}); }
 
 Tensor tensor(double value, TensorOptions options) {
   return filled("tensor", {}, options, [=](int64_t) { return value; });

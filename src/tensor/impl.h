@@ -46,12 +46,8 @@ struct TensorImpl : Counted, View {
 inline constexpr uint32_t kConstantRecord = 1u << 31;
 
 /// Serial of the tape that made x, or that holds x if x is a leaf.
-inline uint64_t tape_of(const TensorImpl& x) {
-  return __atomic_load_n(&x.tape, __ATOMIC_RELAXED);
-}
-inline void set_tape(TensorImpl& x, uint64_t serial) {
-  __atomic_store_n(&x.tape, serial, __ATOMIC_RELAXED);
-}
+inline uint64_t tape_of(const TensorImpl& x) { return __atomic_load_n(&x.tape, __ATOMIC_RELAXED); }
+inline void set_tape(TensorImpl& x, uint64_t serial) { __atomic_store_n(&x.tape, serial, __ATOMIC_RELAXED); }
 /// Whether the tape made x and leads a gradient to it.
 inline bool is_on_tape(const TensorImpl& x, uint64_t serial) {
   return tape_of(x) == serial && x.record < kConstantRecord;

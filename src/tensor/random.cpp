@@ -25,23 +25,15 @@ std::array<uint32_t, 4> philox(uint64_t key, uint64_t counter, uint64_t high) {
 }
 
 namespace {
-uint64_t first_word(const std::array<uint32_t, 4>& block) {
-  return (uint64_t(block[0]) << 32) | block[1];
-}
+uint64_t first_word(const std::array<uint32_t, 4>& block) { return (uint64_t(block[0]) << 32) | block[1]; }
 }  // namespace
 
 // A block of the seed that its stream 0 never hands out, since there the upper half of the counter is 0.
-uint64_t Generator::key() const {
-  return stream == 0 ? seed : first_word(philox(seed, 0, stream));
-}
+uint64_t Generator::key() const { return stream == 0 ? seed : first_word(philox(seed, 0, stream)); }
 
-uint64_t Generator::next_u64() {
-  return first_word(philox(key(), take(1)));
-}
+uint64_t Generator::next_u64() { return first_word(philox(key(), take(1))); }
 
-double Generator::uniform() {
-  return double(next_u64() >> 11) * 0x1p-53;
-}
+double Generator::uniform() { return double(next_u64() >> 11) * 0x1p-53; }
 
 int64_t Generator::below(int64_t n) {
   // Numbers past the last whole multiple of n would favor the small ones: draw again.
@@ -109,9 +101,7 @@ OfThread& of_thread() {
 
 }  // namespace
 
-Generator& default_generator() {
-  return of_thread().generator;
-}
+Generator& default_generator() { return of_thread().generator; }
 
 void manual_seed(uint64_t seed, uint64_t stream) {
   OfThread& mine = of_thread();

@@ -9,12 +9,8 @@
 
 namespace tapegrad {
 
-Tensor integers(const std::vector<int64_t>& values) {
-  return from_vector(values, {int64_t(values.size())});
-}
-Tensor numbers(const std::vector<double>& values) {
-  return from_vector(values, {int64_t(values.size())});
-}
+Tensor integers(const std::vector<int64_t>& values) { return from_vector(values, {int64_t(values.size())}); }
+Tensor numbers(const std::vector<double>& values) { return from_vector(values, {int64_t(values.size())}); }
 
 Tensor StateReader::take(const std::string& key, const Shape& shape, Dtype dtype) {
   taken_.insert(key);

@@ -22,9 +22,7 @@ uint32_t stagger() {
   return 64 * (++count * 9 % 64);
 }
 
-size_t storage_bytes(size_t bytes) {
-  return 64 + bytes + (bytes >= kStaggerFrom ? kStaggerRoom : 0);
-}
+size_t storage_bytes(size_t bytes) { return 64 + bytes + (bytes >= kStaggerFrom ? kStaggerRoom : 0); }
 
 Ref<Storage> new_storage(size_t bytes, [[maybe_unused]] Dtype dtype) {
   Storage* storage = new (allocate(storage_bytes(bytes))) Storage;
@@ -119,30 +117,14 @@ detail::TensorImpl& get(const Tensor& x) {
 }
 }  // namespace
 
-const Shape& Tensor::shape() const {
-  return get(*this).shape;
-}
-int64_t Tensor::size(int64_t axis) const {
-  return shape()[wrap_axis("size", axis, dim())];
-}
-int64_t Tensor::dim() const {
-  return get(*this).shape.size();
-}
-int64_t Tensor::numel() const {
-  return get(*this).numel;
-}
-Dtype Tensor::dtype() const {
-  return get(*this).dtype;
-}
-const Shape& Tensor::strides() const {
-  return get(*this).strides;
-}
-bool Tensor::is_contiguous() const {
-  return get(*this).contiguous;
-}
-uint32_t Tensor::version() const {
-  return get(*this).storage->version;
-}
+const Shape& Tensor::shape() const { return get(*this).shape; }
+int64_t Tensor::size(int64_t axis) const { return shape()[wrap_axis("size", axis, dim())]; }
+int64_t Tensor::dim() const { return get(*this).shape.size(); }
+int64_t Tensor::numel() const { return get(*this).numel; }
+Dtype Tensor::dtype() const { return get(*this).dtype; }
+const Shape& Tensor::strides() const { return get(*this).strides; }
+bool Tensor::is_contiguous() const { return get(*this).contiguous; }
+uint32_t Tensor::version() const { return get(*this).storage->version; }
 
 double Tensor::item() const {
   const detail::TensorImpl& impl = get(*this);
@@ -160,13 +142,9 @@ void* Tensor::elements(Dtype wanted, bool to_write) const {
   return impl.data;
 }
 
-bool Tensor::requires_grad() const {
-  return get(*this).requires_grad;
-}
+bool Tensor::requires_grad() const { return get(*this).requires_grad; }
 
-Tensor Tensor::grad() const {
-  return Tensor(get(*this).grad);
-}
+Tensor Tensor::grad() const { return Tensor(get(*this).grad); }
 
 void Tensor::set_grad(Tensor grad) {
   detail::TensorImpl& impl = get(*this);
@@ -179,9 +157,7 @@ void Tensor::set_grad(Tensor grad) {
   impl.grad = std::move(grad.impl_);
 }
 
-void Tensor::zero_grad() {
-  get(*this).grad = {};
-}
+void Tensor::zero_grad() { get(*this).grad = {}; }
 
 void Tensor::set_data(const Tensor& source) {
   detail::TensorImpl& impl = get(*this);

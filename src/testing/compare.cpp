@@ -10,9 +10,7 @@ namespace tapegrad {
 
 namespace {
 
-std::vector<double> numbers(const Tensor& x) {
-  return x.detach().to(float64).to_vector<double>();
-}
+std::vector<double> numbers(const Tensor& x) { return x.detach().to(float64).to_vector<double>(); }
 
 // How far apart; infinite if one of them is NaN (unless both may be) or an infinity that the other is not.
 double distance(double a, double b, const CloseOptions& options) {

@@ -9,9 +9,7 @@
 
 namespace tapegrad::train {
 
-StateDict Meter::state_dict() const {
-  return {{"sum", numbers({sum_})}, {"weight", numbers({weight_})}};
-}
+StateDict Meter::state_dict() const { return {{"sum", numbers({sum_})}, {"weight", numbers({weight_})}}; }
 
 void Meter::load_state_dict(const StateDict& state) {
   StateReader reader("Meter", state);

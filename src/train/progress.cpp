@@ -47,17 +47,13 @@ Progress::Progress(int64_t total, ProgressOptions options)
   last_ = start_ - std::chrono::hours(1);
 }
 
-Progress::~Progress() {
-  finish();
-}
+Progress::~Progress() { finish(); }
 
 double Progress::seconds() const {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
 }
 
-void Progress::step(std::initializer_list<Field> fields) {
-  set(done_ + 1, fields);
-}
+void Progress::step(std::initializer_list<Field> fields) { set(done_ + 1, fields); }
 
 void Progress::set(int64_t done, std::initializer_list<Field> fields) {
   done_ = done;

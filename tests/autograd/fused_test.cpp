@@ -17,9 +17,7 @@ struct Calls {
   Needs needs;
 };
 
-Tensor cube_composed(const Tensors& in) {
-  return in[0] * in[0] * in[0] * in[1];
-}
+Tensor cube_composed(const Tensors& in) { return in[0] * in[0] * in[0] * in[1]; }
 
 // y = x^3 w, with x^2 kept.
 struct Cube {

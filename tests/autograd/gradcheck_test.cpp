@@ -70,9 +70,7 @@ Tensor stale(
   detail::mutable_ptr<double>(kept)[2] += 1;
   return y;
 }
-Tensor detached(const Tensor& x) {
-  return tanh(x.detach());
-}
+Tensor detached(const Tensor& x) { return tanh(x.detach()); }
 Tensor one_percent(const Tensor& x) {
   return with_vjp(
       "one_percent", x, [](const Tensor& x) { return x * x; },
@@ -139,9 +137,7 @@ struct Mutant {
   Shape shape;
   std::string message;  // a regular expression
 };
-void PrintTo(const Mutant& mutant, std::ostream* out) {
-  *out << mutant.name;
-}
+void PrintTo(const Mutant& mutant, std::ostream* out) { *out << mutant.name; }
 
 class GradcheckRejects : public ::testing::TestWithParam<Mutant> {};
 

@@ -34,9 +34,7 @@ struct Diary : TapeObserver {
   }
 };
 
-Tensor leaf(double value) {
-  return tensor(value, {.requires_grad = true});
-}
+Tensor leaf(double value) { return tensor(value, {.requires_grad = true}); }
 
 TEST(TapeObserver, IsToldOfEachOperationForwardAndBackward) {
   Diary diary;

@@ -12,9 +12,7 @@ using ::testing::ElementsAre;
 using ::testing::StrEq;
 using ::testing::ThrowsMessage;
 
-Tensor leaf(double value) {
-  return tensor(value, {.requires_grad = true});
-}
+Tensor leaf(double value) { return tensor(value, {.requires_grad = true}); }
 
 TEST(Tape, RecordsNothingOutside) {
   const Tensor w = leaf(3);

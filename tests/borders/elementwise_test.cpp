@@ -47,9 +47,7 @@ const std::vector<Elementwise> kListed = {
 #undef binary
 #undef samples
 
-Tensor truth(const Tensor& x) {
-  return x > 0.0;
-}
+Tensor truth(const Tensor& x) { return x > 0.0; }
 
 // What has a number beside a tensor, a mask as a result or as an input, or an option.
 const std::vector<Elementwise> kOthers = {

@@ -30,18 +30,14 @@ struct LineOperation {
   Values values = Values::any;
 };
 
-double total(const Numbers& x) {
-  return std::accumulate(x.begin(), x.end(), 0.0);
-}
+double total(const Numbers& x) { return std::accumulate(x.begin(), x.end(), 0.0); }
 template <class F>
 Numbers each(const Numbers& x, F f) {
   Numbers y(x.size());
   std::transform(x.begin(), x.end(), y.begin(), f);
   return y;
 }
-double largest(const Numbers& x) {
-  return *std::max_element(x.begin(), x.end());
-}
+double largest(const Numbers& x) { return *std::max_element(x.begin(), x.end()); }
 size_t first_of(const Numbers& x, double value) {
   return size_t(std::find(x.begin(), x.end(), value) - x.begin());
 }
@@ -90,9 +86,7 @@ Line spread(const Numbers& x, double y, double slope) {
   return {{{y}}, each(x, [=](double v) { return slope * (v - mean); })};
 }
 
-Inputs both(const ValuesAndIndices& result) {
-  return {result.values, result.indices};
-}
+Inputs both(const ValuesAndIndices& result) { return {result.values, result.indices}; }
 
 const std::vector<LineOperation> kOperations = {
     {"sum", [](const Tensor& x) { return Inputs{sum(x, 1)}; },
@@ -173,9 +167,7 @@ const std::vector<LineOperation> kOperations = {
      Values::ties},
 };
 
-void PrintTo(const LineOperation& operation, std::ostream* out) {
-  *out << operation.name;
-}
+void PrintTo(const LineOperation& operation, std::ostream* out) { *out << operation.name; }
 
 // x as [outer, n, inner], along n.
 struct Box {

@@ -38,9 +38,7 @@ Tensor by_definition(const Tensor& a, const Tensor& b) {
   return from_vector(y, {m, n});
 }
 
-Tensor whole_numbers(const Shape& shape) {
-  return randint(-4, 5, shape);
-}
+Tensor whole_numbers(const Shape& shape) { return randint(-4, 5, shape); }
 
 // x with rows that lie `more` numbers further apart than they are long, or with columns that do.
 Tensor laid_out(const Tensor& x, bool transposed, int64_t more) {

@@ -12,9 +12,7 @@ namespace tapegrad::borders {
 namespace {
 
 // Numbers of any type as float64, which all of them fit that occur here.
-std::vector<double> numbers(const Tensor& x) {
-  return x.to(float64).to_vector<double>();
-}
+std::vector<double> numbers(const Tensor& x) { return x.to(float64).to_vector<double>(); }
 
 template <class T>
 bool same_numbers(const Tensor& a, const Tensor& b) {
@@ -35,9 +33,7 @@ bool are_equal(const Tensor& a, const Tensor& b) {
 
 }  // namespace
 
-Tensor noise(const Shape& shape, Dtype dtype) {
-  return rand(shape, {.dtype = dtype}) * 3.0 - 1.5;
-}
+Tensor noise(const Shape& shape, Dtype dtype) { return rand(shape, {.dtype = dtype}) * 3.0 - 1.5; }
 
 std::function<Inputs(const Inputs&)> one(std::function<Tensor(const Inputs&)> f) {
   return [f](const Inputs& in) { return Inputs{f(in)}; };

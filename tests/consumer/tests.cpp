@@ -6,17 +6,13 @@
 
 namespace tg = tapegrad;
 
-TEST(Consumer, AddsOnes) {
-  EXPECT_TENSOR_NEAR(tg::ones({2, 3}) + tg::ones({3}), tg::full({2, 3}, 2), 0.0);
-}
+TEST(Consumer, AddsOnes) { EXPECT_TENSOR_NEAR(tg::ones({2, 3}) + tg::ones({3}), tg::full({2, 3}, 2), 0.0); }
 
 TEST(Consumer, UsesWhatTrainingShows) {
   EXPECT_EQ(tg::train::Progress(2, {.label = "fit"}).line(40), "fit [...........................]   0 %");
 }
 
-TEST(Consumer, CatchesErrorsOfTheLibrary) {
-  EXPECT_THROW(tg::ones({2}) + tg::ones({3}), tg::ShapeError);
-}
+TEST(Consumer, CatchesErrorsOfTheLibrary) { EXPECT_THROW(tg::ones({2}) + tg::ones({3}), tg::ShapeError); }
 
 TEST(Consumer, UsesTheMatchers) {
   tg::nn::Linear linear(3, 2);

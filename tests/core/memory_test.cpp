@@ -83,9 +83,7 @@ TEST(Memory, IsFreedByAnotherThread) {
   for (void* block : blocks) deallocate(block, 777);
 }
 
-TEST(Memory, ThrowsForWhatNoMachineHas) {
-  EXPECT_THROW(allocate(size_t(1) << 50), std::bad_alloc);
-}
+TEST(Memory, ThrowsForWhatNoMachineHas) { EXPECT_THROW(allocate(size_t(1) << 50), std::bad_alloc); }
 
 }  // namespace
 }  // namespace tapegrad

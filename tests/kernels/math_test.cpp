@@ -19,9 +19,7 @@ constexpr float inf = std::numeric_limits<float>::infinity();
 constexpr float nan = std::numeric_limits<float>::quiet_NaN();
 constexpr float denorm = std::numeric_limits<float>::denorm_min();
 
-double sigmoid64(double x) {
-  return x < 0 ? std::exp(x) / (1 + std::exp(x)) : 1 / (1 + std::exp(-x));
-}
+double sigmoid64(double x) { return x < 0 ? std::exp(x) / (1 + std::exp(x)) : 1 / (1 + std::exp(-x)); }
 
 /// |y - exact| over the gap between the floats around exact.
 double error_in_ulp(float y, double exact) {

@@ -18,9 +18,7 @@ using Layer = std::function<Tensor(const Tensor& x, const Tensor& w)>;
 Tensor layer(const Tensor& x, const Tensor& w) {
   return layer_norm(linear(x, w), {kOut}, {}, {}, {.eps = 0});
 }
-Tensor rms(const Tensor& x, const Tensor& w) {
-  return rms_norm(linear(x, w), {kOut}, {}, {.eps = 0});
-}
+Tensor rms(const Tensor& x, const Tensor& w) { return rms_norm(linear(x, w), {kOut}, {}, {.eps = 0}); }
 Tensor batch(const Tensor& x, const Tensor& w) {
   return batch_norm(linear(x, w), {}, {}, {}, {}, {.training = true, .eps = 0});
 }
@@ -47,9 +45,7 @@ struct Row {
   Layer f;
   bool invariant[6];
 };
-void PrintTo(const Row& row, std::ostream* out) {
-  *out << row.name;
-}
+void PrintTo(const Row& row, std::ostream* out) { *out << row.name; }
 
 class Invariance : public ::testing::TestWithParam<Row> {};
 

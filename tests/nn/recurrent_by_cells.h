@@ -7,12 +7,8 @@
 
 namespace tapegrad {
 
-inline Tensors state_parts(const Tensor& h) {
-  return {h};
-}
-inline Tensors state_parts(const nn::LSTMState& state) {
-  return {state.h, state.c};
-}
+inline Tensors state_parts(const Tensor& h) { return {h}; }
+inline Tensors state_parts(const nn::LSTMState& state) { return {state.h, state.c}; }
 
 /// The state made of its parts; zeros for an empty list.
 template <class State>

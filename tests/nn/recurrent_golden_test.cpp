@@ -25,9 +25,7 @@ M loaded(const Golden& g, M module, Rename rename) {
   module.load_state_dict(state);
   return module;
 }
-std::string same(const std::string& name) {
-  return name;
-}
+std::string same(const std::string& name) { return name; }
 
 // The leaves by their names in grad/: parameters, input and states.
 template <class M, class Rename>
@@ -112,15 +110,9 @@ TEST(LSTM, MatchesPyTorch) {
 TEST(GRU, MatchesPyTorch) {
   for (const char* name : kCases) expect_layer<nn::GRU>("gru", name);
 }
-TEST(RNNCell, MatchesPyTorch) {
-  expect_cell<nn::RNNCell>("rnn");
-}
-TEST(LSTMCell, MatchesPyTorch) {
-  expect_cell<nn::LSTMCell>("lstm");
-}
-TEST(GRUCell, MatchesPyTorch) {
-  expect_cell<nn::GRUCell>("gru");
-}
+TEST(RNNCell, MatchesPyTorch) { expect_cell<nn::RNNCell>("rnn"); }
+TEST(LSTMCell, MatchesPyTorch) { expect_cell<nn::LSTMCell>("lstm"); }
+TEST(GRUCell, MatchesPyTorch) { expect_cell<nn::GRUCell>("gru"); }
 
 }  // namespace
 }  // namespace tapegrad

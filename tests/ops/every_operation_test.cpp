@@ -7,9 +7,7 @@
 namespace tapegrad {
 namespace {
 
-bool has_gradient(const Tensor& x) {
-  return x.defined() && is_floating(x.dtype());
-}
+bool has_gradient(const Tensor& x) { return x.defined() && is_floating(x.dtype()); }
 
 // The floating results of a sample for these inputs, and the gradients of the inputs that are leaves.
 Inputs outputs_and_gradients(const Sample& sample, const Inputs& inputs) {
@@ -39,9 +37,7 @@ Inputs leaves_of(const Inputs& inputs) {
 class EveryOperation : public ::testing::TestWithParam<Operation> {};
 
 // The same numbers with a stride of two along every axis, and with the axes in the reverse order in memory.
-Tensor every_second(const Tensor& x) {
-  return select(stack({x, x}, -1), -1, 0);
-}
+Tensor every_second(const Tensor& x) { return select(stack({x, x}, -1), -1, 0); }
 Tensor turned(const Tensor& x) {
   Shape order;
   for (int64_t axis = x.dim() - 1; axis >= 0; --axis) order.push_back(axis);

@@ -16,8 +16,6 @@ inline void expect_near(const Tensor& got, const std::vector<double>& want, doub
   for (size_t i = 0; i < want.size(); ++i) EXPECT_NEAR(values[i], want[i], tolerance) << "at " << i;
 }
 
-inline Tensor gaussian(const Shape& shape) {
-  return randn(shape, {.dtype = float64});
-}
+inline Tensor gaussian(const Shape& shape) { return randn(shape, {.dtype = float64}); }
 
 }  // namespace tapegrad

@@ -74,9 +74,7 @@ std::set<std::string> listed_names() {
   return names;
 }
 
-TEST(OpsDef, NamesEachOperationOnce) {
-  EXPECT_EQ(listed_names().size(), all_operations().size());
-}
+TEST(OpsDef, NamesEachOperationOnce) { EXPECT_EQ(listed_names().size(), all_operations().size()); }
 
 // The names of the operations that could have a gradient, whatever test of this program runs them, recorded or not.
 struct Names : TapeObserver {

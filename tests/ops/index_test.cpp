@@ -11,9 +11,7 @@ namespace {
 
 using Ints = std::vector<int64_t>;
 
-Tensor ints(const Ints& values, const Shape& shape) {
-  return from_vector<int64_t>(values, shape);
-}
+Tensor ints(const Ints& values, const Shape& shape) { return from_vector<int64_t>(values, shape); }
 
 TEST(Gather, PicksAlongAnAxis) {
   const Tensor x = tensor({{1, 2, 3}, {4, 5, 6}}, {.requires_grad = true});

@@ -21,13 +21,9 @@ void expect_loss(const std::string& name, F f) {
 }
 
 // ln softmax over axis 1 of a matrix, from the definition.
-Tensor log_probabilities(const Tensor& x) {
-  return x - log(sum(exp(x), 1, {.keepdim = true}));
-}
+Tensor log_probabilities(const Tensor& x) { return x - log(sum(exp(x), 1, {.keepdim = true})); }
 
-Tensor labels(const std::vector<int64_t>& values) {
-  return from_vector(values, {int64_t(values.size())});
-}
+Tensor labels(const std::vector<int64_t>& values) { return from_vector(values, {int64_t(values.size())}); }
 
 TEST(Loss, CrossEntropyMatchesPyTorch) {
   expect_loss("cross_entropy", [](const Golden&, auto x, auto t) { return cross_entropy(x, t); });

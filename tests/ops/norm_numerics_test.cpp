@@ -13,9 +13,7 @@ struct Case {
   int64_t d;
   double mean, deviation;
 };
-void PrintTo(const Case& c, std::ostream* out) {
-  *out << c.name;
-}
+void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }
 
 std::vector<double> exact(const std::vector<float>& x, double eps) {
   const auto d = static_cast<long double>(x.size());

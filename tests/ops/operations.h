@@ -14,9 +14,7 @@ struct Operation {
   std::string name;
   Samples (*make)();
 };
-inline void PrintTo(const Operation& operation, std::ostream* out) {
-  *out << operation.name;
-}
+inline void PrintTo(const Operation& operation, std::ostream* out) { *out << operation.name; }
 
 const std::vector<Operation>& all_operations();
 

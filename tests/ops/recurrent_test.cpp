@@ -138,9 +138,7 @@ std::string text(const RecurrentOptions& o) {
 
 }  // namespace
 
-void PrintTo(const RecurrentOptions& options, std::ostream* out) {
-  *out << text(options);
-}
+void PrintTo(const RecurrentOptions& options, std::ostream* out) { *out << text(options); }
 
 namespace {
 

@@ -19,9 +19,7 @@ Tensor draw(const Shape& shape, const std::function<Tensor()>& make) {
 const Shape kShapes[] = {{}, {1}, {0}, {0, 3}, {7}, {1, 7}, {7, 1}, {5, 7}, {2, 1, 5}, {2, 3, 4}};
 }  // namespace
 
-void restart_samples() {
-  generator = Generator(2024);
-}
+void restart_samples() { generator = Generator(2024); }
 
 Tensor normal(const Shape& shape) {
   return draw(shape, [&] { return randn(shape, {.dtype = float64}); });

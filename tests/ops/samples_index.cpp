@@ -98,11 +98,7 @@ Samples triangles(Tensor (*f)(const Tensor&, int64_t)) {
 }
 }  // namespace
 
-Samples tril_samples() {
-  return triangles(tril);
-}
-Samples triu_samples() {
-  return triangles(triu);
-}
+Samples tril_samples() { return triangles(tril); }
+Samples triu_samples() { return triangles(triu); }
 
 }  // namespace tapegrad

@@ -23,12 +23,8 @@ Samples pair_samples(const Loss& loss, const std::function<Tensor(const Shape&)>
            .inputs = {input({4, 3}), target({3, 4})}}};
 }
 
-Tensor far(const Shape& shape) {
-  return uniform(shape, 2, 4);
-}
-Tensor near(const Shape& shape) {
-  return uniform(shape, 0.1, 0.9);
-}
+Tensor far(const Shape& shape) { return uniform(shape, 2, 4); }
+Tensor near(const Shape& shape) { return uniform(shape, 0.1, 0.9); }
 
 }  // namespace
 

@@ -4,9 +4,7 @@
 namespace tapegrad {
 
 namespace {
-Tensor labels(const std::vector<int64_t>& values, const Shape& shape) {
-  return from_vector(values, shape);
-}
+Tensor labels(const std::vector<int64_t>& values, const Shape& shape) { return from_vector(values, shape); }
 }  // namespace
 
 Samples where_samples() {

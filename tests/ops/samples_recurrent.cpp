@@ -73,12 +73,8 @@ Samples rnn_samples() {
   return out;
 }
 
-Samples lstm_samples() {
-  return samples_of(RecurrentCell::lstm);
-}
+Samples lstm_samples() { return samples_of(RecurrentCell::lstm); }
 
-Samples gru_samples() {
-  return samples_of(RecurrentCell::gru);
-}
+Samples gru_samples() { return samples_of(RecurrentCell::gru); }
 
 }  // namespace tapegrad

@@ -15,9 +15,7 @@ TEST(Stack, TakesMoreTensorsThanSixteenBitsCount) {
   EXPECT_EQ(tape.gradient(sum(stack(many)), {x})[0].item(), 70000);
 }
 
-std::vector<float> floats(std::initializer_list<float> list) {
-  return list;
-}
+std::vector<float> floats(std::initializer_list<float> list) { return list; }
 
 TEST(Slice, CountsAsPythonDoes) {
   const Tensor x = tensor({0, 1, 2, 3, 4, 5});

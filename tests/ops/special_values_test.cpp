@@ -52,9 +52,7 @@ const Reduction kReductions[] = {
     {"sort", [](const Tensor& x, int64_t axis) { return select(sort(x, axis).values, axis, -1); }, kInf},
 };
 
-bool is(double got, double want) {
-  return std::isnan(want) ? std::isnan(got) : got == want;
-}
+bool is(double got, double want) { return std::isnan(want) ? std::isnan(got) : got == want; }
 
 TEST(SpecialValues, ANanOrAnInfinityAtAnyPlaceComesOutOfAReductionAndStaysInItsLine) {
   for (const Dtype dtype : {float32, float64})

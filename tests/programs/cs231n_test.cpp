@@ -16,14 +16,10 @@ Tensor grid(double low, double high, const Shape& shape) {
   return linspace(low, high, shape.numel(), k64).reshape(shape);
 }
 
-Tensor matrix(std::vector<double> values, const Shape& shape) {
-  return from_vector(values, shape);
-}
+Tensor matrix(std::vector<double> values, const Shape& shape) { return from_vector(values, shape); }
 
 // The course has weights [in, out], and the gates of an LSTM in the order i, f, o, g.
-Tensor turned(const Tensor& weight) {
-  return weight.transpose(0, 1);
-}
+Tensor turned(const Tensor& weight) { return weight.transpose(0, 1); }
 Tensor with_our_gates(const Tensor& weight) {
   const Tensors gates = chunk(weight, 4, -1);
   return concat({gates[0], gates[1], gates[3], gates[2]}, -1);
@@ -245,13 +241,9 @@ struct OneStep {
   }
 };
 
-optim::ParameterList named(const Tensor& w) {
-  return std::vector<std::pair<std::string, Tensor>>{{"w", w}};
-}
+optim::ParameterList named(const Tensor& w) { return std::vector<std::pair<std::string, Tensor>>{{"w", w}}; }
 
-Tensor start() {
-  return grid(-0.4, 0.6, {4, 5}).set_requires_grad();
-}
+Tensor start() { return grid(-0.4, 0.6, {4, 5}).set_requires_grad(); }
 
 }  // namespace
 

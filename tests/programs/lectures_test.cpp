@@ -63,9 +63,7 @@ const std::vector<std::string> kNames = {
     "sofia",    "avery",   "mila",    "aria",     "scarlett", "penelope",  "layla",  "chloe",
     "victoria", "madison", "eleanor", "grace",    "nora",     "riley",     "zoey",   "hannah"};
 
-int64_t number_of(char letter) {
-  return letter == '.' ? 0 : letter - 'a' + 1;
-}
+int64_t number_of(char letter) { return letter == '.' ? 0 : letter - 'a' + 1; }
 
 // The last `block` letters before each letter, and the letter; a name begins and ends with a dot.
 std::pair<Tensor, Tensor> contexts(int64_t block) {

@@ -14,15 +14,11 @@ using namespace tapegrad;
 namespace {
 
 // The course's inputs: multiples of 1/20 below 5, and labels, seeded by their shape.
-uint32_t seed_of(const Shape& shape) {
-  return uint32_t(shape.numel() * shape.size());
-}
+uint32_t seed_of(const Shape& shape) { return uint32_t(shape.numel() * shape.size()); }
 Tensor get_tensor(const Shape& shape) {
   return (NumpyRandom(seed_of(shape)).randint(100, shape).to(float64) / 20).to(float32);
 }
-Tensor get_labels(int64_t n, int64_t classes) {
-  return NumpyRandom(seed_of({n})).randint(classes, {n});
-}
+Tensor get_labels(int64_t n, int64_t classes) { return NumpyRandom(seed_of({n})).randint(classes, {n}); }
 
 // The course's Linear: weights and bias are Kaiming-uniform, the bias with out_features for the fan, in this order.
 nn::Linear linear(NumpyRandom& random, int64_t in, int64_t out) {

@@ -18,9 +18,7 @@ const T& find(const std::map<std::string, T>& map, const std::string& key, const
   return at->second;
 }
 
-std::string suffix(size_t output) {
-  return output == 0 ? "" : std::to_string(output);
-}
+std::string suffix(size_t output) { return output == 0 ? "" : std::to_string(output); }
 }  // namespace
 
 Golden golden(const std::string& name) {
@@ -30,13 +28,9 @@ Golden golden(const std::string& name) {
   return {name, load(path), load_metadata(path)};
 }
 
-const Tensor& Golden::operator[](const std::string& tensor) const {
-  return find(tensors, tensor, name);
-}
+const Tensor& Golden::operator[](const std::string& tensor) const { return find(tensors, tensor, name); }
 
-Tensor Golden::leaf(const std::string& tensor) const {
-  return (*this)[tensor].clone().set_requires_grad();
-}
+Tensor Golden::leaf(const std::string& tensor) const { return (*this)[tensor].clone().set_requires_grad(); }
 
 std::vector<std::string> Golden::names(const std::string& prefix) const {
   std::vector<std::string> out;
@@ -45,21 +39,13 @@ std::vector<std::string> Golden::names(const std::string& prefix) const {
   return out;
 }
 
-const std::string& Golden::text(const std::string& setting) const {
-  return find(settings, setting, name);
-}
+const std::string& Golden::text(const std::string& setting) const { return find(settings, setting, name); }
 
-double Golden::number(const std::string& setting) const {
-  return std::stod(text(setting));
-}
+double Golden::number(const std::string& setting) const { return std::stod(text(setting)); }
 
-int64_t Golden::integer(const std::string& setting) const {
-  return std::stoll(text(setting));
-}
+int64_t Golden::integer(const std::string& setting) const { return std::stoll(text(setting)); }
 
-bool Golden::flag(const std::string& setting) const {
-  return text(setting) == "True";
-}
+bool Golden::flag(const std::string& setting) const { return text(setting) == "True"; }
 
 Shape Golden::sizes(const std::string& setting) const {
   Shape out;

@@ -1,5 +1,3 @@
-// File: data/text.h
-//
 // Text for models that predict the next character.
 //
 //   data::Text corpus = data::Text::read("book.txt");

@@ -1,5 +1,3 @@
-// File: nn/activation.h
-//
 // Activations as modules, for Sequential; each calls the operation of the same name, whose numerics and source
 // are in ops/activation.h. No parameters. **Shape**: x [...], y the same. **Throws** DtypeError unless x is
 // floating.

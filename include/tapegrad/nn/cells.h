@@ -1,5 +1,3 @@
-// File: nn/cells.h
-//
 // One step of a recurrent network: RNNCell, LSTMCell, GRUCell, plain or normalized. The layers in
 // nn/recurrent.h hold cells and take them through a whole sequence.
 #pragma once
@@ -54,12 +52,8 @@ struct LSTMState {
 namespace detail {
 
 /// h and c of a state, and a state of {h} or {h, c}. Only an LSTM's has c.
-inline LSTMState parts_of(const Tensor& h) {
-  return {h, {}};
-}
-inline LSTMState parts_of(const LSTMState& state) {
-  return state;
-}
+inline LSTMState parts_of(const Tensor& h) { return {h, {}}; }
+inline LSTMState parts_of(const LSTMState& state) { return state; }
 template <class State>
 State state_of(const Tensors& parts) {
   if constexpr (std::is_same_v<State, Tensor>)

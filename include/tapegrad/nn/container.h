@@ -1,5 +1,3 @@
-// File: nn/container.h
-//
 // Modules made of modules. The parts keep their own types and names; copies share the parameters, clone()
 // copies them, as for every module.
 #pragma once

@@ -1,5 +1,3 @@
-// File: nn/init.h
-//
 // Initial values of parameters. Each function writes to the tensor in place and returns it:
 //
 //   nn::Parameter weight = add_parameter("weight", init::xavier_uniform(empty({out, in})));

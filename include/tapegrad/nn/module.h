@@ -1,5 +1,3 @@
-// File: nn/module.h
-//
 // Module: a part of a model, with parameters, buffers and child modules.
 //
 //   struct Mlp : nn::Module<Mlp> {

@@ -1,5 +1,3 @@
-// File: nn/norm.h
-//
 // Normalization as modules. Gains begin as 1 and biases as 0, so that a new layer only normalizes.
 #pragma once
 #include <optional>

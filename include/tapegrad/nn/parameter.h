@@ -1,5 +1,3 @@
-// File: nn/parameter.h
-//
 // Parameter: a tensor that belongs to a module, as Tensor is one that belongs to nobody.
 //
 //   struct Scale : nn::Module<Scale> {

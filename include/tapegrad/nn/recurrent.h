@@ -1,5 +1,3 @@
-// File: nn/recurrent.h
-//
 // Recurrent layers over whole sequences: RNN, LSTM, GRU; stacked, bidirectional, plain or normalized.
 //
 //   nn::LSTM lstm(32, 128, {.norm = nn::Norm::layer});

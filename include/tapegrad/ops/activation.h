@@ -1,5 +1,3 @@
-// File: ops/activation.h
-//
 // Activations: the elementwise functions between the layers of a network. **Shape** (all of them): any, the same for
 // input and output. **Throws** (all of them) DtypeError unless the input is float32 or float64. **Numerics**: NaN in is NaN
 // out; errors are those of math.h.

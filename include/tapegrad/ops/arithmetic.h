@@ -1,5 +1,3 @@
-// File: ops/arithmetic.h
-//
 // Arithmetic on two tensors, or on a tensor and a number, with NumPy's broadcasting: shapes are compared from
 // the last axis; sizes must be equal, or one of them 1 or missing.
 //
@@ -30,45 +28,19 @@ Tensor div(const Tensor& a, const Tensor& b);
 Tensor div(const Tensor& a, double b);
 Tensor div(double a, const Tensor& b);
 
-inline Tensor operator+(const Tensor& a, const Tensor& b) {
-  return add(a, b);
-}
-inline Tensor operator+(const Tensor& a, double b) {
-  return add(a, b);
-}
-inline Tensor operator+(double a, const Tensor& b) {
-  return add(b, a);
-}
-inline Tensor operator-(const Tensor& a, const Tensor& b) {
-  return sub(a, b);
-}
-inline Tensor operator-(const Tensor& a, double b) {
-  return sub(a, b);
-}
-inline Tensor operator-(double a, const Tensor& b) {
-  return sub(a, b);
-}
-inline Tensor operator-(const Tensor& x) {
-  return neg(x);
-}
-inline Tensor operator*(const Tensor& a, const Tensor& b) {
-  return mul(a, b);
-}
-inline Tensor operator*(const Tensor& a, double b) {
-  return mul(a, b);
-}
-inline Tensor operator*(double a, const Tensor& b) {
-  return mul(b, a);
-}
-inline Tensor operator/(const Tensor& a, const Tensor& b) {
-  return div(a, b);
-}
-inline Tensor operator/(const Tensor& a, double b) {
-  return div(a, b);
-}
-inline Tensor operator/(double a, const Tensor& b) {
-  return div(a, b);
-}
+inline Tensor operator+(const Tensor& a, const Tensor& b) { return add(a, b); }
+inline Tensor operator+(const Tensor& a, double b) { return add(a, b); }
+inline Tensor operator+(double a, const Tensor& b) { return add(b, a); }
+inline Tensor operator-(const Tensor& a, const Tensor& b) { return sub(a, b); }
+inline Tensor operator-(const Tensor& a, double b) { return sub(a, b); }
+inline Tensor operator-(double a, const Tensor& b) { return sub(a, b); }
+inline Tensor operator-(const Tensor& x) { return neg(x); }
+inline Tensor operator*(const Tensor& a, const Tensor& b) { return mul(a, b); }
+inline Tensor operator*(const Tensor& a, double b) { return mul(a, b); }
+inline Tensor operator*(double a, const Tensor& b) { return mul(b, a); }
+inline Tensor operator/(const Tensor& a, const Tensor& b) { return div(a, b); }
+inline Tensor operator/(const Tensor& a, double b) { return div(a, b); }
+inline Tensor operator/(double a, const Tensor& b) { return div(a, b); }
 
 /// Changes `a` in place: for updates written by hand, after the tape's scope. The right side broadcasts to
 /// a's shape.

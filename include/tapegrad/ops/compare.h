@@ -1,5 +1,3 @@
-// File: ops/compare.h
-//
 // Comparisons, logic on the masks that they make, and where(), which chooses by a mask.
 //
 // Masks are boolean tensors and have no gradient. Two inputs broadcast as in arithmetic.h. **Throws** (all of them)
@@ -29,42 +27,18 @@ Tensor gt(const Tensor& a, double b);
 Tensor ge(const Tensor& a, const Tensor& b);
 Tensor ge(const Tensor& a, double b);
 
-inline Tensor operator<(const Tensor& a, const Tensor& b) {
-  return lt(a, b);
-}
-inline Tensor operator<(const Tensor& a, double b) {
-  return lt(a, b);
-}
-inline Tensor operator<(double a, const Tensor& b) {
-  return gt(b, a);
-}
-inline Tensor operator<=(const Tensor& a, const Tensor& b) {
-  return le(a, b);
-}
-inline Tensor operator<=(const Tensor& a, double b) {
-  return le(a, b);
-}
-inline Tensor operator<=(double a, const Tensor& b) {
-  return ge(b, a);
-}
-inline Tensor operator>(const Tensor& a, const Tensor& b) {
-  return gt(a, b);
-}
-inline Tensor operator>(const Tensor& a, double b) {
-  return gt(a, b);
-}
-inline Tensor operator>(double a, const Tensor& b) {
-  return lt(b, a);
-}
-inline Tensor operator>=(const Tensor& a, const Tensor& b) {
-  return ge(a, b);
-}
-inline Tensor operator>=(const Tensor& a, double b) {
-  return ge(a, b);
-}
-inline Tensor operator>=(double a, const Tensor& b) {
-  return le(b, a);
-}
+inline Tensor operator<(const Tensor& a, const Tensor& b) { return lt(a, b); }
+inline Tensor operator<(const Tensor& a, double b) { return lt(a, b); }
+inline Tensor operator<(double a, const Tensor& b) { return gt(b, a); }
+inline Tensor operator<=(const Tensor& a, const Tensor& b) { return le(a, b); }
+inline Tensor operator<=(const Tensor& a, double b) { return le(a, b); }
+inline Tensor operator<=(double a, const Tensor& b) { return ge(b, a); }
+inline Tensor operator>(const Tensor& a, const Tensor& b) { return gt(a, b); }
+inline Tensor operator>(const Tensor& a, double b) { return gt(a, b); }
+inline Tensor operator>(double a, const Tensor& b) { return lt(b, a); }
+inline Tensor operator>=(const Tensor& a, const Tensor& b) { return ge(a, b); }
+inline Tensor operator>=(const Tensor& a, double b) { return ge(a, b); }
+inline Tensor operator>=(double a, const Tensor& b) { return le(b, a); }
 
 /// Where both of two masks are true.
 Tensor logical_and(const Tensor& a, const Tensor& b);

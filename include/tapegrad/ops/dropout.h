@@ -1,5 +1,3 @@
-// File: ops/dropout.h
-//
 // Dropout: random zeros in training.
 #pragma once
 #include <tapegrad/random.h>

@@ -1,5 +1,3 @@
-// File: ops/index.h
-//
 // Elements picked by index, and sorting.
 //
 // Indices are int64 and count from 0; negative ones are errors. They are always checked. **Throws** (all of

@@ -1,5 +1,3 @@
-// File: ops/layer.h
-//
 // Operations that are the whole of a layer: the rows of a table.
 #pragma once
 #include <optional>

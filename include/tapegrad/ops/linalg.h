@@ -1,5 +1,3 @@
-// File: ops/linalg.h
-//
 // Products of vectors and matrices.
 //
 // **Throws** (all of them) ShapeError if the shapes do not fit or a size does not fit 32 bits (BLAS counts in

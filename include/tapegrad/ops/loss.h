@@ -1,5 +1,3 @@
-// File: ops/loss.h
-//
 // Losses: how far a prediction is from its target, as one number to minimize.
 //
 // **Reduction** (all of them): the losses of the elements (or rows) are averaged; {.reduction = Reduce::sum}

@@ -1,5 +1,3 @@
-// File: ops/math.h
-//
 // Functions of one number, applied to every element, and powers. **Shape**: any, the same for input and output; two
 // inputs broadcast as in arithmetic.h, and the gradient is summed over the axes along which an input was repeated.
 // **Throws** (all of them) DtypeError unless the inputs are float32 or float64 and of one dtype, ShapeError if two do not

@@ -1,5 +1,3 @@
-// File: ops/norm.h
-//
 // Normalization: subtract a mean, divide by a standard deviation, then scale and shift by what is learned.
 // Layer and RMS norm take the statistics of each row alone; batch norm takes those of each channel over the
 // batch.

@@ -1,5 +1,3 @@
-// File: ops/recurrent.h
-//
 // A recurrent layer over a whole sequence as one operation. nn::RNN, nn::LSTM and nn::GRU are made of it.
 #pragma once
 #include <tapegrad/record.h>

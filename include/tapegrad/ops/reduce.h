@@ -1,5 +1,3 @@
-// File: ops/reduce.h
-//
 // Reductions over all elements, one axis or several: sum(x), sum(x, -1), sum(x, {0, 2}, {.keepdim = true}),
 // sum(x, {.keepdim = true}); and what runs along one axis: softmax, cumsum.
 //

@@ -1,5 +1,3 @@
-// File: ops/shape.h
-//
 // Other shapes of the same numbers, parts of a tensor, and tensors put together.
 //
 // Where it says *view*, the result shares the memory of its input: writing to one is seen in the other, and a
@@ -28,35 +26,23 @@ using SizeList = List<int64_t>;
 
 /// The elements in row-major order under another shape; one size may be -1: what is left over. A view where
 /// strides can say it, else a copy.   dx = dy in x's shape.
-inline Tensor reshape(const Tensor& x, const Shape& shape) {
-  return x.reshape(shape);
-}
+inline Tensor reshape(const Tensor& x, const Shape& shape) { return x.reshape(shape); }
 /// Axes first ... last as one, whose size is their product: [2, 3, 4] becomes [2, 12] for first 1. A tensor without axes
 /// becomes [1]. As reshape() in all else.
 inline Tensor flatten(const Tensor& x, int64_t first = 0, int64_t last = -1) {
   return x.flatten(first, last);
 }
 /// Two axes exchanged: y[j][i] = x[i][j] for axes 0 and 1. A view.   dx = dy with the two exchanged.
-inline Tensor transpose(const Tensor& x, int64_t axis0, int64_t axis1) {
-  return x.transpose(axis0, axis1);
-}
+inline Tensor transpose(const Tensor& x, int64_t axis0, int64_t axis1) { return x.transpose(axis0, axis1); }
 /// Axis i of the result is axis axes[i] of x, each of which is named once. A view.   dx = dy permuted back.
-inline Tensor permute(const Tensor& x, const Shape& axes) {
-  return x.permute(axes);
-}
+inline Tensor permute(const Tensor& x, const Shape& axes) { return x.permute(axes); }
 /// x as the larger `shape`: axes of size 1 repeated, and new ones put in front; -1 keeps a size. A view, in which many
 /// elements share one place in memory.   dx = dy summed over what was repeated.
-inline Tensor expand(const Tensor& x, const Shape& shape) {
-  return x.expand(shape);
-}
+inline Tensor expand(const Tensor& x, const Shape& shape) { return x.expand(shape); }
 /// x without an axis, which must have size 1. A view.   dx = dy with it. PyTorch leaves a larger axis as it is.
-inline Tensor squeeze(const Tensor& x, int64_t axis) {
-  return x.squeeze(axis);
-}
+inline Tensor squeeze(const Tensor& x, int64_t axis) { return x.squeeze(axis); }
 /// x with a new axis of size 1 at `axis`, in [-dim - 1, dim]. A view.   dx = dy without it.
-inline Tensor unsqueeze(const Tensor& x, int64_t axis) {
-  return x.unsqueeze(axis);
-}
+inline Tensor unsqueeze(const Tensor& x, int64_t axis) { return x.unsqueeze(axis); }
 
 /// The end of an axis, as the `stop` of slice().
 inline constexpr int64_t to_end = std::numeric_limits<int64_t>::max();

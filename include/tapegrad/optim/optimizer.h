@@ -1,5 +1,3 @@
-// File: optim/optimizer.h
-//
 // What all optimizers share: parameters in groups, step(), state that can be saved.
 //
 //   optim::Adam optimizer(model.parameters(), {.lr = 1e-3});

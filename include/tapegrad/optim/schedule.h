@@ -1,5 +1,3 @@
-// File: optim/schedule.h
-//
 // The learning rate as a function of the steps taken so far.
 //
 //   optim::CosineAnnealingLR schedule(optimizer, {.T_max = 100});

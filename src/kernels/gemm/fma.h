@@ -20,9 +20,7 @@ inline float rounded_once(float a, float b, float c) {
   if ((lost > 0 || lost < 0) && bits % 2 == 0) bits += (lost > 0) == (sum > 0) ? 1 : -1;
   return static_cast<float>(std::bit_cast<double>(bits));
 }
-inline double rounded_once(double a, double b, double c) {
-  return std::fma(a, b, c);
-}
+inline double rounded_once(double a, double b, double c) { return std::fma(a, b, c); }
 
 #if defined(TAPEGRAD_X86)
 struct Exact : Baseline {

@@ -7,9 +7,7 @@
 namespace tapegrad::kernels {
 
 /// BLAS counts in 32 bits: the caller checks every size and leading dimension.
-inline bool fits_blas(int64_t size) {
-  return size >= 0 && size <= std::numeric_limits<int32_t>::max();
-}
+inline bool fits_blas(int64_t size) { return size >= 0 && size <= std::numeric_limits<int32_t>::max(); }
 
 /// C = alpha op(A) op(B) + beta C, where op(A) is [m, k], op(B) is [k, n] and C is [m, n].
 ///

@@ -33,9 +33,7 @@ namespace tapegrad::kernels::math {
 namespace detail {
 
 /// 2^n for -126 <= n <= 127, made from its bits.
-inline float power_of_two(int32_t n) {
-  return std::bit_cast<float>((n + 127) << 23);
-}
+inline float power_of_two(int32_t n) { return std::bit_cast<float>((n + 127) << 23); }
 
 /// x = n ln 2 + r with |r| <= ln(2)/2, so that e^x = 2^n e^r. Needs |x| < 2^21 ln 2.
 struct Reduced {
@@ -185,12 +183,8 @@ inline float erf(float x) {
   return std::copysign(a < 0.9f ? small : large, x);
 }
 
-inline double exp(double x) {
-  return std::exp(x);
-}
-inline double expm1(double x) {
-  return std::expm1(x);
-}
+inline double exp(double x) { return std::exp(x); }
+inline double expm1(double x) { return std::expm1(x); }
 /// With x = 2^k (1 + f) and s = f / (2 + f):  ln(1 + f) = 2 atanh(s) = f - f^2 / 2 + s (f^2 / 2 + R),
 /// R = s^2 (2/3 + s^2 (2/5 + ...)), where |s| < 0.172 and the first term left out is below 2^-60. Error below one unit in
 /// the last place.
@@ -220,15 +214,9 @@ inline double cos_of_turn(uint32_t turn) {
   if (is_sine) sum *= angle;
   return quadrant % 4 == 1 || quadrant % 4 == 2 ? -sum : sum;
 }
-inline double log1p(double x) {
-  return std::log1p(x);
-}
-inline double tanh(double x) {
-  return std::tanh(x);
-}
-inline double erf(double x) {
-  return std::erf(x);
-}
+inline double log1p(double x) { return std::log1p(x); }
+inline double tanh(double x) { return std::tanh(x); }
+inline double erf(double x) { return std::erf(x); }
 inline double sigmoid(double x) {
   const double e = std::exp(-std::fabs(x));
   return (x < 0.0 ? e : 1.0) / (1.0 + e);

@@ -7,9 +7,7 @@ namespace tapegrad {
 
 namespace {
 
-Tensor divisor_gradient(const Tensor& da, const Tensor& y) {
-  return -(da * y);
-}
+Tensor divisor_gradient(const Tensor& da, const Tensor& y) { return -(da * y); }
 
 }  // namespace
 

@@ -19,46 +19,22 @@ Tensor compare(const char* op, const Tensor& a, double b, F f) {
 
 }  // namespace
 
-Tensor eq(const Tensor& a, const Tensor& b) {
-  return compare("eq", a, b, std::equal_to());
-}
-Tensor eq(const Tensor& a, double b) {
-  return compare("eq", a, b, std::equal_to());
-}
+Tensor eq(const Tensor& a, const Tensor& b) { return compare("eq", a, b, std::equal_to()); }
+Tensor eq(const Tensor& a, double b) { return compare("eq", a, b, std::equal_to()); }
 
-Tensor ne(const Tensor& a, const Tensor& b) {
-  return compare("ne", a, b, std::not_equal_to());
-}
-Tensor ne(const Tensor& a, double b) {
-  return compare("ne", a, b, std::not_equal_to());
-}
+Tensor ne(const Tensor& a, const Tensor& b) { return compare("ne", a, b, std::not_equal_to()); }
+Tensor ne(const Tensor& a, double b) { return compare("ne", a, b, std::not_equal_to()); }
 
-Tensor lt(const Tensor& a, const Tensor& b) {
-  return compare("lt", a, b, std::less());
-}
-Tensor lt(const Tensor& a, double b) {
-  return compare("lt", a, b, std::less());
-}
+Tensor lt(const Tensor& a, const Tensor& b) { return compare("lt", a, b, std::less()); }
+Tensor lt(const Tensor& a, double b) { return compare("lt", a, b, std::less()); }
 
-Tensor le(const Tensor& a, const Tensor& b) {
-  return compare("le", a, b, std::less_equal());
-}
-Tensor le(const Tensor& a, double b) {
-  return compare("le", a, b, std::less_equal());
-}
+Tensor le(const Tensor& a, const Tensor& b) { return compare("le", a, b, std::less_equal()); }
+Tensor le(const Tensor& a, double b) { return compare("le", a, b, std::less_equal()); }
 
-Tensor gt(const Tensor& a, const Tensor& b) {
-  return compare("gt", a, b, std::greater());
-}
-Tensor gt(const Tensor& a, double b) {
-  return compare("gt", a, b, std::greater());
-}
+Tensor gt(const Tensor& a, const Tensor& b) { return compare("gt", a, b, std::greater()); }
+Tensor gt(const Tensor& a, double b) { return compare("gt", a, b, std::greater()); }
 
-Tensor ge(const Tensor& a, const Tensor& b) {
-  return compare("ge", a, b, std::greater_equal());
-}
-Tensor ge(const Tensor& a, double b) {
-  return compare("ge", a, b, std::greater_equal());
-}
+Tensor ge(const Tensor& a, const Tensor& b) { return compare("ge", a, b, std::greater_equal()); }
+Tensor ge(const Tensor& a, double b) { return compare("ge", a, b, std::greater_equal()); }
 
 }  // namespace tapegrad

@@ -25,24 +25,12 @@ constexpr auto smaller = [](const auto& a, const auto& b) { return a < b; };
 
 }  // namespace
 
-Tensor maximum(const Tensor& a, const Tensor& b) {
-  return winner("maximum", a, b, larger);
-}
-Tensor maximum(const Tensor& a, double b) {
-  return maximum(a, number_like("maximum", a, b));
-}
-Tensor maximum(double a, const Tensor& b) {
-  return maximum(number_like("maximum", b, a), b);
-}
+Tensor maximum(const Tensor& a, const Tensor& b) { return winner("maximum", a, b, larger); }
+Tensor maximum(const Tensor& a, double b) { return maximum(a, number_like("maximum", a, b)); }
+Tensor maximum(double a, const Tensor& b) { return maximum(number_like("maximum", b, a), b); }
 
-Tensor minimum(const Tensor& a, const Tensor& b) {
-  return winner("minimum", a, b, smaller);
-}
-Tensor minimum(const Tensor& a, double b) {
-  return minimum(a, number_like("minimum", a, b));
-}
-Tensor minimum(double a, const Tensor& b) {
-  return minimum(number_like("minimum", b, a), b);
-}
+Tensor minimum(const Tensor& a, const Tensor& b) { return winner("minimum", a, b, smaller); }
+Tensor minimum(const Tensor& a, double b) { return minimum(a, number_like("minimum", a, b)); }
+Tensor minimum(double a, const Tensor& b) { return minimum(number_like("minimum", b, a), b); }
 
 }  // namespace tapegrad

@@ -13,9 +13,7 @@ Tensor normalized(const Tensor& x, const Tensor& gain, const RecurrentOptions& o
   return layer_norm(x, {x.size(-1)}, gain, {}, {.eps = options.eps});
 }
 
-Tensor plus(const Tensor& x, const Tensor& bias) {
-  return bias.defined() ? x + bias : x;
-}
+Tensor plus(const Tensor& x, const Tensor& bias) { return bias.defined() ? x + bias : x; }
 
 Tensor summed_inputs(const Tensor& p, const Tensor& q, const RecurrentParameters& w,
                      const RecurrentOptions& options) {

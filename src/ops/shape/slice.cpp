@@ -55,9 +55,7 @@ Tensor select(const Tensor& x, int64_t axis, int64_t index) {
   return part_of("select", x, at, index < 0 ? index + size : index, 1, 1, true);
 }
 
-Tensor Tensor::operator[](int64_t i) const {
-  return select(*this, 0, i);
-}
+Tensor Tensor::operator[](int64_t i) const { return select(*this, 0, i); }
 
 Tensor place(const Tensor& part, const Shape& shape, int64_t axis, int64_t start, int64_t step) {
   const Tensor y = zeros(shape, {.dtype = part.dtype()});

@@ -17,11 +17,7 @@ Tensor triangle(const char* op, const Tensor& x, int64_t diagonal, bool lower) {
 
 }  // namespace
 
-Tensor tril(const Tensor& x, int64_t diagonal) {
-  return triangle("tril", x, diagonal, true);
-}
-Tensor triu(const Tensor& x, int64_t diagonal) {
-  return triangle("triu", x, diagonal, false);
-}
+Tensor tril(const Tensor& x, int64_t diagonal) { return triangle("tril", x, diagonal, true); }
+Tensor triu(const Tensor& x, int64_t diagonal) { return triangle("triu", x, diagonal, false); }
 
 }  // namespace tapegrad
