@@ -25,7 +25,7 @@ class Tensor;
 namespace detail {
 struct TensorImpl;
 void destroy(TensorImpl* impl) noexcept;
-/// x contiguous and without its record; undefined stays undefined.
+/// The values of x in row-major order: x itself where it is contiguous or undefined.
 Tensor plain(const Tensor& x);
 }  // namespace detail
 

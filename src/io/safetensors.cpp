@@ -3,8 +3,8 @@
 //   {"__metadata__": {"epoch": "3"},
 //    "weight": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}, ...}
 //
-// Offsets count from the end of the header. What a tree of it would not show, or would take memory for, is refused
-// where it begins: a name that comes twice, and anything deeper than three levels.
+// Offsets count from the end of the header. The header is read event by event and not into a tree: it has
+// only three levels, so anything deeper is refused where it begins, and a name that comes twice is seen.
 //
 // Source: https://github.com/huggingface/safetensors, README "Format" and the checks of its tensor.rs.
 #include <tapegrad/io.h>
@@ -29,8 +29,11 @@ constexpr uint64_t kLargestHeader = 100'000'000;  // the format's own limit
 constexpr size_t kMostEntries = 65536;
 constexpr const char* kMetadata = "__metadata__";
 
-constexpr std::pair<Dtype, const char*> kDtypes[] = {
-    {float32, "F32"}, {float64, "F64"}, {int64, "I64"}, {boolean, "BOOL"}};
+struct DtypeName {
+  Dtype dtype;
+  const char* text;
+};
+constexpr DtypeName kDtypes[] = {{float32, "F32"}, {float64, "F64"}, {int64, "I64"}, {boolean, "BOOL"}};
 
 struct Entry {
   std::string name;
@@ -44,109 +47,126 @@ struct Header {
   std::map<std::string, std::string> metadata;
 };
 
-std::string in_quotes(std::string_view text) { return "\"" + shown(text, 80) + "\""; }
+// A name from a file, short and on one line, for a message.
+std::string in_quotes(std::string_view text) {
+  constexpr size_t kLongest = 80;
+  std::string out = "\"";
+  for (char c : text.substr(0, kLongest)) out += static_cast<unsigned char>(c) < 32 || c == 127 ? '?' : c;
+  return out + (text.size() > kLongest ? "...\"" : "\"");
+}
 
-class HeaderReader {
+class HeaderReader final : public nlohmann::json_sax<nlohmann::json> {
  public:
-  HeaderReader(const std::string& path, const std::string& text) : path_(path) {
-    try {
-      const json tree = json::parse(text, [this](int depth, json::parse_event_t event, json& value) {
-        check(depth, event, value);
-        return true;
-      });
-      for (const auto& [name, value] : tree.items()) read(name, value);
-    } catch (const json::exception& error) {
-      name_.clear();
-      const auto* where = dynamic_cast<const json::parse_error*>(&error);
-      refuse("the header is no valid JSON{}", where ? fmt::format(" at byte {}", where->byte + 8) : "");
-    }
-  }
+  explicit HeaderReader(const std::string& path) : path_(path) {}
   Header header;
-
- private:
-  using json = nlohmann::json;
 
   template <class... Args>
   [[noreturn]] void refuse(fmt::format_string<Args...> text, Args&&... args) const {
-    const std::string where = name_.empty() ? "" : fmt::format("tensor {}: ", in_quotes(name_));
-    fail<FormatError>("load", "{}: {}{}", path_, where, fmt::format(text, std::forward<Args>(args)...));
-  }
-  [[noreturn]] void refuse_place(const json& value) const {
-    const std::string type = value.type_name();
-    const char* article = value.is_null() ? "" : value.is_structured() ? "an " : "a ";
-    refuse("{}{} stands in the header where none belongs", article, type);
+    const std::string where = place_ == Place::file ? "" : fmt::format("tensor {}: ", in_quotes(entry_.name));
+    tapegrad::fail<FormatError>("load", "{}: {}{}", path_, where,
+                                fmt::format(text, std::forward<Args>(args)...));
   }
 
-  // While the header is parsed. `depth` counts the objects and arrays that are open.
-  void check(int depth, json::parse_event_t event, const json& value) {
-    using Event = json::parse_event_t;
-    if (event == Event::object_start && depth > 1) refuse("the header is nested too deeply");
-    if (event == Event::array_start && (depth != 2 || name_ == kMetadata)) refuse_place(json::array());
-    if (event == Event::array_start) count_ = 0;
-    if (event == Event::value && depth == 3 && ++count_ > Shape::max_dims)
-      refuse("more than {} sizes", Shape::max_dims);
-    if (event != Event::key) return;
-    const auto& key = value.get_ref<const std::string&>();
-    if (depth == 1) {
-      name_.clear();
-      note(names_, "name", key);
-      name_ = key;
-      keys_.clear();
-      return;
+  bool start_object(size_t) override {
+    if (place_ == Place::file && depth_ == 0) {
+      depth_ = 1;
+    } else if (place_ == Place::file && depth_ == 1) {
+      place_ = entry_.name == kMetadata ? Place::metadata : Place::entry;
+      seen_ = 0;
+    } else {
+      refuse("the header is nested too deeply");
     }
-    const bool is_field = name_ != kMetadata;
-    if (is_field && key != "dtype" && key != "shape" && key != "data_offsets")
-      refuse("unknown field {}", in_quotes(key));
-    note(keys_, is_field ? "field" : "key", key);
+    return true;
   }
-  void note(std::set<std::string>& known, const char* what, const std::string& key) const {
-    if (!known.insert(key).second) refuse("the {} {} comes twice", what, in_quotes(key));
-    if (known.size() > kMostEntries) refuse("more than {} {}s", kMostEntries, what);
+  bool end_object() override {
+    if (place_ == Place::entry) {
+      if (seen_ != 7) refuse("dtype, shape and data_offsets are needed, one is missing");
+      header.entries.push_back(std::exchange(entry_, {}));
+    }
+    place_ = Place::file;
+    return true;
   }
-
-  void read(const std::string& name, const json& value) {
-    name_ = name;
-    if (!value.is_object()) refuse_place(value);
-    if (name == kMetadata) {
-      for (const auto& [key, text] : value.items()) {
-        if (!text.is_string()) refuse_place(text);
-        header.metadata[key] = text;
+  bool key(std::string& key) override {
+    if (place_ == Place::file) {
+      entry_ = {};
+      entry_.name = key;
+      if (!names_.insert(key).second) refuse("the name {} comes twice", in_quotes(key));
+      if (names_.size() > kMostEntries) refuse("more than {} tensors", kMostEntries);
+    } else if (place_ == Place::metadata) {
+      text_ = &header.metadata[key];
+      if (!metadata_names_.insert(key).second) refuse("the key {} comes twice", in_quotes(key));
+      if (metadata_names_.size() > kMostEntries) refuse("more than {} keys", kMostEntries);
+    } else {
+      field_ = key == "dtype" ? 1 : key == "shape" ? 2 : key == "data_offsets" ? 4 : 0;
+      if (field_ == 0) refuse("unknown field {}", in_quotes(key));
+      if (seen_ & field_) refuse("the field {} comes twice", in_quotes(key));
+      seen_ |= field_;
+    }
+    return true;
+  }
+  bool string(std::string& text) override {
+    if (place_ == Place::metadata) {
+      *text_ = std::move(text);
+      return true;
+    }
+    if (place_ != Place::entry || field_ != 1) return unexpected("a string");
+    for (const DtypeName& known : kDtypes)
+      if (text == known.text) {
+        entry_.dtype = known.dtype;
+        return true;
       }
-      return;
+    refuse("the dtype must be F32, F64, I64 or BOOL, got {}", in_quotes(text));
+  }
+  bool start_array(size_t) override {
+    if (place_ != Place::entry || field_ == 1) return unexpected("an array");
+    place_ = Place::array;
+    count_ = 0;
+    return true;
+  }
+  bool number_unsigned(uint64_t number) override {
+    if (place_ != Place::array) return unexpected("a number");
+    if (number > uint64_t(INT64_MAX)) refuse("the number {} is too large", number);
+    if (field_ == 2) {
+      if (count_ == Shape::max_dims) refuse("more than {} sizes", Shape::max_dims);
+      entry_.shape.push_back(int64_t(number));
+    } else {
+      if (count_ == 2) refuse("data_offsets must be two numbers");
+      (count_ == 0 ? entry_.begin : entry_.end) = number;
     }
-    if (value.size() != 3) refuse("dtype, shape and data_offsets are needed, one is missing");
-    const json& dtype = value["dtype"];
-    if (!dtype.is_string()) refuse_place(dtype);
-    const auto* known =
-        std::ranges::find(kDtypes, dtype.get<std::string>(), &std::pair<Dtype, const char*>::second);
-    if (known == std::end(kDtypes))
-      refuse("the dtype must be F32, F64, I64 or BOOL, got {}", in_quotes(dtype.get<std::string>()));
-    const std::vector<uint64_t> offsets = whole_numbers(value["data_offsets"]);
-    if (offsets.size() != 2) refuse("data_offsets must be two numbers");
-    Entry entry{name, known->first, {}, offsets[0], offsets[1]};
-    for (uint64_t size : whole_numbers(value["shape"])) entry.shape.push_back(int64_t(size));
-    header.entries.push_back(std::move(entry));
+    ++count_;
+    return true;
+  }
+  bool end_array() override {
+    if (field_ == 4 && count_ != 2) refuse("data_offsets must be two numbers");
+    place_ = Place::entry;
+    return true;
+  }
+  bool number_integer(int64_t number) override {
+    refuse("sizes and offsets must not be negative, got {}", number);
+  }
+  bool number_float(double, const std::string& text) override {
+    refuse("sizes and offsets must be whole numbers, got {}", in_quotes(text));
+  }
+  bool null() override { return unexpected("null"); }
+  bool boolean(bool) override { return unexpected("a truth value"); }
+  bool binary(binary_t&) override { return unexpected("binary data"); }
+  bool parse_error(size_t at, const std::string&, const nlohmann::json::exception&) override {
+    place_ = Place::file;
+    refuse("the header is no valid JSON at byte {}", at + 8);
   }
 
-  std::vector<uint64_t> whole_numbers(const json& list) const {
-    if (!list.is_array()) refuse_place(list);
-    std::vector<uint64_t> out;
-    for (const json& number : list) {
-      if (!number.is_number()) refuse_place(number);
-      if (number.is_number_float())
-        refuse("sizes and offsets must be whole numbers, got {}", in_quotes(number.dump()));
-      if (!number.is_number_unsigned())
-        refuse("sizes and offsets must not be negative, got {}", number.dump());
-      if (number.get<uint64_t>() > uint64_t(INT64_MAX)) refuse("the number {} is too large", number.dump());
-      out.push_back(number.get<uint64_t>());
-    }
-    return out;
-  }
+ private:
+  bool unexpected(const char* what) { refuse("{} stands in the header where none belongs", what); }
 
+  enum class Place { file, metadata, entry, array };
   const std::string& path_;
-  std::string name_;                    // of the tensor that is read
-  std::set<std::string> names_, keys_;  // so far; keys_ in the object of this name
-  int64_t count_ = 0;                   // numbers in this array
+  Place place_ = Place::file;
+  int depth_ = 0;
+  Entry entry_;
+  int field_ = 0, seen_ = 0;  // bits: dtype 1, shape 2, data_offsets 4
+  int64_t count_ = 0;
+  std::string* text_ = nullptr;
+  std::set<std::string> names_, metadata_names_;
 };
 
 // Every tensor's bytes agree with its shape, follow on those of the one before, and end with the file.
@@ -194,9 +214,26 @@ Header read_header(InputFile& file) {
   // The parser takes a zero byte for the end of its input.
   if (text.empty() || text[0] != '{' || text.find('\0') != std::string::npos)
     fail<FormatError>("load", "{}: the header must be JSON that begins with {{", file.path());
-  HeaderReader reader(file.path(), text);
+  HeaderReader reader(file.path());
+  if (!nlohmann::json::sax_parse(text, &reader))
+    fail<FormatError>("load", "{}: the header is no valid JSON", file.path());
   check_places(file, reader.header.entries);
   return std::move(reader.header);
+}
+
+const char* dtype_text(Dtype dtype) {
+  for (const DtypeName& known : kDtypes)
+    if (known.dtype == dtype) return known.text;
+  return "";
+}
+
+// `text` as JSON writes it, quotes included.
+std::string json_text(const std::string& path, const std::string& text) {
+  try {
+    return nlohmann::json(text).dump();
+  } catch (const nlohmann::json::exception&) {
+    fail<FormatError>("save", "{}: names and metadata must be UTF-8, got {}", path, in_quotes(text));
+  }
 }
 
 }  // namespace
@@ -235,23 +272,24 @@ void save(const std::string& path, const std::map<std::string, Tensor>& tensors,
   std::stable_sort(items.begin(), items.end(), [](const auto& a, const auto& b) {
     return item_size(a.second.dtype()) > item_size(b.second.dtype());
   });
-  nlohmann::json entries = nlohmann::json::object();
-  if (!metadata.empty()) entries[kMetadata] = metadata;
+  std::string header = "{";
+  const auto add = [&](const std::string& key, const std::string& value) {
+    header += (header.size() > 1 ? "," : "") + json_text(path, key) + ":" + value;
+  };
+  if (!metadata.empty()) {
+    std::string texts;
+    for (const auto& [key, text] : metadata)
+      texts += (texts.empty() ? "" : ",") + json_text(path, key) + ":" + json_text(path, text);
+    add(kMetadata, "{" + texts + "}");
+  }
   uint64_t at = 0;
   for (const auto& [name, tensor] : items) {
-    const uint64_t end = at + uint64_t(tensor.numel()) * item_size(tensor.dtype());
-    const auto* dtype = std::ranges::find(kDtypes, tensor.dtype(), &std::pair<Dtype, const char*>::first);
-    entries[name] = {{"dtype", dtype->second},
-                     {"shape", std::vector<int64_t>(tensor.shape().begin(), tensor.shape().end())},
-                     {"data_offsets", {at, end}}};
-    at = end;
+    const uint64_t bytes = uint64_t(tensor.numel()) * item_size(tensor.dtype());
+    add(name, fmt::format(R"({{"dtype":"{}","shape":{},"data_offsets":[{},{}]}})", dtype_text(tensor.dtype()),
+                          tensor.shape(), at, at + bytes));
+    at += bytes;
   }
-  std::string header;
-  try {
-    header = entries.dump();
-  } catch (const nlohmann::json::exception&) {
-    fail<FormatError>("save", "{}: names and metadata must be UTF-8", path);
-  }
+  header += "}";
   header.resize((header.size() + 7) / 8 * 8, ' ');
   if (header.size() > kLargestHeader)
     fail<FormatError>("save", "{}: the header must have at most {} bytes, got {}", path, kLargestHeader,

@@ -99,9 +99,7 @@ Tensor contiguous_copy(const Tensor& x) {
   return y;
 }
 
-Tensor plain(const Tensor& x) {
-  return !x.defined() ? x : x.is_contiguous() ? x.detach() : contiguous_copy(x);
-}
+Tensor plain(const Tensor& x) { return !x.defined() || x.is_contiguous() ? x : contiguous_copy(x); }
 
 void fail_not_floating(const char* op, Dtype dtype) {
   fail<DtypeError>(op, "takes float32 or float64, got {}. Hint: convert with x.to(float32)", dtype);

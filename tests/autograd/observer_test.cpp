@@ -301,13 +301,13 @@ TEST(Trace, KeepsAttributes) {
   const auto attributes_of = [](TapeOptions options) {
     const std::string text = "of the program";  // does not outlive the record, the attribute does
     Tape tape(std::move(options));
-    record("op", leaf(1) * 1.0, {leaf(1)},
-           {{"flag", true},
-            {"count", 3},
-            {"eps", 0.5},
-            {"mode", std::string_view(text)},
-            {"shape", Shape{2, 3}}},
-           [](const Tensor& dy) -> Gradients { return {dy}; });
+    (void)record("op", leaf(1) * 1.0, {leaf(1)},
+                 {{"flag", true},
+                  {"count", 3},
+                  {"eps", 0.5},
+                  {"mode", std::string_view(text)},
+                  {"shape", Shape{2, 3}}},
+                 [](const Tensor& dy) -> Gradients { return {dy}; });
     return tape[tape.size() - 1].attributes;
   };
   const std::vector<Attribute> kept = attributes_of({.trace = true});

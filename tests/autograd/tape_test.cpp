@@ -141,7 +141,7 @@ TEST(Tape, RefusesWhatItDidNotRecord) {
                                          "with requires_grad in it, and keep the tape alive until here")));
   EXPECT_THAT([&] { tape.backward(Tensor()); },
               ThrowsMessage<AutogradError>(StrEq("backward: the loss is an empty handle")));
-  EXPECT_THAT([&] { tape.gradient(w * w, {tensor(1.0)}); },
+  EXPECT_THAT([&] { return tape.gradient(w * w, {tensor(1.0)}); },
               ThrowsMessage<AutogradError>(StrEq("gradient: input 0 was not recorded on this tape and is no "
                                                  "leaf. Hint: set requires_grad before the forward "
                                                  "pass")));

@@ -27,20 +27,20 @@ const Border kBorders[] = {
     {kLanes, "kernels/vector/lanes.h", "i + 32 <= n"},
     {kSoftmax, "compute/softmax.cpp", "kGrain = 8192;"},
     {kExponentials, "kernels/softmax.cpp", "block = 512;"},
-    {kCrossEntropy, "compute/cross_entropy.cpp", "kGrain = 32768;"},
+    {kCrossEntropy, "compute/cross_entropy.cpp", "return 32768 / std::max<int64_t>(classes, 1);"},
     {kNorm, "compute/norm.cpp", "32768 / d, (n + 31) / 32"},
     {kBatchRows, "compute/batch_norm.cpp", "std::max<int64_t>(64, (n + 31) / 32)"},
     {kBatchWide, "compute/batch_norm.cpp", "columns ? 1024 : std::max<int64_t>(32768 /"},
     {kBatchTile, "kernels/norm/batch_norm.cpp", "tile_width = 256;"},
     {kStreamed, "kernels/vector/stream.h", "int64_t{8} << 20"},
     {kOptimizer, "compute/optim_step.cpp", "kChunk = 1 << 14;"},
-    {kRowBytes, "compute/indexed.cpp", "(1 << 17) / int64_t(bytes)"},
+    {kRowBytes, "compute/indexed.cpp", "kGrain = 1 << 17;"},
     {kTransposed, "kernels/loops/strided.h", "tile = 16;"},
     {kBatchedProduct, "compute/product.cpp", "kBatchGrain = 1 << 19;"},
     {kRecurrentWork, "kernels/recurrent/recurrent.cpp", "weights < (1 << 21);"},
     {kRecurrentRows, "kernels/recurrent/recurrent.cpp", "weights > (1 << 18) ? 32 : 16;"},
     {kWeightRows, "kernels/recurrent/recurrent.cpp", "kWeightRows = 128;"},
-    {kNormedRow, "kernels/norm/row_norm.h", "kBlock = 256;"},
+    {kNormedRow, "kernels/norm/row_norm.h", "block = 256;"},
 };
 
 TEST(Borders, AreThoseOfTheCode) {
