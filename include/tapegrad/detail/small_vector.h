@@ -15,8 +15,9 @@ class SmallVector {
  public:
   SmallVector() {}
   SmallVector(std::initializer_list<T> items) : SmallVector(items.begin(), items.end()) {}
+  /// Delegates first: an element that throws then leaves an object whose destructor gives the memory back.
   template <class Iterator>
-  SmallVector(Iterator first, Iterator last) {
+  SmallVector(Iterator first, Iterator last) : SmallVector() {
     reserve(size_t(last - first));
     std::uninitialized_copy(first, last, data_);
     size_ = size_t(last - first);

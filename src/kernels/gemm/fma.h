@@ -22,17 +22,17 @@ inline float rounded_once(float a, float b, float c) {
 }
 inline double rounded_once(double a, double b, double c) { return std::fma(a, b, c); }
 
-#if defined(TAPEGRAD_X86)
 struct Exact : Baseline {
   static constexpr bool computes_fma = true;
 };
-#endif
 
-/// simd() for a body of products, which are fused in exact mode too; there the plain instruction set of x86 computes
-/// what it has no instruction for.
+/// simd() for a body of products, which are fused in exact mode too. What has no instruction for it is computed: the
+/// plain instruction set of x86, and all that a compiler makes which is told not to optimize.
 template <class F>
 inline void simd_of_product(F body) {
-#if defined(TAPEGRAD_X86)
+#if !defined(__OPTIMIZE__)
+  if (is_exact()) return detail::run_as<Exact>(body);
+#elif defined(TAPEGRAD_X86)
   if (is_exact() && isa() == Isa::baseline) return detail::run_as<Exact>(body);
 #endif
   simd_fused(body);

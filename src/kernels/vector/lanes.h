@@ -53,18 +53,14 @@ struct Pair {
 template <class Term>
 inline Pair sums_of(int64_t n, Term term) {
   alignas(64) double s[16] = {}, t[16] = {};
-  const auto add_8 = [&](int64_t i, int lane) {
-    TAPEGRAD_LANES
-    for (int k = 0; k < 8; ++k) {
-      const Pair p = term(i + k);
-      s[lane + k] += p.first;
-      t[lane + k] += p.second;
-    }
-  };
   int64_t i = 0;
   for (; i + 16 <= n; i += 16) {
-    add_8(i, 0);
-    add_8(i + 8, 8);
+    TAPEGRAD_LANES
+    for (int k = 0; k < 16; ++k) {
+      const Pair p = term(i + k);
+      s[k] += p.first;
+      t[k] += p.second;
+    }
   }
   TAPEGRAD_LANES
   for (int k = 0; k < 8; ++k) {
@@ -72,7 +68,12 @@ inline Pair sums_of(int64_t n, Term term) {
     t[k] += t[k + 8];
   }
   if (i + 8 <= n) {
-    add_8(i, 0);
+    TAPEGRAD_LANES
+    for (int k = 0; k < 8; ++k) {
+      const Pair p = term(i + k);
+      s[k] += p.first;
+      t[k] += p.second;
+    }
     i += 8;
   }
   Pair rest{};

@@ -86,18 +86,19 @@ struct Avx512 {
 };
 #endif
 
-// Those of exact mode (tapegrad/exact.h), where a * b + c is rounded twice, as on a CPU that cannot do otherwise. AVX2
-// serves AVX-512 too: one body less to compile.
-struct BaselineUnfused : Baseline {
-  template <class F>
-  [[gnu::flatten, gnu::noinline]] TAPEGRAD_UNFUSED static void run(F body) {
-    body();
-  }
-};
+// That of exact mode (tapegrad/exact.h), where a * b + c is rounded twice, as on a CPU that cannot do otherwise. On x86 the
+// baseline is such a CPU, and AVX2 serves AVX-512 too: fewer bodies to compile.
 #if defined(TAPEGRAD_X86)
 struct Unfused : Avx2 {
   template <class F>
   TAPEGRAD_AVX2 TAPEGRAD_UNFUSED static void run(F body) {
+    body();
+  }
+};
+#else
+struct Unfused : Baseline {
+  template <class F>
+  [[gnu::flatten, gnu::noinline]] TAPEGRAD_UNFUSED static void run(F body) {
     body();
   }
 };
@@ -142,11 +143,13 @@ inline void simd_fused(F body) {
 
 template <class F>
 inline void simd(F body) {
-  if (!is_exact()) return simd_fused(body);
 #if defined(TAPEGRAD_X86)
-  if (isa() != Isa::baseline) return detail::run_as<Unfused>(body);
+  const bool fuses = isa() != Isa::baseline;
+#else
+  const bool fuses = true;
 #endif
-  detail::run_as<BaselineUnfused>(body);
+  if (fuses && is_exact()) return detail::run_as<Unfused>(body);
+  simd_fused(body);
 }
 
 template <class V, class T>
