@@ -9,8 +9,12 @@ namespace {
 Isa detect() {
 #if defined(TAPEGRAD_X86)
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#if defined(TAPEGRAD_EMULATE_AVX512)
+  const bool avx512 = avx2;
+#else
   const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
                       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw");
+#endif
   const char* wish = std::getenv("TAPEGRAD_ISA");
   const std::string_view limit = wish ? wish : "";
   if (limit == "baseline") return Isa::baseline;
