@@ -270,15 +270,14 @@ Result ModuleTests::same_seed_gives_the_same_bits() const {
 // The output of a row must be the same where every other row is replaced by a copy of it: a copy, so that indices
 // and lengths stay right.
 Result ModuleTests::rows_do_not_mix() const {
-  Findings findings;
-  if (!options_.batch_axis || inputs_.empty()) return findings;
+  if (!options_.batch_axis || inputs_.empty()) return ::testing::AssertionSuccess();
   const int64_t axis = *options_.batch_axis;
+  const auto rows = [&](const Tensor& x) { return x.defined() && x.dim() > axis ? x.size(axis) : -1; };
   const ModuleHandle handle = make(float64);
   handle.module->eval();
   const Values in = inputs(float64);
-  const auto rows = [&](const Tensor& x) { return x.defined() && x.dim() > axis ? x.size(axis) : -1; };
   const int64_t n = rows(in[0]);
-  if (n < 2) return findings;
+  if (n < 2) return ::testing::AssertionSuccess();
   const Values expected = run(handle, in);
   for (int64_t row : {int64_t{0}, n - 1}) {
     const auto of_row = [&](const Tensor& x) { return narrow(x, axis, row, 1); };
@@ -288,15 +287,15 @@ Result ModuleTests::rows_do_not_mix() const {
     for (size_t i = 0; i < actual.size(); ++i) {
       if (rows(actual[i]) != n || rows(expected[i]) != n) continue;
       if (!is_close(of_row(actual[i]), of_row(expected[i]), {.rtol = 1e-9, .atol = 1e-9, .equal_nan = true}))
-        findings.add(
-            "row {} of output {} changes with the other rows of the batch. Hint: "
-            "ModuleTestOptions{{.batch_axis = "
-            "1}} behind the module says that the batch is another axis, {{.batch_axis = {{}}}} that rows may "
-            "meet",
-            row, i);
+        return ::testing::AssertionFailure() << fmt::format(
+                   "row {} of output {} changes with the other rows of the batch. Hint: "
+                   "ModuleTestOptions{{.batch_axis = 1}} behind the module says that the batch is another "
+                   "axis, "
+                   "{{.batch_axis = {{}}}} that rows may meet",
+                   row, i);
     }
   }
-  return findings;
+  return ::testing::AssertionSuccess();
 }
 
 }  // namespace tapegrad::detail
