@@ -6,7 +6,8 @@
 //
 // TAPEGRAD_TEST_MODULE makes nine GoogleTest tests of it: gradients of the inputs and of every parameter;
 // every parameter is registered and moves; save and load; clone is independent; strided and empty input; used
-// twice; the same seed gives the same bits; rows of a batch do not mix. Link tapegrad::testing and GTest::gtest_main.
+// twice; the same seed gives the same bits; rows of a batch do not mix. Link tapegrad::testing and
+// GTest::gtest_main.
 #include <tapegrad/tapegrad.h>
 #include <tapegrad/testing.h>
 

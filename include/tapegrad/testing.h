@@ -92,8 +92,8 @@ inline auto IsFinite() {
 }
 
 /// EXPECT_TENSOR_NEAR(actual, expected, tolerance): the tensors have one shape and dtype, and |a - b| <=
-/// tolerance * (1 + |b|) everywhere; NaN never passes. `expected` may be numbers, {1, 2} or {{1, 2}, {3, 4}}. For
-/// shapes EXPECT_THAT(x, HasShape({2, 3})) has no trouble with commas.
+/// tolerance * (1 + |b|) everywhere; NaN never passes. `expected` may be numbers, {1, 2} or {{1, 2}, {3, 4}}.
+/// For shapes EXPECT_THAT(x, HasShape({2, 3})) has no trouble with commas.
 #define EXPECT_TENSOR_NEAR(...)                     \
   EXPECT_PRED_FORMAT1(::tapegrad::detail::as_it_is, \
                       (::tapegrad::detail::tensor_near(#__VA_ARGS__, __VA_ARGS__)))
@@ -133,7 +133,8 @@ template <class F, class... T>
   (std::index_sequence_for<T...>());
 }
 
-/// A result as a list of tensors: a tensor, a vector, pair or tuple of results, what a recurrent layer returns.
+/// A result as a list of tensors: a tensor, a vector, pair or tuple of results, what a recurrent layer
+/// returns.
 template <class R>
 void append_result(std::vector<Tensor>& out, const R& result) {
   if constexpr (std::is_convertible_v<R, Tensor>)
@@ -225,10 +226,11 @@ class ModuleTests {
 
 }  // namespace detail
 
-/// Nine tests of a module, in the suite `Name`: TAPEGRAD_TEST_MODULE(Name, expression that makes it, what it is
-/// called with...). A Shape stands for a floating tensor of random numbers; a Tensor is passed as it is, but that a
-/// floating one is converted to the dtype of the test; anything else is passed on. The module may be made in any
-/// dtype: the tests convert it. Its result is a Tensor, a pair, tuple or vector of them, or a recurrent layer's.
+/// Nine tests of a module, in the suite `Name`: TAPEGRAD_TEST_MODULE(Name, expression that makes it, what it
+/// is called with...). A Shape stands for a floating tensor of random numbers; a Tensor is passed as it is,
+/// but that a floating one is converted to the dtype of the test; anything else is passed on. The module may
+/// be made in any dtype: the tests convert it. Its result is a Tensor, a pair, tuple or vector of them, or a
+/// recurrent layer's.
 ///
 ///     TAPEGRAD_TEST_MODULE(Words, nn::Embedding(9, 4), tensor({{1, 8}, {1, 0}}, {.dtype = int64}));
 ///     TAPEGRAD_TEST_MODULE(Padded, nn::LSTM(3, 4), ModuleTestOptions{.batch_axis = 1}, Shape{5, 2, 3},

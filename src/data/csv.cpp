@@ -37,8 +37,8 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(first, text.find_last_not_of(" \t") - first + 1);
 }
 
-// The fields of a line, without the quotes around them. A quote within quotes is doubled, which no number needs,
-// so the text is handed on as it stands.
+// The fields of a line, without the quotes around them. A quote within quotes is doubled, which no number
+// needs, so the text is handed on as it stands.
 void split_line(const Place& place, std::string_view line, char separator,
                 std::vector<std::string_view>& fields) {
   fields.clear();

@@ -267,8 +267,8 @@ Result ModuleTests::same_seed_gives_the_same_bits() const {
   return findings;
 }
 
-// The output of a row must be the same where every other row is replaced by a copy of it: a copy, so that indices
-// and lengths stay right.
+// The output of a row must be the same where every other row is replaced by a copy of it: a copy, so that
+// indices and lengths stay right.
 Result ModuleTests::rows_do_not_mix() const {
   if (!options_.batch_axis || inputs_.empty()) return ::testing::AssertionSuccess();
   const int64_t axis = *options_.batch_axis;

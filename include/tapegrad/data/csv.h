@@ -35,7 +35,8 @@ struct LabelledDataset {
   std::vector<std::string> names;  ///< of the classes, in the order of their bytes
 };
 
-/// Reads a table as csv() does, whose target column is text: y counts the different texts from 0.
+/// Reads a table as csv() does, whose target column is text: y counts the different texts of this file from
+/// 0. A file that lacks a name counts otherwise, so split() one file rather than read two.
 ///
 ///     auto [iris, names] = data::labelled_csv("iris.csv");      // names[iris.y()[0].item()] is "setosa"
 ///

@@ -112,7 +112,7 @@ class CollatedDataset {
 
   int64_t size() const { return size_; }
   auto get(std::span<const int64_t> indices) const {
-    std::vector<std::invoke_result_t<const Sample&, int64_t>> samples;
+    std::vector<std::decay_t<std::invoke_result_t<const Sample&, int64_t>>> samples;
     for (int64_t index : indices) samples.push_back(sample_(index));
     return collate_(samples);
   }

@@ -64,14 +64,15 @@ class Loader : public Stateful {
 /// pool.
 ///
 /// A dataset is anything with `int64_t size() const` and `get(std::span<const int64_t> indices) const`, whose
-/// result is what the loop hands out: TensorDataset, TensorsDataset, CollatedDataset, TextWindows, one of your own.
+/// result is what the loop hands out: TensorDataset, TensorsDataset, CollatedDataset, TextWindows, one of
+/// your own.
 template <class Dataset>
 class LoaderOf : public Loader {
  public:
   using Batch = decltype(std::declval<const Dataset&>().get(std::span<const int64_t>()));
 
-  /// Throws ValueError unless batch_size >= 1 and there is a batch: for a dataset without samples, and for drop_last
-  /// with fewer samples than one batch has.
+  /// Throws ValueError unless batch_size >= 1 and there is a batch: for a dataset without samples, and for
+  /// drop_last with fewer samples than one batch has.
   LoaderOf(Dataset dataset, DataLoaderOptions options = {})
       : Loader(dataset.size(), options), dataset_(std::move(dataset)) {}
 

@@ -96,8 +96,8 @@ class TextBatches {
   int64_t length_;  // of a stream
 };
 
-/// The windows of `steps` characters as samples of a loader: x and y are int64 [B, steps], and y is the character
-/// after each of x. Shuffled, they are random pieces of the text, none twice in an epoch.
+/// The windows of `steps` characters as samples of a loader: x and y are int64 [B, steps], and y is the
+/// character after each of x. Shuffled, they are random pieces of the text, none twice in an epoch.
 ///
 ///     x[b, t] = token[i_b + t],   y[b, t] = token[i_b + t + 1],   i_b in [0, size())
 class TextWindows {
