@@ -136,6 +136,8 @@ TEST(Csv, CountsLabelsThatAreText) {
       },
       testing::ThrowsMessage<ValueError>(
           "labelled_csv: takes one target_column, whose labels are counted in int64"));
+  file.write("1,\"say \"\"a, b\"\"\"\n");
+  EXPECT_EQ(labelled_csv(file.path()).names, std::vector<std::string>{"say \"a, b\""});
   file.write("1,\n");
   EXPECT_THAT([&] { labelled_csv(file.path()); },
               testing::ThrowsMessage<FormatError>(HasSubstr("the field is empty")));
