@@ -1,4 +1,5 @@
-# Installs the library, its headers and the package that find_package(tapegrad) reads.
+# Installs the library, its headers, the package that find_package(tapegrad) reads, its like for pkg-config and for tools that
+# read CPS, and in share/tapegrad the examples with their data, the documentation and the printers for gdb.
 include(CMakePackageConfigHelpers)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/tapegrad)
 
@@ -31,3 +32,32 @@ configure_package_config_file(cmake/tapegradConfig.cmake.in ${PROJECT_BINARY_DIR
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/tapegradConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/tapegradConfig.cmake ${PROJECT_BINARY_DIR}/tapegradConfigVersion.cmake
         DESTINATION ${package_dir})
+
+# What pkg-config says: the prefix is where the file lies, and a static library names what it stands on.
+file(RELATIVE_PATH TAPEGRAD_PC_PREFIX /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
+set(TAPEGRAD_PC_LIBS "")
+if(TAPEGRAD_IS_STATIC AND TAPEGRAD_OPENBLAS_ARCHIVE)
+  set(TAPEGRAD_PC_LIBS " -ltapegrad_openblas -lm -pthread")
+elseif(TAPEGRAD_IS_STATIC)
+  set(TAPEGRAD_PC_LIBS " ${TAPEGRAD_OPENBLAS_LIBRARY} -lm -pthread")
+endif()
+configure_file(cmake/tapegrad.pc.in tapegrad.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/tapegrad.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+# A static library stands on an OpenBLAS that is no package, which CPS cannot say.
+if(CMAKE_VERSION VERSION_GREATER_EQUAL 4.3 AND NOT TAPEGRAD_IS_STATIC)
+  install(PACKAGE_INFO tapegrad EXPORT tapegradTargets DEFAULT_TARGETS tapegrad LICENSE MIT)
+  if(TAPEGRAD_TESTING_KIT)
+    install(PACKAGE_INFO tapegrad APPENDIX testing EXPORT tapegradTestingTargets)
+  endif()
+endif()
+
+# A prefix has what the README speaks of, in the same order of folders.
+set(share_dir ${CMAKE_INSTALL_DATADIR}/tapegrad)
+install(DIRECTORY docs examples DESTINATION ${share_dir})
+install(FILES README.md CONTRIBUTING.md LICENSE DESTINATION ${share_dir})
+install(FILES scripts/gdb/tapegrad-gdb.py DESTINATION ${share_dir}/gdb)
+if(NOT TAPEGRAD_IS_STATIC)  # gdb looks there for the script of a library, by the library's whole path
+  install(CODE "set(lib \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_LIBDIR}\")
+    file(INSTALL \"${PROJECT_SOURCE_DIR}/scripts/gdb/tapegrad-gdb.py\" RENAME $<TARGET_FILE_NAME:tapegrad>-gdb.py
+         DESTINATION \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_DATADIR}/gdb/auto-load/\${lib}\")")
+endif()

@@ -9,9 +9,12 @@
 //   dd/db = dc/db = a + 3 b^2     = -4 + 12 = 8
 #include <tapegrad/tapegrad.h>
 
+#include "arguments.h"
+
 using namespace tapegrad;
 
-int main() {
+int main(int argc, char** argv) {
+  Arguments(argc, argv, "Shows the tape of a graph of numbers, and its derivatives.").finish();
   Tensor a = tensor(-4.0, {.requires_grad = true}), b = tensor(2.0, {.requires_grad = true});
 
   Tape tape;

@@ -7,9 +7,12 @@
 
 #include <cmath>
 
+#include "arguments.h"
+
 using namespace tapegrad;
 
-int main() {
+int main(int argc, char** argv) {
+  Arguments(argc, argv, "Fits a line, without modules and optimizers.").finish();
   manual_seed(0);
   const Tensor x = rand({200}) * 2.0 - 1.0;
   const Tensor y = 3.0 * x - 1.0 + 0.1 * randn({200});

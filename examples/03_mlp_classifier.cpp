@@ -5,6 +5,8 @@
 // never seen.
 #include <tapegrad/tapegrad.h>
 
+#include "arguments.h"
+
 namespace tg = tapegrad;
 
 struct Mlp : tg::nn::Module<Mlp> {
@@ -15,28 +17,31 @@ struct Mlp : tg::nn::Module<Mlp> {
   tg::Tensor forward(const tg::Tensor& x) { return fc2(relu(norm(fc1(x)))); }
 };
 
-int main() {
-  tg::manual_seed(0);
-  auto digits = tg::data::csv(TAPEGRAD_DATA_DIR "/digits.csv", {.target_column = -1});
-  auto [train, test] = digits.split(0.8);
-  Mlp model;
-  tg::optim::Adam optimizer(model.parameters(), {.lr = 1e-3});
-  fmt::print("{}\n", model);
+int main(int argc, char** argv) {
+  return run(argc, argv, "Learns handwritten digits.", [](Arguments& arguments) {
+    arguments.finish();
+    tg::manual_seed(0);
+    auto digits = tg::data::csv(data_file("digits.csv"), {.target_column = -1});
+    auto [train, test] = digits.split(0.8);
+    Mlp model;
+    tg::optim::Adam optimizer(model.parameters(), {.lr = 1e-3});
+    fmt::print("{}\n", model);
 
-  double accuracy = 0;
-  for (int epoch = 0; epoch < 10; ++epoch) {
-    tg::train::Meter mean_loss;
-    for (auto [x, y] : tg::data::DataLoader(train, {.batch_size = 32, .shuffle = true})) {
-      tg::Tape tape;  // records while it lives; without one, nothing is recorded
-      tg::Tensor loss = tg::cross_entropy(model(x), y);
-      optimizer.zero_grad();
-      tape.backward(loss);
-      optimizer.step();
-      mean_loss.add(loss.item());
+    double accuracy = 0;
+    for (int epoch = 0; epoch < 10; ++epoch) {
+      tg::train::Meter mean_loss;
+      for (auto [x, y] : tg::data::DataLoader(train, {.batch_size = 32, .shuffle = true})) {
+        tg::Tape tape;  // records while it lives; without one, nothing is recorded
+        tg::Tensor loss = tg::cross_entropy(model(x), y);
+        optimizer.zero_grad();
+        tape.backward(loss);
+        optimizer.step();
+        mean_loss.add(loss.item());
+      }
+      accuracy = tg::train::accuracy(model(test.x()), test.y());
+      fmt::print("epoch {:2}: loss {:.4f}, {:.1f} % of {} held-back digits right\n", epoch + 1,
+                 mean_loss.mean(), 100 * accuracy, test.size());
     }
-    accuracy = tg::train::accuracy(model(test.x()), test.y());
-    fmt::print("epoch {:2}: loss {:.4f}, {:.1f} % of {} held-back digits right\n", epoch + 1,
-               mean_loss.mean(), 100 * accuracy, test.size());
-  }
-  return accuracy >= 0.96 ? 0 : 1;
+    return accuracy >= 0.96 ? 0 : 1;
+  });
 }

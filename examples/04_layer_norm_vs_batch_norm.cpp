@@ -65,7 +65,7 @@ int main(int argc, char** argv) {
         const std::string out = arguments.text("out", "", "write the curves to this file, as SVG");
         arguments.finish();
 
-        const data::TensorDataset all = data::csv(TAPEGRAD_DATA_DIR "/digits.csv");
+        const data::TensorDataset all = data::csv(data_file("digits.csv"));
         const data::Split digits = data::TensorDataset(all.x() / 16.0, all.y()).split(0.8);
         Plot plot{.title = "Handwritten digits: LayerNorm and BatchNorm",
                   .x_name = "epochs",

@@ -118,6 +118,7 @@ int learn(const data::Text& corpus, const Settings& s) {
   fmt::print("{} characters, {} different ones of {:.3f} nats; {} parameters, cell {}, norm {}\n",
              corpus.size(), corpus.vocabulary_size(), alphabet_entropy, model.parameter_count(), s.net.cell,
              s.net.norm_name);
+  std::fflush(stdout);  // for those who write into a file and look in
 
   optim::AdamW optimizer(model.named_parameters(), {.lr = s.lr});
   const auto batches = data::text_batches(train, {.batch_size = s.batch_size, .steps = s.unroll});
@@ -151,7 +152,7 @@ int learn(const data::Text& corpus, const Settings& s) {
       progress.clear();
       fmt::print("step {:6}: {:.3f} nats a character learned, {:.3f} held back\n", step + 1, recent.mean(),
                  nats);
-      std::fflush(stdout);  // for those who write into a file and look in
+      std::fflush(stdout);
       recent.reset();
       if (nats < best) {
         best = nats;
@@ -160,7 +161,10 @@ int learn(const data::Text& corpus, const Settings& s) {
         if (!s.model.empty()) save(s.model, best_model, {{"held_back_nats", fmt::format("{:.4f}", best)}});
       }
     }
-    progress.set(std::min(done, total), {{"loss", recent.mean()}, {"held back", nats}});
+    if (std::isfinite(best))
+      progress.set(std::min(done, total), {{"loss", recent.mean()}, {"held back", nats}});
+    else
+      progress.set(std::min(done, total), {{"loss", recent.mean()}});
   }
   progress.clear();
   if (!best_model.empty()) model.load_state_dict(best_model);
@@ -172,7 +176,7 @@ int learn(const data::Text& corpus, const Settings& s) {
 
 // The files of a folder and those below that end so, one after the other, in the order of their names.
 std::string documentation() {
-  const std::filesystem::path root = TAPEGRAD_SOURCE_DIR;
+  const std::filesystem::path root = TAPEGRAD_EXAMPLES_DIR "/..";
   std::vector<std::filesystem::path> files;
   for (const char* name : {"README.md", "CONTRIBUTING.md"})
     if (std::filesystem::exists(root / name)) files.push_back(root / name);
@@ -185,6 +189,14 @@ std::string documentation() {
   std::ostringstream text;
   for (const auto& file : files) text << std::ifstream(file).rdbuf();
   return text.str();
+}
+
+// What would else be found after the training.
+void check(const data::Text& corpus, const Settings& s) {
+  if (corpus.encode(s.prompt).numel() == 0) throw std::runtime_error("--prompt takes a character at least");
+  const auto folder = ("." / std::filesystem::path(s.model)).parent_path();
+  if (!std::filesystem::is_directory(folder))
+    throw std::runtime_error(fmt::format("--model: there is no folder {}", folder.string()));
 }
 
 int main(int argc, char** argv) {
@@ -213,6 +225,7 @@ int main(int argc, char** argv) {
         arguments.finish();
 
         const data::Text corpus = text.empty() ? data::Text(documentation()) : data::Text::read(text);
+        check(corpus, s);
         return with_cell(s.net.cell, [&]<class Layer>() { return learn<Layer>(corpus, s); });
       });
 }

@@ -9,6 +9,8 @@
 // term x s (1 - s) wrong, and must be caught.
 #include <tapegrad/tapegrad.h>
 
+#include "arguments.h"
+
 using namespace tapegrad;
 
 Tensor swish(const Tensor& x) {
@@ -29,7 +31,8 @@ Tensor wrong_swish(const Tensor& x) {
       });
 }
 
-int main() {
+int main(int argc, char** argv) {
+  Arguments(argc, argv, "Checks the gradient of an operation of its own, and finds a wrong one.").finish();
   manual_seed(0);
   const Tensor x = randn({3, 4}, {.dtype = float64});
 

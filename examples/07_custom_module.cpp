@@ -4,9 +4,10 @@
 //
 //   y = weight x / sqrt(mean(x^2) + 1e-5)
 //
-// TAPEGRAD_TEST_MODULE makes eight GoogleTest tests of it: gradients of the inputs and of every parameter;
+// TAPEGRAD_TEST_MODULE makes nine GoogleTest tests of it: gradients of the inputs and of every parameter;
 // every parameter is registered and moves; save and load; clone is independent; strided and empty input; used
-// twice; the same seed gives the same bits. Link tapegrad::testing and GTest::gtest_main.
+// twice; the same seed gives the same bits; rows of a batch do not mix. Link tapegrad::testing and
+// GTest::gtest_main.
 #include <tapegrad/tapegrad.h>
 #include <tapegrad/testing.h>
 
@@ -20,7 +21,7 @@ struct RMSNorm : nn::Module<RMSNorm> {
 
 TAPEGRAD_TEST_MODULE(RMSNorm, RMSNorm(6), Shape{4, 6});
 
-// What the eight cannot know is what it should compute.
+// What the nine cannot know is what it should compute.
 TEST(RMSNorm, RowsHaveRootMeanSquareOne) {
   const Tensor y = RMSNorm(6)(randn({4, 6}) * 100.0);
   EXPECT_TENSOR_NEAR(mean(y * y, -1), ones({4}), 1e-5);

@@ -29,8 +29,7 @@ struct Mlp : nn::Module<Mlp> {
 // All that a run consists of.
 struct Run {
   Mlp model;
-  data::DataLoader loader{data::csv(TAPEGRAD_DATA_DIR "/digits.csv"),
-                          {.batch_size = 32, .shuffle = true, .seed = 7}};
+  data::DataLoader loader{data::csv(data_file("digits.csv")), {.batch_size = 32, .shuffle = true, .seed = 7}};
   optim::AdamW optimizer{model.named_parameters(), {.lr = 2e-3}};
   optim::CosineAnnealingLR schedule{optimizer, {.T_max = 200}};
 

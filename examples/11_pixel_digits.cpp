@@ -33,7 +33,7 @@ int main(int argc, char** argv) {
         arguments.choice("placement", "sum", {"sum", "separate"}, "one norm for pixel and state, or two");
     arguments.finish();
 
-    const data::TensorDataset all = data::csv(TAPEGRAD_DATA_DIR "/digits.csv");
+    const data::TensorDataset all = data::csv(data_file("digits.csv"));
     const data::Split digits = data::TensorDataset(all.x() / 16.0, all.y()).split(0.8);
     double accuracy = 0;
     with_cell(net.cell, [&]<class Layer>() {

@@ -6,6 +6,8 @@
 
 #include <map>
 
+#include "arguments.h"
+
 using namespace tapegrad;
 
 struct Watch : TapeObserver {
@@ -25,7 +27,8 @@ struct Watch : TapeObserver {
   }
 };
 
-int main() {
+int main(int argc, char** argv) {
+  Arguments(argc, argv, "Counts the operations of a step and draws the gradients.").finish();
   manual_seed(0);
   nn::Sequential model(nn::Linear(16, 32), nn::LayerNorm(32), nn::ReLU(), nn::Linear(32, 3));
   const Tensor x = randn({64, 16}), labels = randint(0, 3, {64});

@@ -1,4 +1,4 @@
-// Arguments of the examples: --name value, or --name=value.
+// Arguments of the examples: --name value, or --name=value; and where their data lies.
 //
 //   int main(int argc, char** argv) {
 //     return run(argc, argv, "Learns a text, character by character.", [](Arguments& arguments) {
@@ -9,6 +9,8 @@
 //       return 0;
 //     });
 //   }
+//
+// A program without any says Arguments(argc, argv, "what it does").finish().
 #pragma once
 #include <fmt/format.h>
 
@@ -23,6 +25,14 @@
 #include <string_view>
 #include <vector>
 
+// The folder of this header. One who compiles by hand runs the program there.
+#ifndef TAPEGRAD_EXAMPLES_DIR
+#define TAPEGRAD_EXAMPLES_DIR "."
+#endif
+
+/// A file that ships with the examples.
+inline std::string data_file(const std::string& name) { return TAPEGRAD_EXAMPLES_DIR "/data/" + name; }
+
 struct Range {
   double low = -std::numeric_limits<double>::infinity();
   double high = std::numeric_limits<double>::infinity();
@@ -31,7 +41,7 @@ struct Range {
 class Arguments {
  public:
   Arguments(int argc, char** argv, std::string summary) : program_(argv[0]), summary_(std::move(summary)) {
-    for (int i = 1; i < argc; ++i) given_.push_back(argv[i]);
+    for (int i = 1; i < argc; ++i) given_.push_back(argv[i] == std::string_view("-h") ? "--help" : argv[i]);
     program_ = program_.substr(program_.find_last_of("/\\") + 1);
   }
 
@@ -66,7 +76,7 @@ class Arguments {
 
   /// Answers --help, and ends the program with 2 if an argument was wrong.
   void finish() {
-    const bool help = flag("help", "this text");
+    const bool help = flag("help", "this text; -h is the same");
     for (const std::string& argument : given_)
       if (!argument.empty()) reject(fmt::format("there is no argument '{}'", argument));
     if (help) {

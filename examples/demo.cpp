@@ -104,7 +104,7 @@ int main(int argc, char** argv) {
         arguments.finish();
 
         // Pixels are 0 to 16. Which digits are held back does not depend on the seed.
-        const data::TensorDataset all = data::csv(TAPEGRAD_DATA_DIR "/digits.csv");
+        const data::TensorDataset all = data::csv(data_file("digits.csv"));
         const data::Split digits = data::TensorDataset(all.x() / 16.0, all.y()).split(0.8);
         fmt::print("{} digits to learn from, {} held back; {} epochs, seed {}\n", digits.train.size(),
                    digits.test.size(), epochs, seed);

@@ -4,4 +4,5 @@
 #include <tapegrad/data/dataset.h>
 #include <tapegrad/data/idx.h>
 #include <tapegrad/data/loader.h>
+#include <tapegrad/data/numpy_random.h>
 #include <tapegrad/data/text.h>

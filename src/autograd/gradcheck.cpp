@@ -15,6 +15,7 @@
 #include <limits>
 #include <optional>
 
+#include "autograd/disagreement.h"
 #include "autograd/state.h"
 #include "compute/arrays.h"
 #include "core/fail.h"
@@ -24,6 +25,8 @@ namespace tapegrad {
 namespace {
 
 constexpr double kVacuous = 1e-3;
+constexpr const char* kLost =
+    " Hint: a backward function that is not made of operations has no second derivative";
 
 using Values = std::vector<Tensor>;
 // The outputs on the given tape, or as plain values where there is none.
@@ -89,6 +92,7 @@ Tensor weighted_sum(const Values& outputs, const Values& cotangents, bool consta
     weights.push_back(cotangents[i]);
     total += dot(outputs[i], cotangents[i]);
   }
+  if (inputs.empty() && constants) reject("no output is recorded.{}", kLost);
   return record("gradcheck", tensor(total, {.dtype = float64}), inputs,
                 [weights](const Tensor&) -> Gradients { return weights; });
 }
@@ -216,14 +220,10 @@ class Check {
       }
     }
     if (wrong == 0) return;
-    const auto look_alike = [](double a, double b) {
-      return fmt::format("{:.7g}", a) == fmt::format("{:.7g}", b);
-    };
-    const int digits = look_alike(report_.analytic, report_.numeric) ? 12 : 7;
-    reject("input {}, element {}: analytic {:.{}g}, numeric {:.{}g} (ratio {:.3g}).{}", report_.input,
-           report_.element, report_.analytic, digits, report_.numeric, digits,
-           report_.analytic / report_.numeric,
-           wrong > 1 ? fmt::format(" {} of {} elements are wrong.", wrong, elements) : "");
+    const bool lost = constants_ && report_.analytic == 0;
+    reject("input {}, element {}: {}.{}{}", report_.input, report_.element,
+           detail::disagreement(report_.analytic, report_.numeric),
+           wrong > 1 ? fmt::format(" {} of {} elements are wrong.", wrong, elements) : "", lost ? kLost : "");
   }
 
   void compare_again(const Values& first) {

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <limits>
+#include <map>
 #include <string_view>
 #include <vector>
 
@@ -37,8 +37,8 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(first, text.find_last_not_of(" \t") - first + 1);
 }
 
-// The fields of a line, without the quotes around them. A quote within quotes is doubled, which no number needs,
-// so the text is handed on as it stands.
+// The fields of a line, without the quotes around them. A quote within quotes is doubled, which no number
+// needs: target_of() makes it one for labels that are text.
 void split_line(const Place& place, std::string_view line, char separator,
                 std::vector<std::string_view>& fields) {
   fields.clear();
@@ -77,6 +77,13 @@ std::errc parse(std::string_view field, T& value) {
   return error;
 }
 
+// A cure for a field that is no number: another separator, if it holds one.
+std::string separator_hint(std::string_view field, bool label = false) {
+  const size_t at = field.find_first_of(";\t|");
+  if (at == std::string_view::npos) return label ? ". Hint: labelled_csv() reads labels that are text" : "";
+  return fmt::format(". Hint: {{.separator = '{}'}}", field[at] == '\t' ? "\\t" : field.substr(at, 1));
+}
+
 template <class T>
 T number(const Place& place, int64_t column, std::string_view field) {
   if (field.empty()) fail_at(place, column, "the field is empty");
@@ -87,11 +94,25 @@ T number(const Place& place, int64_t column, std::string_view field) {
     fail_at(place, column, "too large for {}: '{}'", dtype_of<T>, shown(field, longest_shown));
   double real = 0;
   if (std::is_floating_point_v<T> || parse(field, real) != std::errc())
-    fail_at(place, column, "not a number: '{}'", shown(field, longest_shown));
+    fail_at(place, column, "not a number: '{}'{}", shown(field, longest_shown),
+            separator_hint(field, std::is_integral_v<T>));
   if (real != std::floor(real) || std::abs(real) > 0x1p53)  // a label may be written 3.0
     fail_at(place, column, "a label must be a whole number, got '{}'. Hint: {{.target_dtype = float32}}",
             shown(field, longest_shown));
   return T(real);
+}
+
+// The target in a column: a number, or for labelled_csv() a text.
+template <class T>
+T target_of(const Place& place, int64_t column, std::string_view field) {
+  if constexpr (std::is_same_v<T, std::string>) {
+    if (field.empty()) fail_at(place, column, "the field is empty");
+    T text(field);
+    for (size_t at = 0; (at = text.find("\"\"", at)) != T::npos; ++at) text.erase(at, 1);
+    return text;
+  } else {
+    return number<T>(place, column, field);
+  }
 }
 
 bool is_header(const std::vector<std::string_view>& fields) {
@@ -101,7 +122,17 @@ bool is_header(const std::vector<std::string_view>& fields) {
 }
 
 template <class Target>
-TensorDataset read(const std::string& path, const CsvOptions& options) {
+struct Table {
+  Tensor x;
+  std::vector<Target> y;  // row by row
+};
+
+template <class Target>
+Table<Target> read(const std::string& path, const CsvOptions& options) {
+  const std::string_view taken = "\"\r\n+-.0123456789eE";
+  if (taken.find(options.separator) != std::string_view::npos)
+    fail<ValueError>("csv", "separator must not be a quote, a line end or part of a number, got '{}'",
+                     shown(std::string_view(&options.separator, 1), longest_shown));
   const std::string bytes = read_file("csv", path);
   std::string_view rest = bytes;
   if (rest.starts_with("\xff\xfe") || rest.starts_with("\xfe\xff"))
@@ -110,8 +141,10 @@ TensorDataset read(const std::string& path, const CsvOptions& options) {
 
   std::vector<float> x;
   std::vector<Target> y;
+  std::vector<int64_t> targets = options.target_columns;
+  if (targets.empty()) targets = {options.target_column};
   std::vector<std::string_view> fields;
-  int64_t columns = 0, first_line = 0, target = 0;
+  int64_t columns = 0, first_line = 0, rows = 0;
   for (Place place{path, 1}; !rest.empty(); ++place.line) {
     const size_t end = rest.find('\n');
     std::string_view line = rest.substr(0, end);
@@ -125,39 +158,61 @@ TensorDataset read(const std::string& path, const CsvOptions& options) {
     if (first_line == 0) {
       columns = count;
       first_line = place.line;
-      target = options.target_column < 0 ? options.target_column + columns : options.target_column;
-      if (target < 0 || target >= columns)
-        fail_at(place, 1, "there is no target_column {} in {} columns", options.target_column, columns);
+      for (int64_t& target : targets) {
+        if (target < -columns || target >= columns)
+          fail_at(place, 1, "there is no target_column {} in {} columns{}", target, columns,
+                  columns == 1 ? separator_hint(line) : "");
+        if (target < 0) target += columns;
+      }
       if (options.header.value_or(is_header(fields))) continue;
     }
     if (count != columns)
       fail_at(place, std::min(count, columns) + 1, "the line has {} fields, line {} has {}", count,
               first_line, columns);
     for (int64_t i = 0; i < count; ++i)
-      if (i == target)
-        y.push_back(number<Target>(place, i + 1, fields[size_t(i)]));
-      else
+      if (std::ranges::find(targets, i) == targets.end())
         x.push_back(number<float>(place, i + 1, fields[size_t(i)]));
+    for (int64_t i : targets) y.push_back(target_of<Target>(place, i + 1, fields[size_t(i)]));
+    ++rows;
   }
-  if (y.empty()) fail<FormatError>("csv", "{}: has no data", path);
-  const int64_t rows = int64_t(y.size());
-  return {from_vector(x, {rows, columns - 1}), from_vector(y, {rows})};
+  if (rows == 0) fail<FormatError>("csv", "{}: has no data", path);
+  return {from_vector(x, {rows, int64_t(x.size()) / rows}), std::move(y)};
+}
+
+template <class Target>
+TensorDataset dataset(const std::string& path, const CsvOptions& options) {
+  const Table<Target> table = read<Target>(path, options);
+  Shape shape = {table.x.size(0)};
+  if (!options.target_columns.empty()) shape.push_back(int64_t(options.target_columns.size()));
+  return {table.x, from_vector(table.y, shape)};
 }
 
 }  // namespace
 
 TensorDataset csv(const std::string& path, const CsvOptions& options) {
-  const std::string_view taken = "\"\r\n+-.0123456789eE";
-  if (taken.find(options.separator) != std::string_view::npos)
-    fail<ValueError>("csv", "separator must not be a quote, a line end or part of a number, got '{}'",
-                     shown(std::string_view(&options.separator, 1), longest_shown));
   switch (options.target_dtype) {
-    case int64: return read<int64_t>(path, options);
-    case float32: return read<float>(path, options);
-    case float64: return read<double>(path, options);
+    case int64: return dataset<int64_t>(path, options);
+    case float32: return dataset<float>(path, options);
+    case float64: return dataset<double>(path, options);
     case boolean: break;
   }
   fail<DtypeError>("csv", "target_dtype must be int64, float32 or float64, got {}", options.target_dtype);
+}
+
+LabelledDataset labelled_csv(const std::string& path, const CsvOptions& options) {
+  if (!options.target_columns.empty() || options.target_dtype != int64)
+    fail<ValueError>("labelled_csv", "takes one target_column, whose labels are counted in int64");
+  const Table<std::string> table = read<std::string>(path, options);
+  std::map<std::string, int64_t> numbers;
+  for (const std::string& name : table.y) numbers[name] = 0;
+  std::vector<std::string> names;
+  for (auto& [name, number] : numbers) {
+    number = int64_t(names.size());
+    names.push_back(name);
+  }
+  std::vector<int64_t> y;
+  for (const std::string& name : table.y) y.push_back(numbers[name]);
+  return {{table.x, from_vector(y, {int64_t(y.size())})}, names};
 }
 
 }  // namespace tapegrad::data

@@ -8,22 +8,28 @@
 
 namespace tapegrad::data {
 
-DataLoader::DataLoader(TensorDataset dataset, DataLoaderOptions options)
-    : dataset_(std::move(dataset)), options_(options) {
+Loader::Loader(int64_t size, DataLoaderOptions options) : size_(size), options_(options) {
   if (options.batch_size < 1)
     fail<ValueError>("DataLoader", "batch_size must be at least 1, got {}", options.batch_size);
+  if (size < 1) fail<ValueError>("DataLoader", "the dataset has no samples");
+  if (batches() == 0)
+    fail<ValueError>(
+        "DataLoader",
+        "drop_last leaves no batch: there are {} samples, and batch_size is {}. Hint: a smaller batch, "
+        "or drop_last = false",
+        size, options.batch_size);
   seed_ = options.seed.value_or(0);
   if (!options.shuffle || options.seed) return;  // and the generator is left alone
   const auto words = philox(default_generator().key(), default_generator().take(1));
   seed_ = (uint64_t(words[0]) << 32) | words[1];
 }
 
-int64_t DataLoader::batches() const {
-  const int64_t whole = dataset_.size() / options_.batch_size;
-  return options_.drop_last || dataset_.size() % options_.batch_size == 0 ? whole : whole + 1;
+int64_t Loader::batches() const {
+  const int64_t whole = size_ / options_.batch_size;
+  return options_.drop_last || size_ % options_.batch_size == 0 ? whole : whole + 1;
 }
 
-void DataLoader::seek(int64_t epoch, int64_t position) {
+void Loader::seek(int64_t epoch, int64_t position) {
   if (epoch < 0 || position < 0 || position > batches())
     fail<IndexError>("DataLoader", "seek takes an epoch >= 0 and a position in [0, {}], got {} and {}",
                      batches(), epoch, position);
@@ -32,13 +38,13 @@ void DataLoader::seek(int64_t epoch, int64_t position) {
   running_ = false;
 }
 
-StateDict DataLoader::state_dict() const {
+StateDict Loader::state_dict() const {
   return {{"seed", integers({int64_t(seed_)})},
           {"epoch", integers({epoch_})},
           {"position", integers({position_})}};
 }
 
-void DataLoader::load_state_dict(const StateDict& state) {
+void Loader::load_state_dict(const StateDict& state) {
   StateReader reader("DataLoader", state);
   const Tensor seed = reader.take("seed", {1}, int64);
   const int64_t epoch = reader.counts("epoch")[0];
@@ -48,24 +54,23 @@ void DataLoader::load_state_dict(const StateDict& state) {
   seek(epoch, position);
 }
 
-DataLoader::Iterator DataLoader::begin() {
+void Loader::start() {
   if (running_) {  // the loop before was left by break
     ++epoch_;
     position_ = 0;
   }
   running_ = true;
-  sample_order(order_, dataset_.size(), options_.shuffle, seed_, epoch_);
-  return {this};
+  sample_order(order_, size_, options_.shuffle, seed_, epoch_);
 }
 
-Batch DataLoader::next() {
+std::span<const int64_t> Loader::next() {
   const int64_t first = position_ * options_.batch_size;
-  const int64_t count = std::min(options_.batch_size, dataset_.size() - first);
+  const int64_t count = std::min(options_.batch_size, size_ - first);
   ++position_;
-  return dataset_.get(std::span<const int64_t>(order_).subspan(size_t(first), size_t(count)));
+  return std::span<const int64_t>(order_).subspan(size_t(first), size_t(count));
 }
 
-bool DataLoader::finished() {
+bool Loader::finished() {
   if (position_ < batches()) return false;
   ++epoch_;
   position_ = 0;

@@ -70,8 +70,8 @@ TextSplit Text::split(double fraction) const {
     fail<ValueError>("split", "fraction must be in [0, 1], got {}", fraction);
   const int64_t first = std::llround(fraction * double(size()));
   TextSplit parts{*this, *this};
-  parts.train.tokens_ = detail::new_view(tokens_, {first}, {1}, 0);
-  parts.test.tokens_ = detail::new_view(tokens_, {size() - first}, {1}, first);
+  parts.train.tokens_ = tapegrad::detail::new_view(tokens_, {first}, {1}, 0);
+  parts.test.tokens_ = tapegrad::detail::new_view(tokens_, {size() - first}, {1}, first);
   return parts;
 }
 
@@ -102,6 +102,27 @@ Batch TextBatches::operator[](int64_t batch) const {
       *x++ = tokens[b * length_ + t];
       *y++ = tokens[b * length_ + t + 1];
     }
+  }
+  return out;
+}
+
+TextWindows::TextWindows(const Text& corpus, int64_t steps) : tokens_(corpus.tokens()), steps_(steps) {
+  if (steps < 1) fail<ValueError>("TextWindows", "steps must be at least 1, got {}", steps);
+  if (size() < 1)
+    fail<ValueError>("TextWindows", "a window needs steps + 1 characters, got {} for steps {}", corpus.size(),
+                     steps);
+}
+
+Batch TextWindows::get(std::span<const int64_t> indices) const {
+  const Shape shape = {int64_t(indices.size()), steps_};
+  Batch out = {empty(shape, {.dtype = int64}), empty(shape, {.dtype = int64})};
+  auto x = out.x.mutable_data<int64_t>().begin(), y = out.y.mutable_data<int64_t>().begin();
+  for (int64_t index : indices) {
+    if (index < 0 || index >= size())
+      fail<IndexError>("TextWindows", "window {} is outside [0, {})", index, size());
+    const auto window = tokens_.data<int64_t>().subspan(size_t(index), size_t(steps_ + 1));
+    x = std::ranges::copy(window.first(size_t(steps_)), x).out;
+    y = std::ranges::copy(window.last(size_t(steps_)), y).out;
   }
   return out;
 }

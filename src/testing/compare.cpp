@@ -69,16 +69,13 @@ std::string window(const std::vector<double>& values, size_t at) {
   return no(text + "\n  around it: " + window(a, worst) + "\n  expected:  " + window(b, worst));
 }
 
-::testing::AssertionResult detail::tensor_near(const char* actual_text, const char* expected_text,
-                                               const char*, const Tensor& actual, const Tensor& expected,
-                                               double tolerance) {
+::testing::AssertionResult detail::tensor_near(const char* text, const Tensor& actual,
+                                               const Expected& expected, double tolerance) {
   if (!(tolerance >= 0))
     return ::testing::AssertionFailure() << "the tolerance must not be negative, got " << tolerance;
   const ::testing::AssertionResult result =
-      is_close(actual, expected, {.rtol = tolerance, .atol = tolerance});
-  if (result) return result;
-  return ::testing::AssertionFailure()
-         << actual_text << " against " << expected_text << ": " << result.message();
+      is_close(actual, expected.for_tensor(actual), {.rtol = tolerance, .atol = tolerance});
+  return result ? result : ::testing::AssertionFailure() << text << ": " << result.message();
 }
 
 ::testing::AssertionResult detail::has_shape(const Tensor& tensor, const Shape& shape) {

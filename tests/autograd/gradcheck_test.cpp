@@ -182,7 +182,7 @@ INSTANTIATE_TEST_SUITE_P(
                {2, 3},
                "wrong_shape, going backward threw: wrong_shape: the gradient .*"},
         Mutant{"nan_output", nan_output, {2, 3}, "output 0 is not finite: .*"},
-        Mutant{"no_gradient", no_gradient, {2, 3}, "no_gradient" + kAt}),
+        Mutant{"no_gradient", no_gradient, {2, 3}, "no_gradient, .*ratio 0: at a kink.\\)\\. 6 of 6.*"}),
     [](const auto& info) { return info.param.name; });
 
 TEST(Gradcheck, RejectsTheGradientOfTheWrongInput) {

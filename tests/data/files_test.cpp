@@ -89,7 +89,8 @@ TEST(Csv, FindsTheHeaderAndTheTarget) {
 }
 
 TEST(Csv, NamesFileLineAndColumn) {
-  EXPECT_EQ(csv_error("1,2,3\n\n4,5,6\n7,8,abc\n"), "t.csv:4:3: not a number: 'abc'");
+  EXPECT_EQ(csv_error("1,2,3\n\n4,5,6\n7,8,abc\n"),
+            "t.csv:4:3: not a number: 'abc'. Hint: labelled_csv() reads labels that are text");
   EXPECT_EQ(csv_error("1,2x,3\n"), "t.csv:1:2: not a number: '2x'");
   EXPECT_EQ(csv_error("1,2,3\n1,,3\n"), "t.csv:2:2: the field is empty");
   EXPECT_EQ(csv_error("1,2,3\n1,2\n"), "t.csv:2:3: the line has 2 fields, line 1 has 3");
@@ -101,11 +102,45 @@ TEST(Csv, NamesFileLineAndColumn) {
             "t.csv:1:3: too large for int64: '99999999999999999999'");
   EXPECT_EQ(csv_error("1,2,1.5\n"),
             "t.csv:1:3: a label must be a whole number, got '1.5'. Hint: {.target_dtype = float32}");
+  EXPECT_EQ(csv_error("a;b;c\n3;4;1\n"), "t.csv:2:1: not a number: '3;4;1'. Hint: {.separator = ';'}");
+  EXPECT_EQ(csv_error("1\t2\n3\t4\n"), "t.csv:2:1: not a number: '3?4'. Hint: {.separator = '\\t'}");
+  EXPECT_EQ(csv_error("3;4;1\n", {.target_column = 2}),
+            "t.csv:1:1: there is no target_column 2 in 1 columns. Hint: {.separator = ';'}");
   EXPECT_EQ(csv_error("1,\"2,3\n"), "t.csv:1:2: the quote is not closed in this line");
   EXPECT_EQ(csv_error("1,2\n", {.target_column = 2}), "t.csv:1:1: there is no target_column 2 in 2 columns");
   EXPECT_EQ(csv_error("1,2\n" + std::string(17 << 20, '1')),
             "t.csv:2:1: the line has 17825792 bytes, at most 16777216 are allowed");
   EXPECT_EQ(csv_error(std::string("1,\0x,2\n", 7)), "t.csv:1:2: not a number: '?x'");
+}
+
+TEST(Csv, ReadsSeveralTargets) {
+  const auto data =
+      parsed("a,b,c,d\n1,2,3,4\n5,6,7,8\n", {.target_columns = {-1, 0}, .target_dtype = float32});
+  EXPECT_EQ(data.x().to_vector<float>(), std::vector<float>({2, 3, 6, 7}));
+  EXPECT_EQ(data.y().shape(), Shape({2, 2}));
+  EXPECT_EQ(data.y().to_vector<float>(), std::vector<float>({4, 1, 8, 5}));
+  EXPECT_EQ(parsed("1,2\n", {.target_columns = {1}}).y().shape(), Shape({1, 1}));
+  EXPECT_EQ(csv_error("1,2\n", {.target_columns = {0, -3}}),
+            "t.csv:1:1: there is no target_column -3 in 2 columns");
+}
+
+TEST(Csv, CountsLabelsThatAreText) {
+  File file("width,kind\n1.5,setosa\n2,\"virginica\"\n3,setosa\n4, versicolor\n");
+  const auto [data, names] = labelled_csv(file.path());
+  EXPECT_EQ(names, (std::vector<std::string>{"setosa", "versicolor", "virginica"}));
+  EXPECT_EQ(data.y().to_vector<int64_t>(), std::vector<int64_t>({0, 2, 0, 1}));
+  EXPECT_EQ(data.x().to_vector<float>(), std::vector<float>({1.5, 2, 3, 4}));
+  EXPECT_THAT(
+      [&] {
+        labelled_csv(file.path(), {.target_columns = {0, 1}});
+      },
+      testing::ThrowsMessage<ValueError>(
+          "labelled_csv: takes one target_column, whose labels are counted in int64"));
+  file.write("1,\"say \"\"a, b\"\"\"\n");
+  EXPECT_EQ(labelled_csv(file.path()).names, std::vector<std::string>{"say \"a, b\""});
+  file.write("1,\n");
+  EXPECT_THAT([&] { labelled_csv(file.path()); },
+              testing::ThrowsMessage<FormatError>(HasSubstr("the field is empty")));
 }
 
 TEST(Csv, SaysWhatIsWrongWithTheFile) {

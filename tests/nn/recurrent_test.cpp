@@ -253,14 +253,19 @@ struct Wrapped : nn::Module<Wrapped<Layer>> {
   Layer layer;
 };
 
-TAPEGRAD_TEST_MODULE(RNNModule, (Wrapped<nn::RNN>({.num_layers = 2, .bidirectional = true})), Shape{3, 2, 3});
-TAPEGRAD_TEST_MODULE(RNNModuleWithNorm, (Wrapped<nn::RNN>({.norm = Norm::layer})), Shape{3, 2, 3});
-TAPEGRAD_TEST_MODULE(LSTMModule, (Wrapped<nn::LSTM>({})), Shape{3, 2, 3});
+constexpr ModuleTestOptions kBatchSecond = {.batch_axis = 1};  // [T, B, F]
+
+TAPEGRAD_TEST_MODULE(RNNModule, (Wrapped<nn::RNN>({.num_layers = 2, .bidirectional = true})), kBatchSecond,
+                     Shape{3, 2, 3});
+TAPEGRAD_TEST_MODULE(RNNModuleWithNorm, (Wrapped<nn::RNN>({.norm = Norm::layer})), kBatchSecond,
+                     Shape{3, 2, 3});
+TAPEGRAD_TEST_MODULE(LSTMModule, (Wrapped<nn::LSTM>({})), kBatchSecond, Shape{3, 2, 3});
 TAPEGRAD_TEST_MODULE(LSTMModuleWithNorm,
                      (Wrapped<nn::LSTM>({.num_layers = 2, .bidirectional = true, .norm = Norm::layer})),
+                     kBatchSecond, Shape{3, 2, 3});
+TAPEGRAD_TEST_MODULE(GRUModule, (Wrapped<nn::GRU>({.num_layers = 2, .batch_first = true})), Shape{4, 3, 3});
+TAPEGRAD_TEST_MODULE(GRUModuleWithNorm, (Wrapped<nn::GRU>({.norm = Norm::rms})), kBatchSecond,
                      Shape{3, 2, 3});
-TAPEGRAD_TEST_MODULE(GRUModule, (Wrapped<nn::GRU>({.num_layers = 2, .batch_first = true})), Shape{2, 3, 3});
-TAPEGRAD_TEST_MODULE(GRUModuleWithNorm, (Wrapped<nn::GRU>({.norm = Norm::rms})), Shape{3, 2, 3});
 TAPEGRAD_TEST_MODULE(RNNCellModule, nn::RNNCell(3, 4), Shape{2, 3}, Shape{2, 4});
 TAPEGRAD_TEST_MODULE(GRUCellModule, nn::GRUCell(3, 4, {.norm = Norm::layer}), Shape{2, 3}, Shape{2, 4});
 

@@ -349,26 +349,30 @@ struct WithStates : nn::Module<WithStates<Layer>> {
   Layer layer;
 };
 
+constexpr ModuleTestOptions kBatchSecond = {.batch_axis = 1};  // [T, B, F]
+
 TAPEGRAD_TEST_MODULE(RNNBatchNorm, WithStates(nn::RNN(3, 4, {.norm = Norm::batch, .max_steps = 3})),
-                     Shape{3, 5, 3}, Shape{1, 5, 4});
+                     kBatchSecond, Shape{3, 5, 3}, Shape{1, 5, 4});
 TAPEGRAD_TEST_MODULE(LSTMBatchNorm, WithStates(nn::LSTM(3, 4, {.norm = Norm::batch, .max_steps = 3})),
-                     Shape{3, 5, 3}, Shape{1, 5, 4});
+                     kBatchSecond, Shape{3, 5, 3}, Shape{1, 5, 4});
 TAPEGRAD_TEST_MODULE(LSTMBatchNormOfTheSum,
                      WithStates(nn::LSTM(3, 4,
                                          {.norm = Norm::batch, .placement = Placement::sum, .max_steps = 3})),
-                     Shape{3, 5, 3}, Shape{1, 5, 4});
+                     kBatchSecond, Shape{3, 5, 3}, Shape{1, 5, 4});
 TAPEGRAD_TEST_MODULE(GRUBatchNorm, WithStates(nn::GRU(3, 4, {.norm = Norm::batch, .max_steps = 3})),
-                     Shape{3, 5, 3}, Shape{1, 5, 4});
-TAPEGRAD_TEST_MODULE(RNNZoneout, WithStates(nn::RNN(3, 4, {.zoneout = 0.3})), Shape{3, 2, 3}, Shape{1, 2, 4});
+                     kBatchSecond, Shape{3, 5, 3}, Shape{1, 5, 4});
+TAPEGRAD_TEST_MODULE(RNNZoneout, WithStates(nn::RNN(3, 4, {.zoneout = 0.3})), kBatchSecond, Shape{3, 2, 3},
+                     Shape{1, 2, 4});
 TAPEGRAD_TEST_MODULE(LSTMZoneout, WithStates(nn::LSTM(3, 4, {.norm = Norm::layer, .zoneout = 0.3})),
-                     Shape{3, 2, 3}, Shape{1, 2, 4});
-TAPEGRAD_TEST_MODULE(GRUZoneout, WithStates(nn::GRU(3, 4, {.zoneout = 0.3})), Shape{3, 2, 3}, Shape{1, 2, 4});
+                     kBatchSecond, Shape{3, 2, 3}, Shape{1, 2, 4});
+TAPEGRAD_TEST_MODULE(GRUZoneout, WithStates(nn::GRU(3, 4, {.zoneout = 0.3})), kBatchSecond, Shape{3, 2, 3},
+                     Shape{1, 2, 4});
 TAPEGRAD_TEST_MODULE(LSTMRecurrentDropout, WithStates(nn::LSTM(3, 4, {.recurrent_dropout = 0.3})),
-                     Shape{3, 2, 3}, Shape{1, 2, 4});
-TAPEGRAD_TEST_MODULE(GRURecurrentDropout, WithStates(nn::GRU(3, 4, {.recurrent_dropout = 0.3})),
+                     kBatchSecond, Shape{3, 2, 3}, Shape{1, 2, 4});
+TAPEGRAD_TEST_MODULE(GRURecurrentDropout, WithStates(nn::GRU(3, 4, {.recurrent_dropout = 0.3})), kBatchSecond,
                      Shape{3, 2, 3}, Shape{1, 2, 4});
 TAPEGRAD_TEST_MODULE(LSTMProjection, WithStates(nn::LSTM(3, 4, {.norm = Norm::layer, .proj_size = 2})),
-                     Shape{3, 2, 3}, Shape{1, 2, 2});
+                     kBatchSecond, Shape{3, 2, 3}, Shape{1, 2, 2});
 
 }  // namespace
 }  // namespace tapegrad

@@ -169,6 +169,28 @@ TEST(CS231n, TheLossOfATwoLayerNet) {
   EXPECT_NEAR((loss + decay).item(), 26.5948426952, 1e-10);
 }
 
+// The toy of assignment 1, whose weights and points are NumPy's random numbers.
+TEST(CS231n, TheScoresAndTheLossOfTheToy) {
+  data::NumpyRandom of_weights(0), of_points(1);
+  nn::Linear fc1(4, 10), fc2(10, 3);
+  nn::Sequential net(fc1, nn::ReLU(), fc2);
+  net.to(float64);
+  fc1.weight.copy_(turned(0.1 * of_weights.randn({4, 10})));
+  fc2.weight.copy_(turned(0.1 * of_weights.randn({10, 3})));
+  fc1.bias.fill_(0);
+  fc2.bias.fill_(0);
+  const Tensor scores = net(10 * of_points.randn({5, 4}));
+  EXPECT_TENSOR_NEAR(scores,
+                     matrix({-0.81233741, -1.27654624, -0.70335995, -0.17129677, -1.18803311, -0.47310444,
+                             -0.51590475, -1.01354314, -0.8504215, -0.15419291, -0.48629638, -0.52901952,
+                             -0.00618733, -0.12435261, -0.15226949},
+                            {5, 3}),
+                     1e-8);
+  const Tensor decay = 0.05 * (sum(square(fc1.weight)) + sum(square(fc2.weight)));
+  const Tensor loss = cross_entropy(scores, tensor({0, 1, 2, 2, 1}, {.dtype = int64})) + decay;
+  EXPECT_NEAR(loss.item(), 1.30378789133, 1e-11);
+}
+
 // Rows and columns whose variance is a square, so that everything is a fraction: 4 and four times -1, about any mean.
 TEST(CS231n, NormalizationOfFractions) {
   const Tensor row = matrix({4, -1, -1, -1, -1}, {5}) + 7, dy = matrix({0, 1, 0, 0, 0}, {5});

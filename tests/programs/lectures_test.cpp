@@ -305,14 +305,10 @@ TEST(Lectures, AGptSeesNoLaterLetterAndLearnsItsText) {
 
   optim::AdamW optimizer(model.parameters(), {.lr = 3e-3});
   double last = 0;
-  for (int step = 0; step < 80; ++step) {
-    std::vector<Tensor> rows, next;
-    for (const int64_t start : randint(0, ids.size(0) - 17, {8}).to_vector<int64_t>()) {
-      rows.push_back(narrow(ids, 0, start, 16));
-      next.push_back(narrow(ids, 0, start + 1, 16));
-    }
+  data::LoaderOf windows(data::TextWindows(corpus, 16), {.batch_size = 8, .shuffle = true});  // 98 batches
+  for (auto [x, y] : windows) {
     Tape tape;
-    const Tensor loss = cross_entropy(model(stack(rows)).flatten(0, 1), stack(next).flatten());
+    const Tensor loss = cross_entropy(model(x).flatten(0, 1), y.flatten());
     optimizer.zero_grad();
     tape.backward(loss);
     optimizer.step();

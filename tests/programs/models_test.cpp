@@ -128,39 +128,6 @@ TEST(Models, AnLstmReadsDigitsRowByRow) {
   EXPECT_GE(train::accuracy(net(data.test.x()), data.test.y()), 0.93);
 }
 
-// Waves of different lengths: what stands behind the end of one is padding, which the loss leaves out.
-TEST(Models, AGruForecastsWavesOfDifferentLengths) {
-  manual_seed(5);
-  const int64_t steps = 24, rows = 32;
-  nn::GRU gru(1, 24, {.batch_first = true});
-  nn::Linear head(24, 1);
-  optim::Adam optimizer(all_parameters({gru, head}), {.lr = 1e-2});
-  const auto sample = [&] {
-    const Tensor t = arange(steps + 1).to(float32), phase = 6.28 * rand({rows, 1}),
-                 pace = 0.3 + 0.3 * rand({rows, 1});
-    return std::pair{sin(pace * t + phase).unsqueeze(2), randint(6, steps + 1, {rows})};
-  };
-  const auto loss_of = [&](const Tensor& wave, const Tensor& lengths) {
-    const Tensor known = arange(steps) < lengths.unsqueeze(1);
-    const Tensor x = where(known.unsqueeze(2), narrow(wave, 1, 0, steps), NAN);  // padding may be anything
-    const Tensor next = head(gru(x, {}, {.lengths = lengths}).output).squeeze(2);
-    const Tensor error = square(next - narrow(wave, 1, 1, steps).squeeze(2));
-    return sum(where(known, error, 0.0)) / double(sum(known.to(float32)).item());
-  };
-  double error = 0;
-  for (int step = 0; step < 150; ++step) {
-    const auto [wave, lengths] = sample();
-    Tape tape;
-    const Tensor loss = loss_of(wave, lengths);
-    optimizer.zero_grad();
-    tape.backward(loss);
-    clip_grad_norm(gru.parameters(), 1);
-    optimizer.step();
-    error = loss.item();
-  }
-  EXPECT_LT(error, 0.05);
-}
-
 // Whether the first and the last word of a sentence are the same, which stand at both ends of it.
 TEST(Models, ABidirectionalLstmComparesTheEndsOfSentences) {
   manual_seed(6);

@@ -7,18 +7,17 @@
 #include <functional>
 #include <memory>
 
-#include "programs/numpy_random.h"
-
 using namespace tapegrad;
+using data::NumpyRandom;
 
 namespace {
 
 // The course's inputs: multiples of 1/20 below 5, and labels, seeded by their shape.
 uint32_t seed_of(const Shape& shape) { return uint32_t(shape.numel() * shape.size()); }
 Tensor get_tensor(const Shape& shape) {
-  return (NumpyRandom(seed_of(shape)).randint(100, shape).to(float64) / 20).to(float32);
+  return (NumpyRandom(seed_of(shape)).randint(0, 100, shape).to(float64) / 20).to(float32);
 }
-Tensor get_labels(int64_t n, int64_t classes) { return NumpyRandom(seed_of({n})).randint(classes, {n}); }
+Tensor get_labels(int64_t n, int64_t classes) { return NumpyRandom(seed_of({n})).randint(0, classes, {n}); }
 
 // The course's Linear: weights and bias are Kaiming-uniform, the bias with out_features for the fan, in this order.
 nn::Linear linear(NumpyRandom& random, int64_t in, int64_t out) {
@@ -190,7 +189,7 @@ TEST(Needle, ALayerNormOfThreeRows) {
 // tapegrad draws its masks itself: one that is given is a product.
 TEST(Needle, DropoutByAMaskThatIsGiven) {
   NumpyRandom random(seed_of({2, 3}));
-  const Tensor x = (random.randint(100, {2, 3}).to(float64) / 20).to(float32),
+  const Tensor x = (random.randint(0, 100, {2, 3}).to(float64) / 20).to(float32),
                mask = random.rand({2, 3}) <= 0.55;
   EXPECT_TENSOR_NEAR(x * mask.to(float32) / 0.55, tensor({{6.818182, 0, 0}, {0.18181819, 0, 6.090909}}),
                      1e-6);

@@ -27,6 +27,17 @@ TEST(TensorNear, NamesTheWorstElement) {
       "around it: ... 2 3 4 [5] 6 7 8 ...\n  expected:  ... 2 3 4 [0] 6 7 8 ...");
 }
 
+TEST(TensorNear, TakesNumbersInBracesInTheDtypeOfTheTensor) {
+  EXPECT_TENSOR_NEAR(linspace(1, 2, 2, {.dtype = float64}), {1, 2}, 0);
+  EXPECT_TENSOR_NEAR(tensor({{1, 2}, {3, 4}}), {{1, 2}, {3, 4}}, 0) << "rows";
+  EXPECT_TENSOR_NEAR(arange(3), {0, 1, 2}, 0);
+  ASSERT_TENSOR_NEAR(randn(Shape{2, 3}).to(float64) * 0.0, zeros(Shape{2, 3}, {.dtype = float64}), 0);
+  EXPECT_NONFATAL_FAILURE(
+      EXPECT_TENSOR_NEAR(tensor({1, 2}, {.dtype = float64}), {1, 2.5}, 1e-6),
+      "tensor({1, 2}, {.dtype = float64}), {1, 2.5}, 1e-6: 1 of 2 elements differ, the worst "
+      "at [1]: 2, expected 2.5");
+}
+
 TEST(TensorNear, ReportsShapeAndDtypeFirst) {
   EXPECT_NONFATAL_FAILURE(EXPECT_TENSOR_NEAR(ones({2, 3}), zeros({3, 2}), 1),
                           "the shape must be [3, 2], got [2, 3]");

@@ -2,15 +2,17 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <tapegrad/data/dataset.h>
 
 namespace tapegrad::data {
 
 struct CsvOptions {
-  int64_t target_column = -1;       ///< which one is y; negative ones count from the last
-  Dtype target_dtype = int64;       ///< int64 for labels, float32 or float64 for values
-  char separator = ',';             ///< not a quote, a line end or part of a number
+  int64_t target_column = -1;                ///< which one is y; negative ones count from the last
+  std::vector<int64_t> target_columns = {};  ///< several, in place of target_column: y is [N, so many]
+  Dtype target_dtype = int64;                ///< int64 for labels, float32 or float64 for values
+  char separator = ',';                      ///< not a quote, a line end or part of a number
   std::optional<bool> header = {};  ///< whether line 1 is names; unset: if none of its fields is a number
 };
 
@@ -27,5 +29,18 @@ struct CsvOptions {
 /// compressed.
 /// **Numerics** x is rounded once, from the decimal digits to float32.
 TensorDataset csv(const std::string& path, const CsvOptions& options = {});
+
+struct LabelledDataset {
+  TensorDataset data;              ///< y is [N] int64, numbers of names
+  std::vector<std::string> names;  ///< of the classes, in the order of their bytes
+};
+
+/// Reads a table as csv() does, whose target column is text: y counts the different texts of this file from
+/// 0. A file that lacks a name counts otherwise, so split() one file rather than read two.
+///
+///     auto [iris, names] = data::labelled_csv("iris.csv");      // names[iris.y()[0].item()] is "setosa"
+///
+/// **Throws** as csv(), and ValueError where the options name several target columns or a target_dtype.
+LabelledDataset labelled_csv(const std::string& path, const CsvOptions& options = {});
 
 }  // namespace tapegrad::data

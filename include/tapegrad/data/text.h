@@ -1,9 +1,11 @@
 // Text for models that predict the next character.
 //
 //   data::Text corpus = data::Text::read("book.txt");
-//   for (auto [x, y] : data::text_batches(corpus, {.batch_size = 32, .steps = 64})) ...
+//   for (auto [x, y] : data::text_batches(corpus, {.batch_size = 32, .steps = 64})) ...          // recurrent
+//   data::LoaderOf loader(data::TextWindows(corpus, 64), {.batch_size = 32, .shuffle = true});   // transformers
 #pragma once
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -92,6 +94,25 @@ class TextBatches {
   Tensor tokens_;
   TextBatchesOptions options_;
   int64_t length_;  // of a stream
+};
+
+/// The windows of `steps` characters as samples of a loader: x and y are int64 [B, steps], and y is the
+/// character after each of x. Shuffled, they are random pieces of the text, none twice in an epoch.
+///
+///     x[b, t] = token[i_b + t],   y[b, t] = token[i_b + t + 1],   i_b in [0, size())
+class TextWindows {
+ public:
+  /// Throws ValueError unless steps >= 1 and the text has at least steps + 1 characters.
+  TextWindows(const Text& corpus, int64_t steps);
+
+  /// Number of windows, the characters of the text less `steps`.
+  int64_t size() const { return tokens_.numel() - steps_; }
+  /// Throws IndexError outside [0, size()).
+  Batch get(std::span<const int64_t> indices) const;
+
+ private:
+  Tensor tokens_;
+  int64_t steps_;
 };
 
 /// Throws ValueError for sizes below 1, a text too short for one batch, or `first` outside [0, batches()].
