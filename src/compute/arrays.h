@@ -19,7 +19,7 @@ Tensor broadcast_to(const Tensor& x, const Shape& shape);
 /// The values of x in another type. Throws ValueError for a number that int64 does not hold.
 Tensor convert(const Tensor& x, Dtype dtype);
 
-/// The contiguous y = x, which broadcasts to it and may be a view of the same memory.
+/// y = x, which broadcasts to it and may be a view of the same memory.
 void copy_into(const Tensor& x, const Tensor& y);
 
 /// x at entries start, start + step, ... of an axis of the contiguous y.

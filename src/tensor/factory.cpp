@@ -190,7 +190,7 @@ Tensor tensor(std::initializer_list<std::initializer_list<double>> rows, TensorO
                 [&](int64_t i) { return rows.begin()[i / width].begin()[i % width]; });
 }
 
-template <class T>
+template <Element T>
 Tensor from_vector(const std::vector<T>& values, const Shape& shape) {
   if (shape.numel() != int64_t(values.size()))
     fail<ShapeError>("from_vector", "shape {} has {} elements, got {} values", shape, shape.numel(),

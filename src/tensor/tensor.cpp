@@ -135,7 +135,7 @@ void* Tensor::elements(Dtype wanted, bool to_write) const {
   if (impl.dtype != wanted) fail<DtypeError>("data", "the tensor is {}, asked for as {}", impl.dtype, wanted);
   if (!impl.contiguous)
     fail<ShapeError>("data", "the tensor must be contiguous. Hint: {}",
-                     to_write ? "write to a clone()" : "call contiguous() first");
+                     to_write ? "write with copy_() or fill_()" : "call contiguous() first");
   impl.storage->version += to_write;
   return impl.data;
 }

@@ -42,9 +42,9 @@ struct SortOptions {
 
 /// The elements of an axis in order, and where they stood; equal ones keep their order. NaN counts as the
 /// largest, as in PyTorch: last, or first where descending. **Shape**: both as x. **Gradient**: dx[indices[i]] = dy[i].
-ValuesAndIndices sort(const Tensor& x, int64_t axis = -1, SortOptions options = {});
+ValuesAndIndices sort(const Tensor& x, Axis axis = -1, SortOptions options = {});
 /// The indices of sort(), int64; no gradient.
-Tensor argsort(const Tensor& x, int64_t axis = -1, SortOptions options = {});
+Tensor argsort(const Tensor& x, Axis axis = -1, SortOptions options = {});
 
 struct TopkOptions {
   bool largest = true;  ///< else the smallest

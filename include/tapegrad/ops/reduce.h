@@ -65,15 +65,15 @@ Tensor min(const Tensor& x);
 /// element alone.
 ///
 ///     auto [values, indices] = max(scores, -1);
-ValuesAndIndices max(const Tensor& x, int64_t axis, ReduceOptions options = {});
-ValuesAndIndices min(const Tensor& x, int64_t axis, ReduceOptions options = {});
+ValuesAndIndices max(const Tensor& x, Axis axis, ReduceOptions options = {});
+ValuesAndIndices min(const Tensor& x, Axis axis, ReduceOptions options = {});
 
 /// The position of the first largest or smallest element (int64, no gradient): in row-major order, or along
 /// an axis.
 Tensor argmax(const Tensor& x);
 Tensor argmin(const Tensor& x);
-Tensor argmax(const Tensor& x, int64_t axis, ReduceOptions options = {});
-Tensor argmin(const Tensor& x, int64_t axis, ReduceOptions options = {});
+Tensor argmax(const Tensor& x, Axis axis, ReduceOptions options = {});
+Tensor argmin(const Tensor& x, Axis axis, ReduceOptions options = {});
 
 /// ln sum exp(x), finite for any finite x; -inf of nothing. **Gradient**: dx = dy exp(x - y), from y in the dtype
 /// of x, as in PyTorch: in float32 its digits become fewer where |y| is large.
@@ -81,11 +81,11 @@ Tensor logsumexp(const Tensor& x, const Axes& axes = {}, ReduceOptions options =
 
 /// exp(x) / sum exp(x) along an axis: positive, and 1 in sum. **Gradient**: dx = y (dy - sum(dy y)).
 /// **Numerics**: safe for any finite x; an element of -inf gets 0, a row of nothing else NaN.
-Tensor softmax(const Tensor& x, int64_t axis = -1);
+Tensor softmax(const Tensor& x, Axis axis = -1);
 
 /// ln softmax(x), without the loss of digits that the two in a row have. **Gradient**:
 /// dx = dy - exp(y) sum(dy).
-Tensor log_softmax(const Tensor& x, int64_t axis = -1);
+Tensor log_softmax(const Tensor& x, Axis axis = -1);
 
 /// Running sums along an axis: y_i = x_0 + ... + x_i. **Gradient**: running sums of dy from the other end.
 Tensor cumsum(const Tensor& x, int64_t axis);
