@@ -60,6 +60,9 @@ class Tensor {
 
   /// The value of a tensor of one element, as a double. **Throws** ShapeError if there are more or none.
   double item() const;
+  /// The same in the tensor's own type, argmax(x).item<int64_t>(). **Throws** DtypeError too unless T is that type.
+  template <Element T>
+  T item() const;
   /// The elements, in row-major order, for as long as a handle to them lives: keep the tensor, not only the
   /// span. **Throws** DtypeError unless T is the tensor's type, ShapeError unless it is contiguous (else:
   /// contiguous()).

@@ -78,6 +78,13 @@ Tensor index_select(const Tensor& x, int64_t axis, const Tensor& index, int64_t 
 void index_add(const Tensor& source, int64_t axis, const Tensor& index, const Tensor& y,
                int64_t skipped = -1);
 
+/// y[c] = the largest i with index[i] = c, or -1; c in [0, size).
+Tensor last_positions(const Tensor& index, int64_t size);
+
+/// y[n, s] = the first k with cumulative[n, k] > u[n, s] cumulative[n, last]: an index drawn by u, uniform in [0, 1). Both
+/// float64, of which the last of a row is positive.
+Tensor draw(const Tensor& cumulative, const Tensor& u);
+
 /// y[..., c] = 1 where c is the index, else 0.
 Tensor one_hot(const Tensor& index, int64_t num_classes, Dtype dtype);
 

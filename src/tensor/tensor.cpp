@@ -113,6 +113,12 @@ detail::TensorImpl& get(const Tensor& x) {
     fail<ValueError>("tensor", "this handle is empty. Hint: it was default-constructed or moved from");
   return *x.impl();
 }
+
+const detail::TensorImpl& get_one(const Tensor& x) {
+  const detail::TensorImpl& impl = get(x);
+  if (impl.numel != 1) fail<ShapeError>("item", "the tensor must have one element, got {}", impl.shape);
+  return impl;
+}
 }  // namespace
 
 const Shape& Tensor::shape() const { return get(*this).shape; }
@@ -125,10 +131,21 @@ bool Tensor::is_contiguous() const { return get(*this).contiguous; }
 uint32_t Tensor::version() const { return get(*this).storage->version; }
 
 double Tensor::item() const {
-  const detail::TensorImpl& impl = get(*this);
-  if (impl.numel != 1) fail<ShapeError>("item", "the tensor must have one element, got {}", impl.shape);
-  return detail::dispatch_all(impl.dtype, [&]<class T>(T) { return double(*detail::ptr<T>(*this)); });
+  return detail::dispatch_all(get_one(*this).dtype,
+                              [&]<class T>(T) { return double(*detail::ptr<T>(*this)); });
 }
+
+template <Element T>
+T Tensor::item() const {
+  if (const Dtype dtype = get_one(*this).dtype; dtype != dtype_of<T>)
+    fail<DtypeError>("item", "the tensor is {}, asked for as {}. Hint: item() gives any number as a double",
+                     dtype, dtype_of<T>);
+  return *detail::ptr<T>(*this);
+}
+template float Tensor::item<float>() const;
+template double Tensor::item<double>() const;
+template int64_t Tensor::item<int64_t>() const;
+template bool Tensor::item<bool>() const;
 
 void* Tensor::elements(Dtype wanted, bool to_write) const {
   const detail::TensorImpl& impl = get(*this);

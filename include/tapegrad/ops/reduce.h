@@ -3,7 +3,7 @@
 //
 // **Shape**: the reduced axes vanish, or stay with size 1 under keepdim. **Throws** (all of them) IndexError
 // for an axis that the tensor does not have, or that is named twice; DtypeError unless the input is floating
-// (max, min and their like take int64 too). **Numerics**: float32 is added up in float64, in an order that
+// (sum, max, min and their like take int64 too). **Numerics**: float32 is added up in float64, in an order that
 // the shape fixes.
 #pragma once
 #include <tapegrad/tensor.h>
@@ -20,7 +20,10 @@ struct ValuesAndIndices {
   Tensor indices;  ///< int64; no gradient
 };
 
-/// The sum; 0 where there is nothing to add. **Gradient**: dx = dy, repeated.
+/// The sum; 0 where there is nothing to add. **Gradient**: dx = dy, repeated. The sum of int64 is int64, and so is that of a
+/// mask, the number of its true elements; no gradient.
+///
+///     sum(eq(argmax(logits, 1), labels)).item<int64_t>();     // how many are right
 Tensor sum(const Tensor& x, const Axes& axes = {}, ReduceOptions options = {});
 
 /// The sum divided by the number of elements; NaN where there are none. **Gradient**: dx = dy / n, repeated.
@@ -88,7 +91,11 @@ Tensor softmax(const Tensor& x, Axis axis = -1);
 Tensor log_softmax(const Tensor& x, Axis axis = -1);
 
 /// Running sums along an axis: y_i = x_0 + ... + x_i. **Gradient**: running sums of dy from the other end.
-Tensor cumsum(const Tensor& x, int64_t axis);
+Tensor cumsum(const Tensor& x, Axis axis);
+
+/// Running products along an axis: y_i = x_0 ... x_i. **Gradient**: dx_k = sum over i >= k of dy_i times the product of the
+/// others up to i, right at zeros too. **Numerics**: in float64.
+Tensor cumprod(const Tensor& x, Axis axis);
 
 // Options without axes, over all of them: var(x, {.correction = 0}). Templates, because {} and {1} could be
 // either, and then what is no template goes first: axes.
