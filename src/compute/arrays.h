@@ -59,6 +59,15 @@ void multiply(const char* op, const Tensor& a, const Tensor& b, double beta, con
 /// y = x weight^T + bias for x [N, in], weight [out, in] and bias [out], which may be undefined.
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias);
 
+// ---- Systems of equations, in float64: square matrices in the last two axes, batch by batch.
+
+/// x with a x = b, b [..., n, k]. `singular` becomes the first matrix with a pivot of 0, or -1; its x is NaN.
+Tensor solve(const Tensor& a, const Tensor& b, int64_t* singular);
+/// The determinants.
+Tensor det(const Tensor& a);
+/// L with a = L L^T, from the lower triangle of a; with NaN where that is not positive definite.
+Tensor cholesky(const Tensor& a);
+
 // ---- Elements by their indices, which were checked. Sums are made by one thread, in the order of the indices.
 
 /// The position in row-major order of the first index outside [0, size), or -1.
