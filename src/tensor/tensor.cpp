@@ -38,6 +38,12 @@ Ref<Storage> new_storage(size_t bytes, [[maybe_unused]] Dtype dtype) {
   return Ref<Storage>::adopt(storage);
 }
 
+Ref<Storage> storage_for(const Shape& shape, size_t bytes, Dtype dtype) try {
+  return new_storage(bytes, dtype);
+} catch (const std::bad_alloc&) {
+  fail<Error>("tensor", "there is no memory for {} in {}, {} bytes", shape, dtype, bytes);
+}
+
 }  // namespace
 
 void destroy(Storage* storage) noexcept {
@@ -54,9 +60,9 @@ void destroy(TensorImpl* impl) noexcept {
 Tensor new_tensor(const Shape& shape, Dtype dtype) {
   const int64_t numel = shape.numel();
   size_t bytes = 0;
-  if (__builtin_mul_overflow(size_t(numel), item_size(dtype), &bytes))
+  if (__builtin_mul_overflow(size_t(numel), item_size(dtype), &bytes) || bytes >> 63)
     fail<ShapeError>("tensor", "the bytes of {} in {} do not fit 64 bits", shape, dtype);
-  Ref<Storage> storage = new_storage(bytes, dtype);
+  Ref<Storage> storage = storage_for(shape, bytes, dtype);
   const Shape strides = contiguous_strides(shape);
   auto* impl = new TensorImpl{{},
                               {.dtype = dtype,
@@ -110,7 +116,10 @@ void fail_not_floating(const char* op, Dtype dtype) {
 namespace {
 detail::TensorImpl& get(const Tensor& x) {
   if (!x.defined()) [[unlikely]]
-    fail<ValueError>("tensor", "this handle is empty. Hint: it was default-constructed or moved from");
+    fail<ValueError>(
+        "tensor",
+        "this handle is empty. Hint: it was default-constructed or moved from, or is a grad() before "
+        "backward() or after zero_grad()");
   return *x.impl();
 }
 
