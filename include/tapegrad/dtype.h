@@ -25,10 +25,13 @@ constexpr const char* name(Dtype dtype) {
 /// Whether the dtype is float32 or float64: only these have gradients.
 constexpr bool is_floating(Dtype dtype) { return dtype == float32 || dtype == float64; }
 
-/// The Dtype of a C++ type: dtype_of<float> is float32. Only the four types have one.
+/// The C++ types of the elements.
 template <class T>
-requires std::same_as<T, float> || std::same_as<T, double> || std::same_as<T, int64_t> ||
-    std::same_as<T, bool>
+concept Element =
+    std::same_as<T, float> || std::same_as<T, double> || std::same_as<T, int64_t> || std::same_as<T, bool>;
+
+/// The Dtype of a C++ type: dtype_of<float> is float32.
+template <Element T>
 inline constexpr Dtype dtype_of = std::same_as<T, float>    ? float32
                                   : std::same_as<T, double> ? float64
                                   : std::same_as<T, bool>   ? boolean

@@ -10,6 +10,7 @@
 #include <tapegrad/ops/loss.h>
 #include <tapegrad/ops/math.h>
 #include <tapegrad/ops/norm.h>
+#include <tapegrad/ops/random.h>
 #include <tapegrad/ops/recurrent.h>
 #include <tapegrad/ops/reduce.h>
 #include <tapegrad/ops/shape.h>

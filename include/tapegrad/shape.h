@@ -1,5 +1,5 @@
 // Shape: the sizes of a tensor, at most eight of them, kept in place (no allocation).
-// Axes: which of them a reduction goes over.
+// Axis, Axes: which of them an operation goes along, or a reduction over.
 #pragma once
 #include <concepts>
 #include <cstdint>
@@ -54,6 +54,18 @@ class Shape {
 
 /// "[8, 32]".
 std::string to_string(const Shape& shape);
+
+/// An axis that follows a tensor, softmax(x, -1): a whole number, so that no fraction is taken for an axis in silence, as in
+/// max(x, 0.5), which is meant to be maximum(x, 0.5).
+class Axis {
+ public:
+  template <std::integral T>
+  requires(!std::same_as<T, bool>) Axis(T axis) : axis_(int64_t(axis)) {}
+  operator int64_t() const { return axis_; }
+
+ private:
+  int64_t axis_;
+};
 
 /// Axes of a reduction: one (`sum(x, -1)`), several (`mean(x, {0, 2})`); none given means all.
 /// Negative axes count from the end.

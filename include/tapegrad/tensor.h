@@ -34,6 +34,12 @@ class Tensor {
  public:
   /// A handle to nothing: defined() is false, and every use but assignment is a ValueError.
   Tensor() = default;
+  Tensor(const Tensor& other) = default;
+  Tensor(Tensor&& other) noexcept = default;
+  /// Makes this handle one to what `other` refers to. No number is written: x.copy_(y) does that.
+  Tensor& operator=(const Tensor& other) & = default;
+  Tensor& operator=(Tensor&& other) & noexcept = default;
+  void operator=(const Tensor& other) && = delete;  // x[i] = y would change nothing: write x[i].copy_(y)
   /// Whether the handle refers to an array.
   bool defined() const { return bool(impl_); }
 
@@ -54,19 +60,27 @@ class Tensor {
 
   /// The value of a tensor of one element, as a double. **Throws** ShapeError if there are more or none.
   double item() const;
+  /// The same in the tensor's own type, argmax(x).item<int64_t>(). **Throws** DtypeError too unless T is that type.
+  template <Element T>
+  T item() const;
   /// The elements, in row-major order, for as long as a handle to them lives: keep the tensor, not only the
   /// span. **Throws** DtypeError unless T is the tensor's type, ShapeError unless it is contiguous (else:
   /// contiguous()).
   template <class T>
-  std::span<const T> data() const {
+  std::span<const T> data() const& {
     return {static_cast<const T*>(elements(dtype_of<T>, false)), size_t(numel())};
   }
   /// The same to write to: the call counts as a change, so a tape that saved the old values will refuse to
   /// use them. Call it anew after a forward pass: what is written through an older span no tape notices.
   template <class T>
-  std::span<T> mutable_data() {
+  std::span<T> mutable_data() & {
     return {static_cast<T*>(elements(dtype_of<T>, true)), size_t(numel())};
   }
+  // The memory of relu(x) would be gone before the span is read: give the tensor a name first, or take to_vector().
+  template <class T>
+  std::span<const T> data() const&& = delete;
+  template <class T>
+  std::span<T> mutable_data() && = delete;
   /// The elements in row-major order, copied; any strides. **Throws** DtypeError unless T is the tensor's type.
   template <class T>
   std::vector<T> to_vector() const {
@@ -103,9 +117,15 @@ class Tensor {
   /// fraction is cut off, to boolean what is not 0 (NaN too) is true, as in NumPy. **Throws** ValueError for a
   /// NaN or a number that no int64 holds.
   [[nodiscard]] Tensor to(Dtype dtype) const;
-  /// Copies the values of `source`, which broadcasts to this shape, into this tensor; nothing is recorded.
-  /// **Throws** DtypeError unless both have one dtype, ShapeError if the source does not broadcast or this is a
-  /// strided view, AutogradError where a tape would miss the change: see operator+=.
+  /// Copies the values of `source`, which broadcasts to this shape, into this tensor, which may be a view of part of
+  /// another; nothing is recorded. With a gradient, index_put() and where() write.
+  ///
+  ///     x[0].copy_(row);                      // a row
+  ///     select(x, 1, -1).fill_(7);            // a column
+  ///     slice(x, 1, 0, to_end, 2).zero_();    // every second column
+  ///
+  /// **Throws** DtypeError unless both have one dtype, ShapeError if the source does not broadcast or this is an
+  /// expanded view, AutogradError where a tape would miss the change: see operator+=.
   Tensor& copy_(const Tensor& source);
   /// Gives this tensor, in all handles to it, the memory, shape and dtype of `source`, and drops its
   /// gradient: how a module changes the dtype of its parameters.
@@ -224,7 +244,13 @@ Tensor tensor(std::initializer_list<double> values, TensorOptions options = {}) 
 }
 /// Values in row-major order for `shape`; T one of float, double, int64_t, bool gives the dtype. **Throws**
 /// ShapeError unless there are as many values as the shape has elements.
-template <class T>
+template <Element T>
 Tensor from_vector(const std::vector<T>& values, const Shape& shape);
+/// Integers of other types, as int64, which must hold them all: no size_t.
+template <std::integral T>
+requires(!Element<T> && (sizeof(T) < 8 || std::signed_integral<T>)) Tensor
+    from_vector(const std::vector<T>& values, const Shape& shape) {
+  return from_vector(std::vector<int64_t>(values.begin(), values.end()), shape);
+}
 
 }  // namespace tapegrad

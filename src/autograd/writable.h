@@ -7,8 +7,10 @@
 namespace tapegrad::detail {
 
 /// Throws AutogradError, saying what to write instead, if a live tape made x or would miss the change of this
-/// leaf; ShapeError for a strided view.
+/// leaf; ShapeError for an expanded view.
 void check_writable(const char* op, const Tensor& x);
+/// Throws AutogradError if a live tape would lose the gradient of y, which is to be written somewhere in place.
+void check_written(const char* op, const Tensor& y);
 
 /// While it lives, no tape of another thread can use the leaves that it took.
 class Exclusive {

@@ -19,7 +19,7 @@ Tensor broadcast_to(const Tensor& x, const Shape& shape);
 /// The values of x in another type. Throws ValueError for a number that int64 does not hold.
 Tensor convert(const Tensor& x, Dtype dtype);
 
-/// The contiguous y = x, which broadcasts to it and may be a view of the same memory.
+/// y = x, which broadcasts to it and may be a view of the same memory.
 void copy_into(const Tensor& x, const Tensor& y);
 
 /// x at entries start, start + step, ... of an axis of the contiguous y.
@@ -59,6 +59,15 @@ void multiply(const char* op, const Tensor& a, const Tensor& b, double beta, con
 /// y = x weight^T + bias for x [N, in], weight [out, in] and bias [out], which may be undefined.
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias);
 
+// ---- Systems of equations, in float64: square matrices in the last two axes, batch by batch.
+
+/// x with a x = b, b [..., n, k]. `singular` becomes the first matrix with a pivot of 0, or -1; its x is NaN.
+Tensor solve(const Tensor& a, const Tensor& b, int64_t* singular);
+/// The determinants.
+Tensor det(const Tensor& a);
+/// L with a = L L^T, from the lower triangle of a; with NaN where that is not positive definite.
+Tensor cholesky(const Tensor& a);
+
 // ---- Elements by their indices, which were checked. Sums are made by one thread, in the order of the indices.
 
 /// The position in row-major order of the first index outside [0, size), or -1.
@@ -77,6 +86,13 @@ Tensor index_select(const Tensor& x, int64_t axis, const Tensor& index, int64_t 
 /// y[o, index[i], r] += source[o, i, r] in the contiguous y, but where index[i] is `skipped`.
 void index_add(const Tensor& source, int64_t axis, const Tensor& index, const Tensor& y,
                int64_t skipped = -1);
+
+/// y[c] = the largest i with index[i] = c, or -1; c in [0, size).
+Tensor last_positions(const Tensor& index, int64_t size);
+
+/// y[n, s] = the first k with cumulative[n, k] > u[n, s] cumulative[n, last]: an index drawn by u, uniform in [0, 1). Both
+/// float64, of which the last of a row is positive.
+Tensor draw(const Tensor& cumulative, const Tensor& u);
 
 /// y[..., c] = 1 where c is the index, else 0.
 Tensor one_hot(const Tensor& index, int64_t num_classes, Dtype dtype);

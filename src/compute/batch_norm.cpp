@@ -54,8 +54,8 @@ ChannelMoments with_rstd(const Tensor& mean, const Tensor& variance, double eps)
 }
 
 template <class T>
-void move_running(const Tensor& running, const Tensor& batch, double momentum, double factor) {
-  T* to = Tensor(running).mutable_data<T>().data();
+void move_running(Tensor running, const Tensor& batch, double momentum, double factor) {
+  T* to = running.mutable_data<T>().data();
   const double* from = detail::ptr<double>(batch);
   for (int64_t c = 0; c < running.numel(); ++c)
     to[c] = T((1 - momentum) * double(to[c]) + momentum * factor * from[c]);

@@ -46,11 +46,13 @@ Tensor convert(const Tensor& x, Dtype dtype) {
 
 void copy_into(const Tensor& x, const Tensor& y) {
   const bool overlaps = x.impl()->storage.get() == y.impl()->storage.get();
-  const Tensor from = overlaps ? detail::contiguous_copy(x) : x;
-  const Shape strides = broadcast_strides(from, y.shape());
+  Tensor from = overlaps ? detail::contiguous_copy(x) : x;
+  const bool strided = !y.is_contiguous();
+  if (strided) from = detail::plain(broadcast_to(from, y.shape()));
+  const Shape strides = strided ? y.strides() : broadcast_strides(from, y.shape());
   detail::dispatch_all(y.dtype(), [&]<class T>(T) {
-    kernels::copy_strided(int(y.dim()), y.shape().begin(), strides.begin(), detail::ptr<T>(from),
-                          detail::mutable_ptr<T>(y));
+    const auto copy = strided ? kernels::scatter_strided<T> : kernels::copy_strided<T>;
+    copy(int(y.dim()), y.shape().begin(), strides.begin(), detail::ptr<T>(from), detail::mutable_ptr<T>(y));
   });
 }
 

@@ -7,9 +7,13 @@
 namespace tapegrad::compute {
 
 void check_same_dtype(const char* op, const Tensor& a, const Tensor& b) {
-  if (a.dtype() != b.dtype())
-    fail<DtypeError>(op, "both must have one dtype, got {} and {}. Hint: convert one with x.to({})",
-                     a.dtype(), b.dtype(), a.dtype());
+  if (a.dtype() == b.dtype()) return;
+  // Towards what has gradients: the floating one, and of two the one that is trained.
+  const auto rank = [](const Tensor& x) {
+    return x.dtype() == boolean ? 0 : !is_floating(x.dtype()) ? 1 : x.requires_grad() ? 3 : 2;
+  };
+  fail<DtypeError>(op, "both must have one dtype, got {} and {}. Hint: convert one with x.to({})", a.dtype(),
+                   b.dtype(), rank(b) > rank(a) ? b.dtype() : a.dtype());
 }
 
 void check_floating(const char* op, const Tensor& x) {

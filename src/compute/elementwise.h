@@ -99,6 +99,14 @@ Tensor map2(const char* op, const Tensor& a, const Tensor& b, F f) {
   return y;
 }
 
+/// The same for int64 too.
+template <class F>
+Tensor map2_number(const char* op, const Tensor& a, const Tensor& b, F f) {
+  Tensor y = new_result(op, a, b, a.dtype());
+  dispatch_number(op, a.dtype(), [&]<class T>(T) { map2_into<T, T, T>(a, b, y, f); });
+  return y;
+}
+
 /// y[i] = f(a[i], b[i]) for a and b of one shape, in b's dtype, which must be floating.
 template <class F>
 Tensor zip(const char* op, const Tensor& a, const Tensor& b, F f) {

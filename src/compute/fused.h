@@ -59,6 +59,13 @@ struct Prod {
   Gradients backward(const Tensors& dy, const Tensors& in, const Tensors& kept, Needs needs) const;
 };
 
+/// The running product along the axis that is reduced. in: x. kept: nothing.
+struct CumProd {
+  Reduction over;
+  Tensor forward(const Tensors& in, Tensors* kept) const;
+  Gradients backward(const Tensors& dy, const Tensors& in, const Tensors& kept, Needs needs) const;
+};
+
 /// in: projected [T, B, GH], h0 and c0 [B, H], weight_hh [GH, H], bias, bias_hh, gain_ih and gain_hh [GH], gain_c and
 /// bias_c [H], lengths [B]; all but projected and weight_hh may be undefined. All was checked.
 struct Recurrent {

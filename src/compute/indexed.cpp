@@ -81,7 +81,9 @@ int64_t first_outside(const Tensor& index, int64_t size) {
 
 void check_indices(const char* op, const Tensor& index, int64_t size) {
   if (index.dtype() != int64)
-    fail<DtypeError>(op, "indices must be int64, got {}. Hint: convert with x.to(int64)", index.dtype());
+    fail<DtypeError>(
+        op, "indices must be int64, got {}. Hint: {}", index.dtype(),
+        index.dtype() == boolean ? "where() and masked_fill() take masks" : "convert with x.to(int64)");
   const int64_t first = first_outside(index, size);
   if (first < 0) return;
   Shape position = index.shape();
@@ -158,6 +160,28 @@ void index_add(const Tensor& source, int64_t axis, const Tensor& index, const Te
         for (int64_t k = 0; k < inner; ++k) to[k] += in[k];
       }
   });
+}
+
+Tensor last_positions(const Tensor& index, int64_t size) {
+  const Tensor from = detail::plain(index), y = full({size}, -1, {.dtype = int64});
+  for (int64_t i = 0; i < index.numel(); ++i)
+    detail::mutable_ptr<int64_t>(y)[detail::ptr<int64_t>(from)[i]] = i;
+  return y;
+}
+
+Tensor draw(const Tensor& cumulative, const Tensor& u) {
+  const Tensor sums = detail::plain(cumulative), from = detail::plain(u);
+  const Tensor y = detail::new_tensor(u.shape(), int64);
+  const double *sum = detail::ptr<double>(sums), *in = detail::ptr<double>(from);
+  int64_t* out = detail::mutable_ptr<int64_t>(y);
+  const int64_t k = cumulative.shape()[1], count = u.shape()[1];
+  for (int64_t i = 0; i < y.numel(); ++i) {
+    const double *row = sum + i / count * k, *end = row + k;
+    const double* at = std::upper_bound(row, end, in[i] * end[-1]);
+    out[i] =
+        (at < end ? at : std::lower_bound(row, end, end[-1])) - row;  // the product may round up to the sum
+  }
+  return y;
 }
 
 Tensor one_hot(const Tensor& index, int64_t num_classes, Dtype dtype) {

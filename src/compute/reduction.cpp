@@ -112,6 +112,19 @@ Tensor reduce_sum(const char* op, const Tensor& x, const Reduction& over, double
   });
 }
 
+Tensor count_sum(const Tensor& x, const Reduction& over) {
+  const Tensor from = over.arrange(x);
+  const Tensor y = detail::new_tensor(over.result_shape(), int64);
+  int64_t* out = detail::mutable_ptr<int64_t>(y);
+  detail::dispatch_all(x.dtype(), [&]<class T>(T) {
+    kernels::fold<uint64_t>(  // unsigned, which may leave the range
+        over.outer, over.n, over.inner, detail::ptr<T>(from), [](int64_t) { return uint64_t(0); },
+        [](uint64_t& total, T value, int64_t) { total += uint64_t(int64_t(value)); },
+        [=](int64_t at, uint64_t total) { out[at] = int64_t(total); });
+  });
+  return y;
+}
+
 Tensor sum_to(const Tensor& x, const Shape& shape) {
   Shape axes;
   const int64_t lead = x.dim() - shape.size();

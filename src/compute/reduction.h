@@ -58,6 +58,9 @@ Tensor reduce(const char* op, const Tensor& x, const Reduction& over, F f) {
 /// The sum over the reduced axes, divided by `divisor`.
 Tensor reduce_sum(const char* op, const Tensor& x, const Reduction& over, double divisor);
 
+/// The sum of int64 or of a mask, in int64.
+Tensor count_sum(const Tensor& x, const Reduction& over);
+
 /// x summed over the axes along which `shape` was repeated to x's shape.
 Tensor sum_to(const Tensor& x, const Shape& shape);
 

@@ -21,11 +21,6 @@ Linear::Linear(int64_t in_features, int64_t out_features, LinearOptions options)
                        options.bias ? "" : ", bias=false"));
 }
 
-Tensor Linear::forward(const Tensor& x) {
-  const int64_t in_features = weight.shape()[1];
-  if (x.dim() == 0 || x.shape().back() != in_features)
-    fail<ShapeError>("linear", "input must end in in_features {}, got input {}", in_features, x.shape());
-  return linear(x, weight, bias);
-}
+Tensor Linear::forward(const Tensor& x) { return linear(x, weight, bias); }
 
 }  // namespace tapegrad::nn

@@ -25,7 +25,10 @@ void check_input(const Tensor& x, const CellConfig& cell, bool batch_first, cons
   if (cell.norm == Norm::batch)
     fail<ValueError>("", "norm batch takes no lengths: its statistics are those of whole batches");
   if (lengths.dtype() != int64 || lengths.shape() != Shape{batch})
-    fail<ShapeError>("", "lengths must be int64 [{}], got {} {}", batch, lengths.dtype(), lengths.shape());
+    fail<ShapeError>("", "lengths must be int64 [{}], got {} {}{}", batch, lengths.dtype(), lengths.shape(),
+                     steps == batch || lengths.shape() != Shape{steps} ? ""
+                     : batch_first ? ". Hint: without batch_first the input is [T, B, input_size]"
+                                   : ". Hint: {.batch_first = true} if the input is [B, T, input_size]");
   const Tensor each = lengths.contiguous();
   for (int64_t n : each.data<int64_t>())
     if (n < 0 || n > steps) fail<IndexError>("", "lengths must be in [0, {}], got {}", steps, n);

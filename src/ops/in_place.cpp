@@ -10,11 +10,7 @@ namespace {
 Tensor& change(const char* op, Tensor& a, const Tensor& b, const compute::Arithmetic& arithmetic) {
   detail::check_writable(op, a);
   check_same_dtype(op, a, b);
-  if (is_recording() && (b.requires_grad() || b.is_recorded()))
-    fail<AutogradError>(
-        op,
-        "the tape cannot follow a change in place: the gradient of the right side would be lost. "
-        "Hint: write x = x + y in place of x += y, or use y.detach() if it is meant as a value");
+  detail::check_written(op, b);
   if (a.shape() != b.shape() && broadcast_shape(op, a.shape(), b.shape()) != a.shape())
     fail<ShapeError>(op,
                      "the right side must broadcast to {}, got {}. Hint: write x = x + y in place of x += y",
@@ -22,7 +18,10 @@ Tensor& change(const char* op, Tensor& a, const Tensor& b, const compute::Arithm
   // Another view of the same memory would be read after it was written to.
   const bool overlaps = a.impl()->storage.get() == b.impl()->storage.get() &&
                         !(a.impl()->data == b.impl()->data && a.shape() == b.shape() && b.is_contiguous());
-  arithmetic.into(a, overlaps ? b.detach().clone() : b, a);
+  if (a.is_contiguous())
+    arithmetic.into(a, overlaps ? b.detach().clone() : b, a);
+  else
+    compute::copy_into(arithmetic(a, b), a);
   ++a.impl()->storage->version;
   return a;
 }

@@ -42,8 +42,8 @@ Tensor filled(const char* op, const Shape& shape, TensorOptions options, F f) {
 
 // Element i is f of word i of the stream, 64 bits: the same whatever the size of the tensor and the threads.
 template <class F>
-Tensor random_filled(const Shape& shape, TensorOptions options, F f) {
-  Generator& generator = default_generator();
+Tensor random_filled(const Shape& shape, TensorOptions options, F f,
+                     Generator& generator = default_generator()) {
   const uint64_t key = generator.key(), first = generator.take(uint64_t((shape.numel() + 1) / 2));
   std::array<uint32_t, 4> block{};
   return filled("random", shape, options, [&](int64_t i) {
@@ -122,12 +122,17 @@ Tensor eye(int64_t n, TensorOptions options) {
   return filled("eye", {n, n}, options, [=](int64_t i) { return i % (n + 1) == 0; });
 }
 
-Tensor rand(const Shape& shape, TensorOptions options) {
+Tensor detail::uniform(const Shape& shape, TensorOptions options, Generator& generator) {
   check_fractions("rand", options.dtype);
   // As many bits as the dtype holds exactly, so that 1 never comes out by rounding.
   const int unused = options.dtype == float64 ? 11 : 40;
   const double unit = options.dtype == float64 ? 0x1p-53 : 0x1p-24;
-  return random_filled(shape, options, [=](uint64_t word) { return double(word >> unused) * unit; });
+  const auto f = [=](uint64_t word) { return double(word >> unused) * unit; };
+  return random_filled(shape, options, f, generator);
+}
+
+Tensor rand(const Shape& shape, TensorOptions options) {
+  return detail::uniform(shape, options, default_generator());
 }
 
 Tensor randn(const Shape& shape, TensorOptions options) {
@@ -190,7 +195,7 @@ Tensor tensor(std::initializer_list<std::initializer_list<double>> rows, TensorO
                 [&](int64_t i) { return rows.begin()[i / width].begin()[i % width]; });
 }
 
-template <class T>
+template <Element T>
 Tensor from_vector(const std::vector<T>& values, const Shape& shape) {
   if (shape.numel() != int64_t(values.size()))
     fail<ShapeError>("from_vector", "shape {} has {} elements, got {} values", shape, shape.numel(),

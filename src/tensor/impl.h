@@ -3,6 +3,7 @@
 #pragma once
 #include <tapegrad/detail/ref.h>
 #include <tapegrad/memory.h>
+#include <tapegrad/random.h>
 #include <tapegrad/tensor.h>
 
 #include <cstddef>
@@ -89,6 +90,9 @@ Tensor contiguous_copy(const Tensor& x);
 
 /// Writes `value` to every element of the contiguous x. Throws DtypeError where an int64 does not hold it.
 void fill(const char* op, const Tensor& x, double value);
+
+/// rand() from a generator of one's own.
+Tensor uniform(const Shape& shape, TensorOptions options, Generator& generator);
 
 /// Calls f with a value of the C++ type of a floating dtype: dispatch_float("exp", x.dtype(), [&]<class T>(T)
 /// {...}).

@@ -38,6 +38,12 @@ Ref<Storage> new_storage(size_t bytes, [[maybe_unused]] Dtype dtype) {
   return Ref<Storage>::adopt(storage);
 }
 
+Ref<Storage> storage_for(const Shape& shape, size_t bytes, Dtype dtype) try {
+  return new_storage(bytes, dtype);
+} catch (const std::bad_alloc&) {
+  fail<Error>("tensor", "there is no memory for {} in {}, {} bytes", shape, dtype, bytes);
+}
+
 }  // namespace
 
 void destroy(Storage* storage) noexcept {
@@ -54,9 +60,9 @@ void destroy(TensorImpl* impl) noexcept {
 Tensor new_tensor(const Shape& shape, Dtype dtype) {
   const int64_t numel = shape.numel();
   size_t bytes = 0;
-  if (__builtin_mul_overflow(size_t(numel), item_size(dtype), &bytes))
+  if (__builtin_mul_overflow(size_t(numel), item_size(dtype), &bytes) || bytes >> 63)
     fail<ShapeError>("tensor", "the bytes of {} in {} do not fit 64 bits", shape, dtype);
-  Ref<Storage> storage = new_storage(bytes, dtype);
+  Ref<Storage> storage = storage_for(shape, bytes, dtype);
   const Shape strides = contiguous_strides(shape);
   auto* impl = new TensorImpl{{},
                               {.dtype = dtype,
@@ -110,8 +116,17 @@ void fail_not_floating(const char* op, Dtype dtype) {
 namespace {
 detail::TensorImpl& get(const Tensor& x) {
   if (!x.defined()) [[unlikely]]
-    fail<ValueError>("tensor", "this handle is empty. Hint: it was default-constructed or moved from");
+    fail<ValueError>(
+        "tensor",
+        "this handle is empty. Hint: it was default-constructed or moved from, or is a grad() before "
+        "backward() or after zero_grad()");
   return *x.impl();
+}
+
+const detail::TensorImpl& get_one(const Tensor& x) {
+  const detail::TensorImpl& impl = get(x);
+  if (impl.numel != 1) fail<ShapeError>("item", "the tensor must have one element, got {}", impl.shape);
+  return impl;
 }
 }  // namespace
 
@@ -125,17 +140,28 @@ bool Tensor::is_contiguous() const { return get(*this).contiguous; }
 uint32_t Tensor::version() const { return get(*this).storage->version; }
 
 double Tensor::item() const {
-  const detail::TensorImpl& impl = get(*this);
-  if (impl.numel != 1) fail<ShapeError>("item", "the tensor must have one element, got {}", impl.shape);
-  return detail::dispatch_all(impl.dtype, [&]<class T>(T) { return double(*detail::ptr<T>(*this)); });
+  return detail::dispatch_all(get_one(*this).dtype,
+                              [&]<class T>(T) { return double(*detail::ptr<T>(*this)); });
 }
+
+template <Element T>
+T Tensor::item() const {
+  if (const Dtype dtype = get_one(*this).dtype; dtype != dtype_of<T>)
+    fail<DtypeError>("item", "the tensor is {}, asked for as {}. Hint: item() gives any number as a double",
+                     dtype, dtype_of<T>);
+  return *detail::ptr<T>(*this);
+}
+template float Tensor::item<float>() const;
+template double Tensor::item<double>() const;
+template int64_t Tensor::item<int64_t>() const;
+template bool Tensor::item<bool>() const;
 
 void* Tensor::elements(Dtype wanted, bool to_write) const {
   const detail::TensorImpl& impl = get(*this);
   if (impl.dtype != wanted) fail<DtypeError>("data", "the tensor is {}, asked for as {}", impl.dtype, wanted);
   if (!impl.contiguous)
     fail<ShapeError>("data", "the tensor must be contiguous. Hint: {}",
-                     to_write ? "write to a clone()" : "call contiguous() first");
+                     to_write ? "write with copy_() or fill_()" : "call contiguous() first");
   impl.storage->version += to_write;
   return impl.data;
 }

@@ -160,6 +160,15 @@ const std::vector<LineOperation> kOperations = {
        std::partial_sum(dy.rbegin(), dy.rend(), line.dx.rbegin());
        return line;
      }},
+    {"cumprod", [](const Tensor& x) { return Inputs{cumprod(x, 1)}; },
+     [](const Numbers& x, const Numbers& dy) {
+       Line line{{x}, dy};
+       std::partial_sum(x.begin(), x.end(), line.y[0].begin(), std::multiplies<>{});
+       double rest = 0;
+       for (size_t k = x.size(); k-- > 0;) line.dx[k] = (rest += dy[k] * line.y[0][k]) / x[k];
+       return line;
+     },
+     Values::near_one},
     {"sort", [](const Tensor& x) { return both(sort(x, 1)); },
      [](const Numbers& x, const Numbers& dy) { return sorted(x, dy, x.size(), false); }, Values::ties},
     {"topk", [](const Tensor& x) { return both(topk(x, (x.size(1) + 1) / 2, 1)); },
@@ -227,7 +236,7 @@ void expect_lines(const LineOperation& operation, const Box& box, Dtype dtype) {
     }
   Inputs tensors;
   for (size_t i = 0; i < got.size(); ++i) tensors.push_back(from_vector(want[i], got[i].shape()));
-  // The composed form of prod() rounds every product on its way to float32.
+  // The composed forms of prod() and cumprod() round every product on its way to float32.
   const double of_float32 = reference_mode() ? kOfFloat32InSteps : kOfFloat32;
   expect_near(got, tensors,
               operation.name + " in " + to_string(dtype) + " along axis 1 of " + to_string(x.shape()),

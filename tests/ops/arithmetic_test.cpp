@@ -152,13 +152,15 @@ TEST(InPlace, RefusesWhatATapeWouldMiss) {
   Tensor y = w * 2;
   EXPECT_EQ(message_of([&] { y += 1; }),
             "+=: a tensor that the tape recorded cannot be changed in place. Hint: write x = x + y in place "
-            "of x += y");
+            "of x += y, where() or index_put() in place of copy_()");
   EXPECT_EQ(message_of([&] { w *= 2; }),
             "*=: a leaf cannot be changed in place while a tape records: its gradient would miss the change. "
             "Hint: do it after the tape's scope, or under NoGrad");
   EXPECT_EQ(message_of([&] { total += y; }),
             "+=: the tape cannot follow a change in place: the gradient of the right side would be lost. "
-            "Hint: write x = x + y in place of x += y, or use y.detach() if it is meant as a value");
+            "Hint: write x = x + y in place of x += y, where() or index_put() in place of copy_(), or use "
+            "y.detach() if it is "
+            "meant as a value");
   total += y.detach();
   EXPECT_EQ(total.item(), 6);
   {
@@ -169,14 +171,16 @@ TEST(InPlace, RefusesWhatATapeWouldMiss) {
 }
 
 TEST(InPlace, ChangesNothingWhereItFails) {
-  Tensor w = zeros({2, 3}), view = w.transpose(0, 1);
+  Tensor w = zeros({2, 3}), view = zeros({3}).expand({2, 3});
   EXPECT_EQ(
       message_of([&] {
         w += zeros({4, 2, 3});
       }),
       "+=: the right side must broadcast to [2, 3], got [4, 2, 3]. Hint: write x = x + y in place of x += y");
   EXPECT_EQ(message_of([&] { view += 1; }),
-            "+=: a strided view cannot be changed in place. Hint: change a clone()");
+            "+=: an expanded view cannot be changed in place: its elements share memory along axis 0. Hint: "
+            "change a "
+            "clone()");
   EXPECT_EQ(message_of([&] { w += zeros({3}, {.dtype = float64}); }),
             "+=: both must have one dtype, got float32 and float64. Hint: convert one with x.to(float32)");
   Tensor i = arange(3);

@@ -64,6 +64,31 @@ TEST(Differences, NaNGetsTheGradientThatTheHeadersSay) {
   EXPECT_TRUE(std::isnan(sign(x)[0].item()));
 }
 
+TEST(Differences, ZerosHaveTheSignsThatTheDocsSay) {
+  const Tensor zero = tensor(-0.0);
+  for (auto f : {relu, expm1, log1p}) EXPECT_FALSE(std::signbit(f(zero).item()));
+  EXPECT_FALSE(std::signbit(elu(zero).item()));
+  EXPECT_TRUE(std::signbit(sign(zero).item()));
+}
+
+TEST(Differences, AnInfiniteQuotientOfAHugeDivisorHasNoGradient) {
+  const Tensor a = tensor(INFINITY), b = tensor(3e38, {.requires_grad = true});
+  Tape tape;
+  EXPECT_TRUE(std::isnan(tape.gradient(a / b, {b})[0].item()));
+}
+
+TEST(Differences, SecondDerivativesAtKinksAreThoseOfOneSide) {
+  const auto second = [](auto f, double at) {
+    const Tensor x = tensor(at, {.dtype = float64, .requires_grad = true});
+    Tape tape;
+    return tape.gradient(tape.gradient(f(x), {x}, {.create_graph = true})[0], {x})[0].item();
+  };
+  const Tensor zero = tensor(0, {.dtype = float64});
+  EXPECT_EQ(second([](const Tensor& x) { return elu(x); }, 0), 1);
+  EXPECT_EQ(second([&](const Tensor& x) { return huber_loss(x, zero); }, 1), 1);
+  EXPECT_EQ(second([&](const Tensor& x) { return smooth_l1_loss(x, zero); }, 1), 1);
+}
+
 // The rows of a normalized cell are measured four at a time, so the last bits depend on how many there are.
 TEST(Differences, ASequenceOfANormalizedCellIsAsIfAloneButForTheLastBits) {
   for (RecurrentCell cell : {RecurrentCell::rnn_tanh, RecurrentCell::lstm, RecurrentCell::gru}) {

@@ -160,7 +160,7 @@ TEST(Linear, SaysWhatDoesNotFit) {
   EXPECT_EQ(message<ShapeError>([] {
               linear(zeros({8, 32}), zeros({10, 784}));
             }),
-            "linear: input must end in in_features 784 of weight [10, 784], got input [8, 32]");
+            "linear: input must end in in_features 784, got input [8, 32]");
   EXPECT_EQ(message<ShapeError>([] {
               linear(zeros({8, 32}), zeros({32}));
             }),

@@ -80,6 +80,18 @@ const Overlap kOverlaps[] = {
      {70000},
      [](const Tensor& x) { return narrow(x, 0, 35000, 35000); },
      [](const Tensor& x) { return slice(x, 0, 1, to_end, 2); }},
+    {"of every second number, the first half",
+     {70000},
+     [](const Tensor& x) { return slice(x, 0, 0, to_end, 2); },
+     [](const Tensor& x) { return narrow(x, 0, 0, 35000); }},
+    {"of a transpose, itself",
+     {260, 260},
+     [](const Tensor& x) { return x.transpose(0, 1); },
+     [](const Tensor& x) { return x.detach(); }},
+    {"of columns, one of them",
+     {300, 250},
+     [](const Tensor& x) { return slice(x, 1, 1, to_end, 3); },
+     [](const Tensor& x) { return narrow(x, 1, 4, 1); }},
 };
 
 TEST(Overlap, WhatIsChangedInPlaceReadsTheOldValuesOfItsOwnMemory) {

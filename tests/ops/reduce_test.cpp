@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 #include <tapegrad/tapegrad.h>
+#include <tapegrad/testing.h>
 
 #include <cmath>
 #include <limits>
@@ -70,8 +71,8 @@ TEST(Reductions, SayWhichAxisIsWrong) {
               mean(zeros({2, 3}), {0, -2});
             }),
             "mean: axis -2 is named twice in [0, -2]");
-  EXPECT_EQ(message<DtypeError>([] { sum(arange(3)); }),
-            "sum: takes float32 or float64, got int64. Hint: convert with x.to(float32)");
+  EXPECT_EQ(message<DtypeError>([] { prod(arange(3)); }),
+            "prod: takes float32 or float64, got int64. Hint: convert with x.to(float32)");
 }
 
 TEST(Mean, IsExactWhereTheSumIs) {
@@ -255,6 +256,19 @@ TEST(Softmax, TakesAnyAxis) {
     expect_near(logsumexp(x, axis), log(sum(e, axis)).to_vector<double>());
   }
   expect_near(logsumexp(x, {0, 2}), log(sum(exp(x), {0, 2})).to_vector<double>());
+}
+
+TEST(Cumprod, MultipliesUpInFloat64) {
+  EXPECT_TENSOR_NEAR(cumprod(tensor({{1, 2, 3}, {4, 0, 5}}), 1), tensor({{1, 2, 6}, {4, 0, 0}}), 0);
+  EXPECT_TENSOR_NEAR(cumprod(tensor({{1, 2, 3}, {4, 0, 5}}), 0), tensor({{1, 2, 3}, {4, 0, 15}}), 0);
+  const Tensor x = tensor({1e-30, 1e-30, 1e30, 1e30, 2}, {.requires_grad = true});
+  Tape tape;
+  const Tensor y = cumprod(x, 0);
+  EXPECT_NEAR(y[4].item(), 2, 1e-6) << "between, the product is no float32";
+  EXPECT_NEAR(tape.gradient(y[4], {x})[0][4].item(), 1, 1e-6);
+  EXPECT_TRUE(std::isnan(cumprod(tensor({1, NAN, 2}), 0)[2].item()));
+  EXPECT_THAT(cumprod(zeros({0, 3}), 0), HasShape({0, 3}));
+  EXPECT_THROW(cumprod(arange(3), 0), DtypeError);
 }
 
 }  // namespace

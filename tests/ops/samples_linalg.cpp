@@ -39,6 +39,45 @@ Samples matmul_samples() {
   return samples;
 }
 
+// Matrices near 3 times the identity, whose systems have no large numbers.
+Tensor regular(const Shape& shape) {
+  return normal(shape) * 0.5 + eye(shape.back(), {.dtype = float64}) * 3.0;
+}
+
+Samples solve_samples() {
+  const auto f = [](const Inputs& in) { return solve(in[0], in[1]); };
+  return {{.label = "matrix", .f = f, .inputs = {regular({3, 3}), normal({3, 2})}},
+          {.label = "vector", .f = f, .inputs = {regular({3, 3}), normal({3})}},
+          {.label = "batch", .f = f, .inputs = {regular({2, 2, 2}), normal({2, 2, 1})}},
+          {.label = "transposed",
+           .f = [](const Inputs& in) { return solve(in[0].transpose(0, 1), in[1].transpose(0, 1)); },
+           .inputs = {regular({3, 3}), normal({2, 3})}},
+          {.label = "one tensor as both",
+           .f = [](const Inputs& in) { return solve(in[0] * in[0], in[0]); },
+           .inputs = {regular({2, 2})}},
+          {.label = "nothing",
+           .f = f,
+           .inputs = {zeros({0, 0}, {.dtype = float64}), normal({0, 2})},
+           .zero_gradient = true}};
+}
+
+Samples det_samples() {
+  const auto f = [](const Inputs& in) { return det(in[0]); };
+  return {{.label = "matrix", .f = f, .inputs = {regular({3, 3})}},
+          {.label = "batch", .f = f, .inputs = {regular({2, 2, 2})}},
+          {.label = "negative",
+           .f = [](const Inputs& in) { return det(-in[0].transpose(0, 1)); },
+           .inputs = {regular({3, 3})}}};
+}
+
+Samples cholesky_samples() {
+  const auto f = [](const Inputs& in) {
+    return cholesky(matmul(in[0], in[0].transpose(-1, -2)) + eye(in[0].size(-1), {.dtype = in[0].dtype()}));
+  };
+  return {{.label = "matrix", .f = f, .inputs = {normal({3, 3})}},
+          {.label = "batch", .f = f, .inputs = {normal({2, 2, 2})}}};
+}
+
 Samples linear_samples() {
   Samples samples;
   for (const Shape& x : {Shape{4, 5}, Shape{5}, Shape{2, 3, 5}, Shape{0, 5}}) {

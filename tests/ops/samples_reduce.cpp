@@ -118,6 +118,13 @@ Samples log_softmax_samples() {
 Samples cumsum_samples() {
   return along_axis([](const Tensor& x, int64_t axis) { return cumsum(x, axis); });
 }
+Samples cumprod_samples() {
+  Samples samples = along_axis([](const Tensor& x, int64_t axis) { return cumprod(x, axis); });
+  const Tensor zeros_in_rows =
+      tensor({{0.5, 0, 2, -1}, {0, 1.5, 0, 2}, {0.7, -2, 1, 0.3}}, {.dtype = float64});
+  samples.push_back(one("zeros", zeros_in_rows, [](const Tensor& x) { return cumprod(x, 1); }));
+  return samples;
+}
 Samples sort_samples() {
   Samples samples = along_axis([](const Tensor& x, int64_t axis) { return sort(x, axis).values; });
   samples.push_back(one("descending", normal({3, 4}),

@@ -49,6 +49,7 @@ const Reduction kReductions[] = {
     {"softmax", [](const Tensor& x, int64_t axis) { return sum(softmax(x, axis), axis); }, kNan},
     {"log_softmax", [](const Tensor& x, int64_t axis) { return sum(log_softmax(x, axis), axis); }, kNan},
     {"cumsum", [](const Tensor& x, int64_t axis) { return select(cumsum(x, axis), axis, -1); }, kInf},
+    {"cumprod", [](const Tensor& x, int64_t axis) { return select(cumprod(x, axis), axis, -1); }, kInf},
     {"sort", [](const Tensor& x, int64_t axis) { return select(sort(x, axis).values, axis, -1); }, kInf},
 };
 

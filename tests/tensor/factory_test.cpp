@@ -128,9 +128,11 @@ TEST(Fill, LosesNoValueAndAsksTheTape) {
   EXPECT_TENSOR_NEAR(counts.fill_(7), tensor({7, 7}, {.dtype = int64}), 0);
   EXPECT_EQ(mask.fill_(0.5).to_vector<bool>(), (std::vector{true, true}));
   EXPECT_EQ(message<ShapeError>([] {
-              zeros({2, 3}).transpose(0, 1).fill_(1);
+              zeros({2, 1}).expand({2, 3}).fill_(1);
             }),
-            "fill_: a strided view cannot be changed in place. Hint: change a clone()");
+            "fill_: an expanded view cannot be changed in place: its elements share memory along axis 1. "
+            "Hint: change a "
+            "clone()");
   EXPECT_EQ(message<ValueError>([] { Tensor().fill_(1); }), "fill_: the tensor is an empty handle");
   Tensor leaf = ones({2}, {.requires_grad = true});
   const Tape tape;
@@ -141,7 +143,7 @@ TEST(Fill, LosesNoValueAndAsksTheTape) {
   EXPECT_EQ(
       message<AutogradError>([&] { (leaf * 2.0).fill_(1); }),
       "fill_: a tensor that the tape recorded cannot be changed in place. Hint: write x = x + y in place of "
-      "x += y");
+      "x += y, where() or index_put() in place of copy_()");
 }
 
 TEST(WritesInPlace, LoseNoValue) {

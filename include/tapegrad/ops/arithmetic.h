@@ -42,13 +42,13 @@ inline Tensor operator/(const Tensor& a, const Tensor& b) { return div(a, b); }
 inline Tensor operator/(const Tensor& a, double b) { return div(a, b); }
 inline Tensor operator/(double a, const Tensor& b) { return div(a, b); }
 
-/// Changes `a` in place: for updates written by hand, after the tape's scope. The right side broadcasts to
-/// a's shape.
+/// Changes `a`, which may be a view of part of another tensor, in place: for updates written by hand, after the tape's
+/// scope. The right side broadcasts to a's shape.
 ///
 ///   w -= 0.1 * w.grad();
 ///
 /// **Throws** AutogradError where a tape would miss the change: for a tensor that a live tape recorded, for a
-/// leaf while a tape records, and for a right side that needs a gradient. ShapeError if `a` is a strided
+/// leaf while a tape records, and for a right side that needs a gradient. ShapeError if `a` is an expanded
 /// view, or would have to grow. A tape that saved the old values refuses to go backward.
 Tensor& operator+=(Tensor& a, const Tensor& b);
 Tensor& operator-=(Tensor& a, const Tensor& b);

@@ -1,5 +1,7 @@
 // Dropout: random zeros in training.
 #pragma once
+#include <concepts>
+
 #include <tapegrad/random.h>
 #include <tapegrad/tensor.h>
 
@@ -16,5 +18,8 @@ namespace tapegrad {
 ///
 ///   h = dropout(relu(fc1(x)), 0.5, is_training());
 Tensor dropout(const Tensor& x, double p = 0.5, bool training = true, Generator* generator = nullptr);
+template <std::same_as<bool> P>
+Tensor dropout(const Tensor& x, P, bool = true,
+               Generator* = nullptr) = delete;  // dropout(x, p, is_training())
 
 }  // namespace tapegrad

@@ -14,6 +14,8 @@ Tensor exp(const Tensor& x);
 Tensor expm1(const Tensor& x);
 /// y = ln(x).   dx = dy / x. -inf at 0, NaN below.
 Tensor log(const Tensor& x);
+/// y = log2(x), exact at the powers of 2.   dx = dy / (x ln 2). As log() at 0 and below.
+Tensor log2(const Tensor& x);
 /// y = ln(1 + x), exact to rounding also near 0.   dx = dy / (1 + x).
 Tensor log1p(const Tensor& x);
 /// y = sqrt(x), NaN below 0.   dx = dy / (2 y), infinite at 0.
@@ -28,6 +30,14 @@ Tensor reciprocal(const Tensor& x);
 Tensor abs(const Tensor& x);
 /// -1, 0 or 1, the sign of x; NaN of NaN, in PyTorch 0. No gradient.
 Tensor sign(const Tensor& x);
+/// The next whole number at or below x. In x's dtype; x.to(int64) makes indices of it. No gradient.
+Tensor floor(const Tensor& x);
+/// The next whole number at or above x. Else as floor().
+Tensor ceil(const Tensor& x);
+/// The nearest whole number, of two the even one. 0.5 becomes 0 and 1.5 becomes 2. Else as floor().
+Tensor round(const Tensor& x);
+/// x without its fraction. Else as floor().
+Tensor trunc(const Tensor& x);
 /// y = sin(x), x in radians.   dx = dy cos(x). **Numerics**: the C library's in float32 too, exact for large x.
 Tensor sin(const Tensor& x);
 /// y = cos(x), x in radians.   dx = -dy sin(x). **Numerics**: as sin().
@@ -43,6 +53,16 @@ Tensor erf(const Tensor& x);
 Tensor pow(const Tensor& a, const Tensor& b);
 Tensor pow(const Tensor& a, double b);
 Tensor pow(double a, const Tensor& b);
+
+/// a - b floor(a / b): what is left of a, with the sign of b, as Python's %. Of int64 too, without gradient; then **throws**
+/// ValueError where b is 0, which in floating numbers gives NaN. **Gradient**: da = dy, db = -dy floor(a / b).
+/// **Numerics**: exact but for one rounding.
+Tensor remainder(const Tensor& a, const Tensor& b);
+Tensor remainder(const Tensor& a, double b);
+
+/// The angle of the point (b, a) to the first axis, in [-pi, pi]: the arc tangent of a / b, in the right quadrant.
+/// **Gradient**: da = dy b / (a^2 + b^2), db = -dy a / (a^2 + b^2), NaN at the origin. **Numerics**: the C library's.
+Tensor atan2(const Tensor& a, const Tensor& b);
 
 /// The larger of a and b; they broadcast. **Gradient**: dy goes to the larger, and half to each where they
 /// are equal; where one is NaN it goes to neither, in PyTorch to both. **Numerics**: NaN if either is NaN.

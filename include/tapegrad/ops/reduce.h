@@ -3,7 +3,7 @@
 //
 // **Shape**: the reduced axes vanish, or stay with size 1 under keepdim. **Throws** (all of them) IndexError
 // for an axis that the tensor does not have, or that is named twice; DtypeError unless the input is floating
-// (max, min and their like take int64 too). **Numerics**: float32 is added up in float64, in an order that
+// (sum, max, min and their like take int64 too). **Numerics**: float32 is added up in float64, in an order that
 // the shape fixes.
 #pragma once
 #include <tapegrad/tensor.h>
@@ -20,7 +20,10 @@ struct ValuesAndIndices {
   Tensor indices;  ///< int64; no gradient
 };
 
-/// The sum; 0 where there is nothing to add. **Gradient**: dx = dy, repeated.
+/// The sum; 0 where there is nothing to add. **Gradient**: dx = dy, repeated. The sum of int64 is int64, and so is that of a
+/// mask, the number of its true elements; no gradient.
+///
+///     sum(eq(argmax(logits, 1), labels)).item<int64_t>();     // how many are right
 Tensor sum(const Tensor& x, const Axes& axes = {}, ReduceOptions options = {});
 
 /// The sum divided by the number of elements; NaN where there are none. **Gradient**: dx = dy / n, repeated.
@@ -65,15 +68,15 @@ Tensor min(const Tensor& x);
 /// element alone.
 ///
 ///     auto [values, indices] = max(scores, -1);
-ValuesAndIndices max(const Tensor& x, int64_t axis, ReduceOptions options = {});
-ValuesAndIndices min(const Tensor& x, int64_t axis, ReduceOptions options = {});
+ValuesAndIndices max(const Tensor& x, Axis axis, ReduceOptions options = {});
+ValuesAndIndices min(const Tensor& x, Axis axis, ReduceOptions options = {});
 
 /// The position of the first largest or smallest element (int64, no gradient): in row-major order, or along
 /// an axis.
 Tensor argmax(const Tensor& x);
 Tensor argmin(const Tensor& x);
-Tensor argmax(const Tensor& x, int64_t axis, ReduceOptions options = {});
-Tensor argmin(const Tensor& x, int64_t axis, ReduceOptions options = {});
+Tensor argmax(const Tensor& x, Axis axis, ReduceOptions options = {});
+Tensor argmin(const Tensor& x, Axis axis, ReduceOptions options = {});
 
 /// ln sum exp(x), finite for any finite x; -inf of nothing. **Gradient**: dx = dy exp(x - y), from y in the dtype
 /// of x, as in PyTorch: in float32 its digits become fewer where |y| is large.
@@ -81,14 +84,18 @@ Tensor logsumexp(const Tensor& x, const Axes& axes = {}, ReduceOptions options =
 
 /// exp(x) / sum exp(x) along an axis: positive, and 1 in sum. **Gradient**: dx = y (dy - sum(dy y)).
 /// **Numerics**: safe for any finite x; an element of -inf gets 0, a row of nothing else NaN.
-Tensor softmax(const Tensor& x, int64_t axis = -1);
+Tensor softmax(const Tensor& x, Axis axis = -1);
 
 /// ln softmax(x), without the loss of digits that the two in a row have. **Gradient**:
 /// dx = dy - exp(y) sum(dy).
-Tensor log_softmax(const Tensor& x, int64_t axis = -1);
+Tensor log_softmax(const Tensor& x, Axis axis = -1);
 
 /// Running sums along an axis: y_i = x_0 + ... + x_i. **Gradient**: running sums of dy from the other end.
-Tensor cumsum(const Tensor& x, int64_t axis);
+Tensor cumsum(const Tensor& x, Axis axis);
+
+/// Running products along an axis: y_i = x_0 ... x_i. **Gradient**: dx_k = sum over i >= k of dy_i times the product of the
+/// others up to i, right at zeros too. **Numerics**: in float64.
+Tensor cumprod(const Tensor& x, Axis axis);
 
 // Options without axes, over all of them: var(x, {.correction = 0}). Templates, because {} and {1} could be
 // either, and then what is no template goes first: axes.

@@ -85,6 +85,11 @@ Tensor stack(TensorList tensors, int64_t axis = 0);
 
 /// The order of the entries of these axes reversed: y[i] = x[n - 1 - i]. A copy.   dx = dy flipped back.
 Tensor flip(const Tensor& x, const Shape& axes);
+/// The entries of an axis moved on by `shift` places, those that leave it coming in at the other end: y[(i + shift) mod n] =
+/// x[i]; of several axes, each by its own shift. A copy.   dx = dy rolled back. **Throws** ShapeError for another number of
+/// shifts than of axes. Unlike in PyTorch, axes must be named: roll(x.flatten(), shift, 0).reshape(x.shape()).
+Tensor roll(const Tensor& x, int64_t shift, int64_t axis);
+Tensor roll(const Tensor& x, const Shape& shifts, const Shape& axes);
 /// x laid out repeats[i] times along axis i; `repeats` may name more axes than x has, which come in front. A copy.
 /// **Throws** ShapeError for fewer counts than axes, or negative ones. **Gradient**: the sum over the copies.
 ///
@@ -96,5 +101,12 @@ Tensor repeat(const Tensor& x, const Shape& repeats);
 /// two axes. **Gradient**: the same triangle of dy.
 Tensor tril(const Tensor& x, int64_t diagonal = 0);
 Tensor triu(const Tensor& x, int64_t diagonal = 0);
+
+/// A vector on a diagonal of zeros, or the diagonal of a matrix: its elements with j - i = `diagonal`, as a view where the
+/// matrix is contiguous. **Throws** ShapeError for other tensors.
+/// **Gradient**: the diagonal of dy, or dy on the diagonal.
+///
+///     diag(x).fill_(1);      // ones on the diagonal of x
+Tensor diag(const Tensor& x, int64_t diagonal = 0);
 
 }  // namespace tapegrad

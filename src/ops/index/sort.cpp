@@ -20,13 +20,13 @@ ValuesAndIndices gather_as(const char* op, const Tensor& x, int64_t axis, const 
 
 }  // namespace
 
-ValuesAndIndices sort(const Tensor& x, int64_t axis, SortOptions options) {
+ValuesAndIndices sort(const Tensor& x, Axis axis, SortOptions options) {
   const int64_t at = wrap_axis("sort", axis, x.dim());
   return gather_as("sort", x, at, compute::argsort(x, at, x.shape()[at], options.descending),
                    {{"axis", at}, {"descending", options.descending}});
 }
 
-Tensor argsort(const Tensor& x, int64_t axis, SortOptions options) {
+Tensor argsort(const Tensor& x, Axis axis, SortOptions options) {
   const int64_t at = wrap_axis("argsort", axis, x.dim());
   return record_nondifferentiable("argsort", compute::argsort(x, at, x.shape()[at], options.descending), {x},
                                   {{"axis", at}, {"descending", options.descending}});

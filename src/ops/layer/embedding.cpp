@@ -52,7 +52,7 @@ Table check(const Tensor& weight, const Tensor& index, const EmbeddingOptions& o
   }
   if (const int64_t at = compute::first_outside(index, rows); at >= 0)
     fail<IndexError>("embedding", "index {} must be in [0, {}), got {}", at, rows,
-                     index.contiguous().data<int64_t>()[size_t(at)]);
+                     index.to_vector<int64_t>()[size_t(at)]);
   check_floating("embedding", weight);
   return {rows, padding};
 }

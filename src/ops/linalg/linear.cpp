@@ -12,9 +12,13 @@ void check(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   if (weight.dim() != 2)
     fail<ShapeError>("linear", "weight must be [out_features, in_features], got {}", weight.shape());
   const int64_t out = weight.shape()[0], in = weight.shape()[1];
-  if (x.dim() == 0 || x.shape().back() != in)
-    fail<ShapeError>("linear", "input must end in in_features {} of weight {}, got input {}", in,
-                     weight.shape(), x.shape());
+  if (x.dim() == 0 || x.shape().back() != in) {
+    int64_t first = x.dim(), trailing = 1;  // axes from `first` on that are `in` elements together
+    while (first > 0 && (trailing != in || first == x.dim())) trailing *= x.shape()[--first];
+    fail<ShapeError>(
+        "linear", "input must end in in_features {}, got input {}{}", in, x.shape(),
+        x.dim() > 0 && trailing == in ? fmt::format(". Hint: x.flatten({}) would fit", first) : "");
+  }
   check_same_dtype("linear", x, weight);
   check_floating("linear", x);
   if (!bias.defined()) return;

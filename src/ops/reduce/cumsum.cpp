@@ -17,7 +17,7 @@ Tensor running_sum(const Tensor& x, int64_t axis, bool from_end) {
 
 }  // namespace
 
-Tensor cumsum(const Tensor& x, int64_t axis) {
+Tensor cumsum(const Tensor& x, Axis axis) {
   return running_sum(x, wrap_axis("cumsum", axis, x.dim()), false);
 }
 

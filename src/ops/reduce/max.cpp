@@ -59,19 +59,19 @@ Tensor amin(const Tensor& x, const Axes& axes, ReduceOptions options) {
 }
 Tensor max(const Tensor& x) { return extreme("max", Side::largest, x, {}, {}); }
 Tensor min(const Tensor& x) { return extreme("min", Side::smallest, x, {}, {}); }
-ValuesAndIndices max(const Tensor& x, int64_t axis, ReduceOptions options) {
+ValuesAndIndices max(const Tensor& x, Axis axis, ReduceOptions options) {
   return with_indices("max", Side::largest, x, axis, options);
 }
-ValuesAndIndices min(const Tensor& x, int64_t axis, ReduceOptions options) {
+ValuesAndIndices min(const Tensor& x, Axis axis, ReduceOptions options) {
   return with_indices("min", Side::smallest, x, axis, options);
 }
 Tensor argmax(const Tensor& x) { return position("argmax", Side::largest, x, {}, {}); }
 Tensor argmin(const Tensor& x) { return position("argmin", Side::smallest, x, {}, {}); }
-Tensor argmax(const Tensor& x, int64_t axis, ReduceOptions options) {
-  return position("argmax", Side::largest, x, axis, options);
+Tensor argmax(const Tensor& x, Axis axis, ReduceOptions options) {
+  return position("argmax", Side::largest, x, int64_t(axis), options);
 }
-Tensor argmin(const Tensor& x, int64_t axis, ReduceOptions options) {
-  return position("argmin", Side::smallest, x, axis, options);
+Tensor argmin(const Tensor& x, Axis axis, ReduceOptions options) {
+  return position("argmin", Side::smallest, x, int64_t(axis), options);
 }
 
 }  // namespace tapegrad

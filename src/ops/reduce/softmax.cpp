@@ -17,7 +17,7 @@ Tensor shifted(const Tensor& x, int64_t axis) {
 
 }  // namespace
 
-Tensor softmax(const Tensor& x, int64_t axis) {
+Tensor softmax(const Tensor& x, Axis axis) {
   const int64_t at = wrap_axis("softmax", axis, x.dim());
   const auto composed = [at](const Tensors& in) {
     const Tensor e = exp(shifted(in[0], at));
@@ -29,7 +29,7 @@ Tensor softmax(const Tensor& x, int64_t axis) {
   return fused("softmax", {x}, {{"axis", at}}, composed, compute::Softmax{at, false}, derivative);
 }
 
-Tensor log_softmax(const Tensor& x, int64_t axis) {
+Tensor log_softmax(const Tensor& x, Axis axis) {
   const int64_t at = wrap_axis("log_softmax", axis, x.dim());
   const auto composed = [at](const Tensors& in) {
     const Tensor z = shifted(in[0], at);

@@ -9,6 +9,9 @@ namespace tapegrad {
 
 Tensor sum(const Tensor& x, const Axes& axes, ReduceOptions options) {
   const compute::Reduction over("sum", x.shape(), axes, options.keepdim);
+  if (!is_floating(x.dtype()))
+    return record_nondifferentiable("sum", compute::count_sum(x, over), {x},
+                                    {{"axes", over.axes().list()}, {"keepdim", over.keepdim}});
   const Tensor y = compute::reduce_sum("sum", x, over, 1);
   return record("sum", y, {x}, {{"axes", over.axes().list()}, {"keepdim", over.keepdim}},
                 [over](const Tensor& dy) -> Gradients {

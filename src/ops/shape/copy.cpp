@@ -27,13 +27,16 @@ Tensor Tensor::to(Dtype dtype) const {
 
 Tensor& Tensor::fill_(double value) {
   detail::check_writable("fill_", *this);
-  detail::fill("fill_", *this, value);
+  const Tensor filled = is_contiguous() ? *this : empty({}, {.dtype = dtype()});
+  detail::fill("fill_", filled, value);
+  if (!is_contiguous()) compute::copy_into(filled, *this);
   ++impl()->storage->version;
   return *this;
 }
 
 Tensor& Tensor::copy_(const Tensor& source) {
   detail::check_writable("copy_", *this);
+  detail::check_written("copy_", source);
   if (source.dtype() != dtype()) check_same_dtype("copy_", *this, source);
   if (broadcast_shape("copy_", shape(), source.shape()) != shape())
     fail<ShapeError>("copy_", "the source must broadcast to {}, got {}", shape(), source.shape());

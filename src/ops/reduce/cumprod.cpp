@@ -1,0 +1,24 @@
+// y_i = x_0 ... x_i along one axis.
+//   dx_k = sum over i >= k of dy_i (the product of x_0 ... x_i without x_k) = b_k s_k
+//   b_k = x_0 ... x_(k-1)       s_k = dy_k + x_(k+1) s_(k+1), the sum over i >= k of dy_i x_(k+1) ... x_i
+// which divides by nothing and so is right at zeros: one pass from the front, one from the end. x is saved.
+//
+// The composed form multiplies each element by the one 1, 2, 4, ... places before it: products only.
+#include "compute/fused.h"
+#include "ops/elementwise.h"
+
+namespace tapegrad {
+
+Tensor cumprod(const Tensor& x, Axis axis) {
+  const int64_t at = wrap_axis("cumprod", axis, x.dim()), n = x.shape()[at];
+  const auto composed = [at, n](const Tensors& in) {
+    Tensor y = in[0] * 1.0;
+    for (int64_t step = 1; step < n; step *= 2)
+      y = concat({narrow(y, at, 0, step), narrow(y, at, step, n - step) * narrow(y, at, 0, n - step)}, at);
+    return y;
+  };
+  return fused("cumprod", {x}, {{"axis", at}}, composed,
+               compute::CumProd{compute::Reduction("cumprod", x.shape(), at)});
+}
+
+}  // namespace tapegrad

@@ -1,0 +1,23 @@
+// The elements [i][i + diagonal] of a matrix, which in row-major order lie one row and one element apart: a slice of the
+// matrix as a vector, and place(), the gradient of a slice, the other way round. Made of operations.
+#include <algorithm>
+#include <cstdlib>
+
+#include "ops/elementwise.h"
+
+namespace tapegrad {
+
+Tensor diag(const Tensor& x, int64_t diagonal) {
+  if (x.dim() != 1 && x.dim() != 2) fail<ShapeError>("diag", "takes a vector or a matrix, got {}", x.shape());
+  const int64_t below = std::max<int64_t>(-diagonal, 0), right = std::max<int64_t>(diagonal, 0);
+  if (x.dim() == 1) {
+    const int64_t n = x.numel() + below + right;
+    return place(x, {n * n}, 0, below * n + right, n + 1).reshape({n, n});
+  }
+  const int64_t rows = x.shape()[0], columns = x.shape()[1];
+  const int64_t count = std::max<int64_t>(std::min(rows - below, columns - right), 0);
+  const int64_t start = count > 0 ? below * columns + right : 0;
+  return slice(x.reshape({rows * columns}), 0, start, start + count * (columns + 1), columns + 1);
+}
+
+}  // namespace tapegrad
