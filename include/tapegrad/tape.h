@@ -30,7 +30,8 @@ struct TapeState;
 class TapeObserver;
 
 struct TapeOptions {
-  /// Look for the first NaN or infinity made from finite values, forward and backward.
+  /// Look for the first NaN or infinity made from finite values, forward and backward, and for the first NaN that
+  /// came in with data or parameters.
   bool check_finite = false;
   /// Take times: see Tape::profile().
   bool profile = false;
@@ -97,13 +98,17 @@ class [[nodiscard]] Tape {
   [[nodiscard]] std::vector<Tensor> gradient(const Tensor& y, const std::vector<Tensor>& inputs,
                                              const GradientOptions& options = {});
 
-  /// Number of records, leaves included.
+  /// Number of records so far, leaves included.
   size_t size() const;
-  /// One record. **Throws** IndexError unless `record` is less than size().
+  /// The numbers of the records that are kept. As soon as an operation is recorded after a backward pass, those at the
+  /// end that have gone backward and been freed, or were made from such, are dropped; not on a tape that traces or
+  /// profiles. So a tape outside the training loop stays as long as one step.
+  std::vector<size_t> kept_records() const;
+  /// One record. **Throws** IndexError unless `record` is less than size() and kept.
   RecordInfo operator[](size_t record) const;
   /// The tensors with requires_grad that the recorded operations used, in the order of their first use.
   std::vector<Tensor> leaves() const;
-  /// The sum of the bytes that records keep for the backward pass; a tensor saved twice counts twice.
+  /// The sum of the bytes that the kept records saved for the backward pass; a tensor saved twice counts twice.
   size_t saved_bytes() const;
   /// The graph in Graphviz's language: tape.dot() > graph.dot, then `dot -Tsvg graph.dot`.
   std::string dot() const;

@@ -23,10 +23,10 @@ void add_to_leaf(Tensor leaf, Tensor gradient) {
   leaf.set_grad(is_exclusive(gradient) ? std::move(gradient) : contiguous_copy(gradient));
 }
 
-/// The loop itself, from record `from` down to `floor`.
+/// The loop itself, down to the record at position `floor`.
 class Backward {
  public:
-  Backward(TapeState& tape, uint32_t floor)
+  Backward(TapeState& tape, size_t floor)
       : tape_(tape), floor_(floor), first_slot_(tape.records[floor].first_slot) {
     slots_.resize(tape.n_slots - first_slot_);
   }
@@ -36,71 +36,76 @@ class Backward {
   bool to_leaves = false;        // add to grad() of the leaves
   std::span<const Edge> wanted;  // keep the slots of these outputs
 
-  /// The gradient of an output on the tape, from record `floor` on.
-  Tensor& slot(Edge edge) {
-    return slots_[tape_.records[edge.record].first_slot - first_slot_ + edge.output];
+  /// The gradient of an output on the tape, from `floor` on.
+  Tensor& slot(const Record& record, uint32_t output) {
+    return slots_[record.first_slot - first_slot_ + output];
   }
+  Tensor& slot(Edge edge) { return slot(tape_.record(edge.record), edge.output); }
+
+  /// Whether this loop makes a gradient of it.
+  bool needs(Edge edge) const { return edge.needs_gradient() && tape_.position_of(edge.record) >= floor_; }
 
   void run(Edge from, const Tensor& seed) {
     slot(from) = seed;
     RecordOn scope(create_graph ? &tape_ : nullptr);
     FlushDenormals flush;
-    const size_t size_before = tape_.records.size();
+    if (free_records) tape_.went_backward = true;
+    const size_t size_before = tape_.records.size(), end = tape_.position_of(from.record) + 1;
     try {
-      for (uint32_t index = from.record + 1; index-- > floor_;) visit(index);
+      for (size_t position = end; position-- > floor_;) visit(position);
     } catch (...) {
       if (observed_) truncate(tape_, size_before);
       throw;
     }
     if (observed_)
-      for (uint32_t index = from.record + 1; index-- > floor_;) finish(index);
+      for (size_t position = end; position-- > floor_;) finish(tape_.records[position]);
   }
 
  private:
-  void visit(uint32_t index) {
-    Record* record = &tape_.records[index];  // until something is recorded: that may move the array
+  void visit(size_t position) {
+    Record* record = &tape_.records[position];  // until something is recorded: that may move the array
     Tensors dy;
+    const uint32_t number = tape_.number_of(position);
     bool reached = false;
     for (uint32_t i = 0; i < record->outputs.size(); ++i) {
-      Tensor& gradient = slot({index, i});
+      Tensor& gradient = slot(*record, i);
       reached = reached || gradient.defined();
-      dy.push_back(is_wanted(index, i) ? gradient : std::move(gradient));
+      dy.push_back(is_wanted(number, i) ? gradient : std::move(gradient));
     }
     record->reached = reached;
     if (!reached) return;
-    if (record->state == RecordState::leaf) return visit_leaf(index, std::move(dy[0]));
+    if (record->state == RecordState::leaf) return visit_leaf(*record, std::move(dy[0]));
     if (record->state == RecordState::freed)
       fail<AutogradError>("backward",
                           "record {} ({}) was used by an earlier backward and freed. Hint: run the forward "
                           "pass again, or pass {{.retain_graph = true}} to the first",
-                          index, record->operation.name);
+                          record->operation.record, record->operation.name);
     this_thread.running_op = record->operation.name;
     Gradients dx = (*record->vjp)(dy, needs_of(*record));
-    record = &tape_.records[index];
+    record = &tape_.records[position];
     if (dx.size() != record->inputs.size())
       fail<AutogradError>(record->operation.name,
                           "the backward function must return one gradient per input ({}), got {}",
                           record->inputs.size(), dx.size());
     if (observed_) tell_backward(tape_, record->operation, dy, dx);
     for (uint32_t i = 0; i < dx.size(); ++i)
-      if (dx[i].defined() && needs(tape_.records[index].inputs[i]))
-        accumulate(tape_.records[index], i, std::move(dx[i]));
-    if (free_records && !observed_) release(tape_.records[index]);
+      if (dx[i].defined() && needs(tape_.records[position].inputs[i]))
+        accumulate(tape_.records[position], i, std::move(dx[i]));
+    if (free_records && !observed_) release(tape_.records[position]);
   }
 
-  void visit_leaf(uint32_t index, Tensor gradient) {
+  void visit_leaf(const Record& record, Tensor gradient) {
     if (!to_leaves) return;
-    const Tensor& leaf = tape_.records[index].leaf;
+    const Tensor& leaf = record.leaf;
     if (!observed_) return add_to_leaf(leaf, std::move(gradient));
-    Tensor& waiting = slot({index, 0}) = std::move(gradient);
+    Tensor& waiting = slot(record, 0) = std::move(gradient);
     tell(tape_, [&](TapeObserver& observer) { observer.on_leaf(leaf, waiting); });
   }
 
   // What waits, on an observed tape, until no observer can throw any more.
-  void finish(uint32_t index) {
-    Record& record = tape_.records[index];
+  void finish(Record& record) {
     if (!record.reached) return;
-    if (record.state == RecordState::leaf && to_leaves) add_to_leaf(record.leaf, std::move(slot({index, 0})));
+    if (record.state == RecordState::leaf && to_leaves) add_to_leaf(record.leaf, std::move(slot(record, 0)));
     if (record.state == RecordState::alive && free_records) release(record);
   }
 
@@ -108,8 +113,6 @@ class Backward {
     std::destroy_at(record.vjp);
     record.state = RecordState::freed;
   }
-
-  bool needs(Edge edge) const { return edge.needs_gradient() && edge.record >= floor_; }
 
   bool is_wanted(uint32_t record, uint32_t output) const {
     for (const Edge& edge : wanted)
@@ -126,7 +129,7 @@ class Backward {
 
   void accumulate(const Record& from, uint32_t input, Tensor gradient) {
     const Edge to = from.inputs[input];
-    const OutputInfo& info = tape_.records[to.record].outputs[to.output];
+    const OutputInfo& info = tape_.record(to.record).outputs[to.output];
     if (gradient.dtype() != info.dtype)
       fail<AutogradError>(from.operation.name, "the gradient of input {} must be {}, got {}", input,
                           info.dtype, gradient.dtype());
@@ -156,9 +159,10 @@ class Backward {
   }
 
   TapeState& tape_;
-  uint32_t floor_, first_slot_;
+  size_t floor_;
+  uint32_t first_slot_;
   const bool observed_ = !tape_.options.observers.empty();
-  Tensors slots_;  // for every output on the tape from record `floor` on
+  Tensors slots_;  // for every output on the tape from `floor` on
 };
 
 void add_part(Tensor& sum, const Tensor& part) {
@@ -166,14 +170,16 @@ void add_part(Tensor& sum, const Tensor& part) {
 }
 
 /// The output where a backward pass from y begins, and the gradient that it begins with.
-std::pair<Edge, Tensor> start(const char* op, const TapeState* tape, const Tensor& y, Tensor gradient) {
+std::pair<Edge, Tensor> start(const char* op, TapeState* tape, const Tensor& y, Tensor gradient) {
   const TensorImpl* impl = y.impl();
   if (!impl) fail<AutogradError>(op, "the loss is an empty handle");
   if (!tape || !is_on_tape(*impl, tape->serial))
-    fail<AutogradError>(op,
-                        "{} the tensor {}. Hint: make the Tape before the forward pass, use a "
-                        "parameter with requires_grad in it, and keep the tape alive until here",
-                        tape ? "this tape did not record" : "no live tape recorded", impl->shape);
+    fail<AutogradError>(
+        op,
+        "{} the tensor {}. Hint: make the Tape before the forward pass, on the same thread, use a "
+        "parameter with requires_grad in it, and keep the tape alive until here; gradients are "
+        "recorded with {{.create_graph = true}}",
+        tape ? "this tape did not record" : "no live tape recorded", impl->shape);
   if (!gradient.defined() && y.numel() != 1)
     fail<AutogradError>(op, "loss must have one element, got shape {}. Hint: call mean() or pass a gradient",
                         y.shape());
@@ -182,7 +188,7 @@ std::pair<Edge, Tensor> start(const char* op, const TapeState* tape, const Tenso
     fail<AutogradError>(op, "the gradient must have the loss's shape and dtype {} {}, got {} {}", y.shape(),
                         y.dtype(), gradient.shape(), gradient.dtype());
   tell(*tape, [&](TapeObserver& observer) { observer.on_loss(y); });
-  return {{impl->record, impl->output}, gradient};
+  return {edge_of(*tape, y), gradient};
 }
 
 void backward_to_leaves(TapeState* tape, const Tensor& loss, const BackwardOptions& options) {
@@ -215,10 +221,10 @@ std::vector<Tensor> Tape::gradient(const Tensor& y, const std::vector<Tensor>& i
                           "input {} was not recorded on this tape and is no leaf. Hint: set requires_grad "
                           "before the forward pass",
                           i);
-    if (!is_leaf) wanted.push_back({impl->record, impl->output});
+    if (!is_leaf) wanted.push_back(edge_of(*state_, inputs[i]));
     // A leaf that an inner tape used in between was entered a second time: all of its records count.
-    for (uint32_t r = 0; is_leaf && r < state_->records.size(); ++r)
-      if (state_->records[r].leaf.impl() == impl) wanted.push_back({r, 0});
+    for (size_t at = 0; is_leaf && at < state_->records.size(); ++at)
+      if (state_->records[at].leaf.impl() == impl) wanted.push_back({state_->number_of(at), 0});
     owner.resize(wanted.size(), i);
   }
   Backward loop(*state_, 0);
@@ -241,7 +247,7 @@ Gradients replay(const std::function<Tensors(const Tensors&)>& composed, const T
   TapeState& tape = *this_thread.current;
   // Aliases stand for the inputs, so that the gradient stops at them even where one input was made from
   // another.
-  const uint32_t floor = uint32_t(tape.records.size());
+  const size_t floor = tape.records.size();
   Tensors aliases;
   std::vector<Edge> wanted;
   for (const Tensor& x : inputs) {
@@ -259,9 +265,9 @@ Gradients replay(const std::function<Tensors(const Tensors&)>& composed, const T
     Backward loop(tape, floor);
     loop.create_graph = true;
     loop.wanted = wanted;
-    loop.run({outputs[o].impl()->record, outputs[o].impl()->output}, dy[o]);
+    loop.run(edge_of(tape, outputs[o]), dy[o]);
     for (size_t i = 0; i < inputs.size(); ++i)
-      if (wanted[i].needs_gradient() && wanted[i].record >= floor) add_part(dx[i], loop.slot(wanted[i]));
+      if (loop.needs(wanted[i])) add_part(dx[i], loop.slot(wanted[i]));
   }
   return dx;
 }

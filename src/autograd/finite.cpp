@@ -1,4 +1,4 @@
-// The finite check: an observer that stops at the first value that is not finite.
+// The finite check: an observer that stops at the first value that is not finite, made on the tape or come from outside.
 #include "autograd/state.h"
 #include "compute/arrays.h"
 #include "core/fail.h"
@@ -18,7 +18,13 @@ class FiniteCheck : public TapeObserver {
     for (size_t i = 0; i < inputs.size(); ++i) {
       const Tensor& x = inputs[i];
       if (!x.defined()) continue;
-      if (!compute::all_finite(x)) return;  // made elsewhere: whoever made it is named, not who passes it on
+      if (const int64_t count = compute::nan_count(x); count > 0 && !x.is_recorded())
+        fail<AutogradError>(
+            operation.name,
+            "input {} came with NaN in {} of {} values{}. Hint: no operation on this tape made "
+            "it, look for it in the data and in the parameters",
+            i, count, x.numel(), step_text(operation));
+      if (!compute::all_finite(x)) return;  // an infinity from outside, which may be meant: a mask
       if (!ranges.empty()) ranges += ", ";
       ranges += fmt::format("input {} {} in {}", i, x.shape(), compute::range_text(x));
     }
@@ -27,9 +33,11 @@ class FiniteCheck : public TapeObserver {
   }
 
   void on_loss(const Tensor& loss) override {
-    if (!compute::all_finite(loss))
-      fail<AutogradError>("backward", "the loss is not finite: it has values in {}",
-                          compute::range_text(loss));
+    if (compute::all_finite(loss)) return;
+    fail<AutogradError>("backward",
+                        "the loss is {}. Hint: no operation made that of finite values, look for an infinity "
+                        "in the data and in the parameters",
+                        compute::nan_count(loss) > 0 ? "NaN" : "infinite");
   }
 
   void on_backward(const OperationView& operation, const Tensors& dy, const Tensors& dx) override {

@@ -8,11 +8,23 @@
 
 namespace tapegrad {
 
-size_t Tape::size() const { return state_->records.size(); }
+size_t Tape::size() const { return state_->next_number(); }
+
+std::vector<size_t> Tape::kept_records() const {
+  std::vector<size_t> out;
+  for (size_t i = 0; i < state_->records.size(); ++i) out.push_back(state_->number_of(i));
+  return out;
+}
 
 RecordInfo Tape::operator[](size_t index) const {
   if (index >= size()) fail<IndexError>("tape", "record must be less than {}, got {}", size(), index);
-  const detail::Record& record = state_->records[index];
+  const size_t position = state_->position_of(uint32_t(index));
+  if (position == state_->records.size())
+    fail<IndexError>("tape",
+                     "record {} went backward and was dropped. Hint: Tape tape({{.trace = true}}) keeps all "
+                     "records",
+                     index);
+  const detail::Record& record = state_->records[position];
   const auto [forward_ms, backward_ms] = state_->profile[index];
   const auto& attributes = record.operation.attributes;
   RecordInfo info{.op = record.operation.name,
@@ -31,11 +43,9 @@ RecordInfo Tape::operator[](size_t index) const {
 }
 
 std::vector<Tensor> Tape::leaves() const {
-  std::vector<Tensor> out;
-  for (const detail::Record& record : state_->records) {
-    const auto is_leaf = [&](const Tensor& known) { return known.impl() == record.leaf.impl(); };
-    if (record.leaf.defined() && std::none_of(out.begin(), out.end(), is_leaf)) out.push_back(record.leaf);
-  }
+  std::vector<Tensor> out = state_->past_leaves;
+  for (const detail::Record& record : state_->records)
+    if (record.leaf.defined()) detail::note_leaf(out, record.leaf);
   return out;
 }
 
@@ -50,7 +60,7 @@ std::vector<ProfileRow> Tape::profile() const {
     fail<ValueError>("profile",
                      "this tape takes no times. Hint: make it with Tape tape({{.profile = true}})");
   std::map<std::string, ProfileRow> by_op;
-  for (size_t i = 0; i < size(); ++i) {
+  for (size_t i = 0; i < state_->records.size(); ++i) {
     const auto [forward_ms, backward_ms] = state_->profile[i];
     ProfileRow& row = by_op[state_->records[i].operation.name];
     ++row.calls;
@@ -84,14 +94,15 @@ std::string to_string(const Tape& tape) {
   // More rows than a screen has are left out in the middle.
   constexpr size_t kHead = 60, kTail = 20;
   std::vector<std::array<std::string, 6>> rows{{"#", "operation", "inputs", "shape", "saved", "module"}};
-  for (size_t i = 0; i < tape.size(); ++i) {
-    if (i == kHead && tape.size() > kHead + kTail) {
+  const std::vector<size_t> kept = tape.kept_records();
+  for (size_t i = 0; i < kept.size(); ++i) {
+    if (i == kHead && kept.size() > kHead + kTail) {
       rows.push_back({"..."});
-      i = tape.size() - kTail;
+      i = kept.size() - kTail;
     }
-    const RecordInfo r = tape[i];
+    const RecordInfo r = tape[kept[i]];
     const auto input_text = [](int64_t input) { return input < 0 ? "-" : std::to_string(input); };
-    rows.push_back({std::to_string(i), r.op, spaced(r.inputs, input_text), shapes_text(r),
+    rows.push_back({std::to_string(kept[i]), r.op, spaced(r.inputs, input_text), shapes_text(r),
                     std::to_string(r.saved_bytes), r.module});
   }
   std::array<size_t, 6> width{6, 0, 0, 0, 9, 0};
@@ -104,14 +115,16 @@ std::string to_string(const Tape& tape) {
     out.erase(out.find_last_not_of(' ') + 1);
     out += '\n';
   }
-  return out + fmt::format("{} records, {} bytes saved\n", tape.size(), tape.saved_bytes());
+  const size_t dropped = tape.size() - kept.size();
+  return out + fmt::format("{} records{}, {} bytes saved\n", tape.size(),
+                           dropped > 0 ? fmt::format(" ({} dropped)", dropped) : "", tape.saved_bytes());
 }
 
 std::string Tape::dot() const {
   std::string out = "digraph tape {\n  node [shape=box, fontname=\"Helvetica\"];\n";
   std::map<std::string, std::string> modules;  // nodes of each module, drawn in a box of their own
   std::string edges;
-  for (size_t i = 0; i < size(); ++i) {
+  for (const size_t i : kept_records()) {
     const RecordInfo r = (*this)[i];
     const char* style = r.op == "leaf" ? ", style=filled, fillcolor=\"#e8f0fe\"" : "";
     modules[r.module] += fmt::format("  n{} [label=\"{} {}\\n{}\"{}];\n", i, i, r.op, shapes_text(r), style);

@@ -1,9 +1,11 @@
 // What a tape consists of: an array of records, memory for what they hold, and the link to the tape around
-// it.
+// it. A record has a number for life, which tensors and edges know; it is also its place in the array until
+// records before it are dropped.
 #pragma once
 #include <tapegrad/detail/scope.h>
 #include <tapegrad/record.h>
 
+#include <memory>
 #include <memory_resource>
 #include <vector>
 
@@ -39,6 +41,14 @@ struct Record {
   size_t saved_bytes = 0;
   uint32_t first_slot = 0;  // of its outputs' gradients
   bool reached = false;     // by the backward pass of an observed tape
+  bool ended = false;  // no backward pass can go through it any more: it, or what it was made from, is freed
+};
+
+/// Records that stand together; what was between them and the run before has ended and was dropped.
+struct Run {
+  uint32_t number;                                             // of its first record
+  uint32_t position;                                           // of that in the array
+  std::unique_ptr<std::pmr::monotonic_buffer_resource> arena;  // for what its records hold
 };
 
 /// A leaf that an outer tape of this thread holds, too: it gets its leaf back when this one ends.
@@ -61,13 +71,25 @@ struct TapeState {
   TapeOptions options;      // with the built-in observers among the others
   bool is_watched = false;  // whether it traces or has observers
   uint32_t n_slots = 0;
+  bool went_backward = false;  // since the last record, so that there may be records to drop
   Pool pool;
   std::vector<Record> records;
+  std::vector<Run> runs;            // of `records`, one as long as all is kept
+  std::vector<Tensor> past_leaves;  // of dropped records, each once
   std::vector<Borrowed> borrowed;
   alignas(std::max_align_t) std::byte first_chunk[1 << 14];
-  std::pmr::monotonic_buffer_resource arena{first_chunk, sizeof first_chunk, &pool};  // for what records hold
   Profile profile;
   TapeState* next_unused = nullptr;
+
+  TapeState();
+  std::pmr::monotonic_buffer_resource& arena() { return *runs.back().arena; }
+  uint32_t next_number() const {
+    return runs.back().number + uint32_t(records.size()) - runs.back().position;
+  }
+  /// Where record `number` stands in the array, or its size if it was dropped; and the other way round.
+  size_t position_of(uint32_t number) const;
+  uint32_t number_of(size_t position) const;
+  Record& record(uint32_t number) { return records[position_of(number)]; }
 };
 
 /// While it lives, operations are recorded on `tape`; or not at all if it is null, and then no observer is told
@@ -94,10 +116,14 @@ void tell(const TapeState& tape, F f) {
 /// The innermost tape alive on this thread that made x and leads a gradient to it, or null.
 TapeState* tape_that_made(const Tensor& x);
 
-/// The record of x on this tape; a leaf is entered at its first use. kNone if x needs no gradient here.
+/// The record of x on this tape; a leaf is entered at its first use, and what a dropped record made as one that is
+/// freed. kNone if x needs no gradient here.
 Edge edge_of(TapeState& tape, const Tensor& x);
 
-/// Takes the records from `size` on off the tape.
+/// Adds the leaf to the list unless it is there.
+void note_leaf(std::vector<Tensor>& leaves, const Tensor& leaf);
+
+/// Takes the records from position `size` on off the tape.
 void truncate(TapeState& tape, size_t size);
 
 /// a + b and the sum of a broadcast gradient, recorded when the loop is: see algebra.cpp.

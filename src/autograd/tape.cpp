@@ -1,4 +1,5 @@
 // The tape's life and its records: begin, append, end. The loop backward is in backward.cpp.
+#include <algorithm>
 #include <cstdlib>
 #include <mutex>
 #include <string_view>
@@ -73,24 +74,78 @@ thread_local Unused unused;
 // The attributes in the tape's memory.
 std::span<const Attribute> kept(TapeState& tape, Attributes attributes) {
   static_assert(std::is_trivially_destructible_v<Attribute>);
-  auto* copies = static_cast<Attribute*>(tape.arena.allocate(attributes.size() * sizeof(Attribute)));
+  auto* copies = static_cast<Attribute*>(tape.arena().allocate(attributes.size() * sizeof(Attribute)));
   std::uninitialized_copy(attributes.begin(), attributes.end(), copies);
   for (size_t i = 0; i < attributes.size(); ++i)
     if (const auto* text = std::get_if<std::string_view>(&copies[i].value)) copies[i].value = lasting(*text);
   return {copies, attributes.size()};
 }
 
+// Drops the records at the end of the array that no backward pass can go through any more, and what they hold. A tape
+// outside the training loop so stays as long as one step; a tape that is looked at keeps all.
+void drop_ended(TapeState& tape) {
+  tape.went_backward = false;
+  if (tape.options.trace || tape.options.profile) return;
+  const auto has_ended = [&](Edge edge) { return edge.needs_gradient() && tape.record(edge.record).ended; };
+  std::vector<Record>& records = tape.records;
+  size_t kept = 0;
+  for (size_t i = 0; i < records.size(); ++i) {
+    Record& record = records[i];
+    const bool alive = record.state == RecordState::alive;
+    record.ended = record.state == RecordState::freed ||
+                   (alive && std::any_of(record.inputs.begin(), record.inputs.end(), has_ended));
+    if (alive && !record.ended) kept = i + 1;
+  }
+  if (kept == records.size()) return;
+  const uint32_t next = tape.next_number();
+  for (size_t i = kept; i < records.size(); ++i)
+    if (const Tensor& leaf = records[i].leaf; leaf.defined()) note_leaf(tape.past_leaves, leaf);
+  truncate(tape, kept);
+  std::vector<Run>& runs = tape.runs;
+  while (runs.back().position > kept) runs.pop_back();
+  if (runs.back().position == kept) {
+    runs.back().number = next;
+    runs.back().arena->release();
+  } else {
+    auto arena = std::make_unique<std::pmr::monotonic_buffer_resource>(&tape.pool);
+    runs.push_back({next, uint32_t(kept), std::move(arena)});
+  }
+}
+
 }  // namespace
 
+TapeState::TapeState() {
+  using Arena = std::pmr::monotonic_buffer_resource;
+  runs.push_back({0, 0, std::make_unique<Arena>(first_chunk, sizeof first_chunk, &pool)});
+}
+
+size_t TapeState::position_of(uint32_t number) const {
+  size_t end = records.size();
+  for (auto run = runs.rbegin(); run != runs.rend(); end = run++->position)
+    if (const size_t position = size_t(run->position) + number - run->number; number >= run->number)
+      return position < end ? position : records.size();
+  return records.size();
+}
+
+uint32_t TapeState::number_of(size_t position) const {
+  auto run = runs.rbegin();
+  while (position < run->position) ++run;
+  return run->number + uint32_t(position) - run->position;
+}
+
 std::byte* record_memory(TapeState* tape, size_t bytes, size_t n_inputs, size_t n_outputs) {
+  if (tape->went_backward && !this_thread.running_op) drop_ended(*tape);
   static_assert(alignof(Edge) <= alignof(OutputInfo) && sizeof(Edge) % alignof(OutputInfo) == 0);
   const size_t lists = n_inputs * sizeof(Edge) + n_outputs * sizeof(OutputInfo);
-  return static_cast<std::byte*>(tape->arena.allocate(bytes + lists));
+  return static_cast<std::byte*>(tape->arena().allocate(bytes + lists));
 }
 
 namespace {
 
 Record& push(TapeState& tape, Record record) {
+  if (tape.next_number() >= kConstantRecord)
+    fail<AutogradError>("tape", "it has {} records, and no more fit. Hint: make the Tape inside the loop",
+                        kConstantRecord);
   record.first_slot = std::exchange(tape.n_slots, tape.n_slots + uint32_t(record.outputs.size()));
   return tape.records.emplace_back(std::move(record));
 }
@@ -105,6 +160,12 @@ void claim(const char* op, TapeState& tape, const Tensor& x) {
   set_tape(leaf, tape.serial);
 }
 
+// The output of a record that is x itself.
+std::span<OutputInfo> own_output(TapeState& tape, const TensorImpl& x) {
+  void* place = tape.arena().allocate(sizeof(OutputInfo), alignof(OutputInfo));
+  return {new (place) OutputInfo{x.shape, x.dtype}, 1};
+}
+
 }  // namespace
 
 Edge edge_of(TapeState& tape, const Tensor& x) {
@@ -112,15 +173,21 @@ Edge edge_of(TapeState& tape, const Tensor& x) {
   if (impl && impl->requires_grad) {
     if (tape_of(*impl) != tape.serial) claim("tape", tape, x);
     if (impl->record >= kConstantRecord) {
-      auto* info = reinterpret_cast<OutputInfo*>(record_memory(&tape, 0, 0, 1));
-      *info = {impl->shape, impl->dtype};
-      impl->record = uint32_t(tape.records.size());
+      const std::span<OutputInfo> info = own_output(tape, *impl);
+      impl->record = tape.next_number();
       impl->output = 0;
-      push(tape, {.operation = {"leaf"}, .state = RecordState::leaf, .outputs = {info, 1}, .leaf = x});
+      push(tape, {.operation = {"leaf"}, .state = RecordState::leaf, .outputs = info, .leaf = x});
     }
   }
-  if (impl && tape_of(*impl) == tape.serial) return {impl->record, impl->output};
-  return {Edge::kNone, 0};
+  if (!impl || tape_of(*impl) != tape.serial) return {Edge::kNone, 0};
+  if (impl->record < kConstantRecord && tape.position_of(impl->record) == tape.records.size()) {
+    const std::span<OutputInfo> info = own_output(tape, *impl);
+    push(tape, {.operation = {.name = impl->op, .record = impl->record},
+                .state = RecordState::freed,
+                .outputs = info});
+    return {tape.next_number() - 1, 0};
+  }
+  return {impl->record, impl->output};
 }
 
 TapeState* recording(const char* op, Inputs inputs) {
@@ -157,7 +224,7 @@ void append(TapeState* tape, const char* op, std::span<Tensor> outputs, Inputs i
   Edge* edges = reinterpret_cast<Edge*>(rest);
   for (size_t i = 0; i < inputs.size(); ++i) edges[i] = edge_of(*tape, inputs[i]);
   auto* infos = reinterpret_cast<OutputInfo*>(edges + inputs.size());
-  const uint32_t index = uint32_t(tape->records.size());
+  const uint32_t index = tape->next_number();
   Record& record = push(*tape, {.operation = {.name = op, .record = index, .has_gradient = has_gradient},
                                 .state = vjp ? RecordState::alive : RecordState::constant,
                                 .inputs = {edges, inputs.size()},
@@ -174,6 +241,7 @@ void append(TapeState* tape, const char* op, std::span<Tensor> outputs, Inputs i
     if (!takes_gradient && !tape->options.trace) continue;
     impl->record = takes_gradient ? index : index | kConstantRecord;
     impl->output = uint16_t(i);
+    impl->op = op;
     set_tape(*impl, tape->serial);
   }
   if (tape->is_watched) [[unlikely]] {
@@ -213,6 +281,11 @@ void Exclusive::take(const Tensor& leaf) {
 
 Exclusive::~Exclusive() {
   if (serial_ != 0) alive().leave(serial_);
+}
+
+void note_leaf(std::vector<Tensor>& leaves, const Tensor& leaf) {
+  const auto is_leaf = [&](const Tensor& known) { return known.impl() == leaf.impl(); };
+  if (std::none_of(leaves.begin(), leaves.end(), is_leaf)) leaves.push_back(leaf);
 }
 
 void truncate(TapeState& tape, size_t size) {
@@ -284,7 +357,11 @@ Tape::~Tape() {
     leaf.impl()->record = record;
     set_tape(*leaf.impl(), tape);
   }
-  state_->arena.release();
+  state_->runs.resize(1);
+  state_->runs[0].number = 0;
+  state_->arena().release();
+  state_->past_leaves.clear();
+  state_->went_backward = false;
   alive().leave(state_->serial);
   this_thread = state_->before;
   state_->next_unused = std::exchange(unused.first, state_);

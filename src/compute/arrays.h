@@ -3,6 +3,7 @@
 #pragma once
 #include <tapegrad/tensor.h>
 
+#include <optional>
 #include <string>
 
 namespace tapegrad::compute {
@@ -104,7 +105,7 @@ Tensor argsort(const Tensor& x, int64_t axis, int64_t count, bool descending);
 // ---- What losses ask of their targets. Labels are contiguous.
 
 /// Throws IndexError for the first of the labels that is neither in [0, classes) nor ignore_index.
-void check_labels(const char* op, const Tensor& labels, int64_t classes, int64_t ignore_index);
+void check_labels(const char* op, const Tensor& labels, int64_t classes, std::optional<int64_t> ignore_index);
 /// Throws ValueError for the first element outside [0, 1].
 void check_probabilities(const char* op, const char* name, const Tensor& x);
 /// Throws ValueError for the first element that is neither 1 nor -1.
@@ -136,6 +137,8 @@ Tensor dropout(const Tensor& x, const DropoutMask& mask);
 bool contains(const Tensor& x, bool value);
 /// Whether no element is NaN or infinite; true for int64 and boolean.
 bool all_finite(const Tensor& x);
+/// How many elements are NaN.
+int64_t nan_count(const Tensor& x);
 /// "[-1.2, 3.4]", the range of the finite values.
 std::string range_text(const Tensor& x);
 /// The sum of the squares of a floating tensor, added up in float64: the same for any number of threads.

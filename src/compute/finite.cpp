@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <atomic>
 #include <bit>
 #include <cmath>
@@ -42,6 +43,15 @@ bool all_finite(const Tensor& x) {
       if (!is_finite_span(in, begin, end)) finite.store(false, std::memory_order_relaxed);
     });
     return finite.load();
+  });
+}
+
+int64_t nan_count(const Tensor& x) {
+  if (!is_floating(x.dtype())) return 0;
+  const Tensor from = detail::plain(x);
+  return detail::dispatch_float("nan_count", x.dtype(), [&]<class T>(T) {
+    const T* in = detail::ptr<T>(from);
+    return int64_t(std::count_if(in, in + x.numel(), [](T value) { return std::isnan(value); }));
   });
 }
 

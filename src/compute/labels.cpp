@@ -6,12 +6,13 @@
 
 namespace tapegrad::compute {
 
-void check_labels(const char* op, const Tensor& labels, int64_t classes, int64_t ignore_index) {
+void check_labels(const char* op, const Tensor& labels, int64_t classes,
+                  std::optional<int64_t> ignore_index) {
   const int64_t* label = detail::ptr<int64_t>(labels);
   for (int64_t i = 0; i < labels.numel(); ++i)
     if (label[i] != ignore_index && (label[i] < 0 || label[i] >= classes))
-      fail<IndexError>(op, "the label of row {} must be in [0, {}) or ignore_index {}, got {}", i, classes,
-                       ignore_index, label[i]);
+      fail<IndexError>(op, "the label of row {} must be in [0, {}){}, got {}", i, classes,
+                       ignore_index ? fmt::format(" or ignore_index {}", *ignore_index) : "", label[i]);
 }
 
 void check_probabilities(const char* op, const char* name, const Tensor& x) {

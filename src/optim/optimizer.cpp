@@ -2,6 +2,7 @@
 // one does not leave half of the model moved: a read pass over the gradients, which backward left in the
 // cache.
 #include <tapegrad/optim/optimizer.h>
+#include <tapegrad/tape.h>
 
 #include "autograd/writable.h"
 #include "compute/arrays.h"
@@ -14,6 +15,16 @@ namespace tapegrad::optim {
 
 ParameterList::ParameterList(const std::vector<Tensor>& parameters) {
   for (const Tensor& parameter : parameters) entries_.emplace_back(std::string(), parameter);
+}
+
+ParameterList ParameterList::join(std::initializer_list<std::pair<std::string, ParameterList>> lists) {
+  std::vector<std::pair<std::string, Tensor>> all;
+  for (const auto& [prefix, list] : lists)
+    for (size_t i = 0; i < list.entries().size(); ++i) {
+      const auto& [name, parameter] = list.entries()[i];
+      all.emplace_back(prefix + "." + (name.empty() ? std::to_string(i) : name), parameter);
+    }
+  return all;
 }
 
 void Optimizer::add_parameters(const ParameterList& parameters, double lr) {
@@ -70,10 +81,32 @@ void Optimizer::zero_grad() {
   for (Slot& slot : slots_) slot.parameter.zero_grad();
 }
 
+bool Optimizer::gradients_are_finite() {
+  bool any = false;
+  for (const Slot& slot : slots_) {
+    const Tensor gradient = slot.parameter.grad();
+    if (!gradient.defined()) continue;
+    any = true;
+    if (compute::all_finite(gradient)) continue;
+    skip(slot.name);
+    return false;
+  }
+  if (!any)
+    fail<AutogradError>(
+        name_,
+        "step() found no gradient on any of {} parameters. Hint: call tape.backward(loss) after "
+        "zero_grad() and before step(), with a loss that depends on them",
+        slots_.size());
+  skipped_in_a_row_ = 0;
+  return true;
+}
+
 bool Optimizer::step() {
   detail::Exclusive exclusive(name_);
   for (const Slot& slot : slots_) exclusive.take(slot.parameter);
+  const NoGrad no_grad;
   const FlushDenormals flush;  // moments decay into numbers that no step feels
+  if (!gradients_are_finite()) return false;
   ready_.clear();
   for (Slot& slot : slots_) {
     Tensor gradient = slot.parameter.grad();
@@ -81,21 +114,14 @@ bool Optimizer::step() {
     if (!gradient.is_contiguous()) gradient = gradient.detach().contiguous();
     ready_.push_back({&slot, std::move(gradient)});
   }
-  if (ready_.empty())
-    fail<AutogradError>(
-        name_,
-        "step() found no gradient on any of {} parameters. Hint: call tape.backward(loss) after "
-        "zero_grad() and before step(), with a loss that depends on them",
-        slots_.size());
-  for (const Ready& ready : ready_) {
-    if (compute::all_finite(ready.gradient)) continue;
-    skip(ready.slot->name);
-    return false;
-  }
-  skipped_in_a_row_ = 0;
 
   for (const Ready& ready : ready_) {
     Slot& slot = *ready.slot;
+    if (slot.steps > 0 && slot.moments[0].defined() && slot.moments[0].dtype() != slot.parameter.dtype())
+      fail<DtypeError>(name_,
+                       "parameter '{}' is {} and its moments are {}, as it was at the last step. Hint: call "
+                       "to() before the optimizer is made",
+                       slot.name, slot.parameter.dtype(), slot.moments[0].dtype());
     if (slot.steps > 0) continue;
     const size_t count = moment_names(slot.group).size();
     for (size_t i = 0; i < count; ++i)
@@ -110,7 +136,6 @@ bool Optimizer::step() {
 }
 
 void Optimizer::skip(const std::string& parameter) {
-  ready_.clear();
   ++skipped_;
   ++skipped_in_a_row_;
   last_skipped_ = parameter;
@@ -118,8 +143,9 @@ void Optimizer::skip(const std::string& parameter) {
     fail<Error>(
         name_,
         "{} steps in a row were skipped because a gradient was NaN or infinite, now that of parameter "
-        "'{}'. Hint: lower lr (it is {}), clip_grad_norm, or find the operation with "
-        "Tape tape({{.check_finite = true}})",
+        "'{}'. Hint: lower lr (it is {}), clip_grad_norm, or find the operation, or the data that came with "
+        "NaN, "
+        "with Tape tape({{.check_finite = true}})",
         skipped_in_a_row_, parameter, lr_[0]);
 }
 

@@ -36,8 +36,8 @@ void Schedule::step() {
       fail<ValueError>(
           "schedule",
           "step: the rate of group {} is {}, where this schedule had set {}: another schedule or "
-          "set_lr() changed it. Hint: give an optimizer one schedule, make it anew after set_lr(), "
-          "and load its state with the optimizer's",
+          "set_lr() changed it. Hint: join schedules in a SequentialLR or ChainedScheduler, make one "
+          "anew after set_lr(), and load its state with the optimizer's",
           group, now, mine);
   }
   ++steps_;
@@ -135,6 +135,32 @@ double WarmupCosineLROptions::lr_at(int64_t t, double base) const {
   const double warmup = double(warmup_steps), total = double(total_steps);
   if (t < warmup_steps) return base * double(t + 1) / warmup;
   return half_cosine(base, eta_min, std::min((double(t) - warmup) / (total - warmup), 1.0));
+}
+
+void LambdaLROptions::check() const {
+  if (!lr_lambda) fail<ValueError>("LambdaLR", "lr_lambda must be given");
+}
+
+void SequentialLROptions::check() const {
+  if (schedules.empty() || milestones.size() + 1 != schedules.size())
+    fail<ValueError>("SequentialLR", "schedules must be one more than milestones, got {} and {}",
+                     schedules.size(), milestones.size());
+  for (size_t i = 0; i < milestones.size(); ++i)
+    require(milestones[i] > (i > 0 ? milestones[i - 1] : 0), "SequentialLR",
+            "milestones must be positive and increase", double(milestones[i]));
+}
+double SequentialLROptions::lr_at(int64_t t, double base) const {
+  size_t i = 0;
+  while (i < milestones.size() && milestones[i] <= t) ++i;
+  return schedules[i].lr_at(i > 0 ? t - milestones[i - 1] : t, base);
+}
+
+void ChainedSchedulerOptions::check() const {
+  if (schedules.empty()) fail<ValueError>("ChainedScheduler", "there must be a schedule");
+}
+double ChainedSchedulerOptions::lr_at(int64_t t, double base) const {
+  for (const ScheduleFormula& schedule : schedules) base = schedule.lr_at(t, base);
+  return base;
 }
 
 ReduceLROnPlateau::ReduceLROnPlateau(Optimizer& optimizer, ReduceLROnPlateauOptions options)

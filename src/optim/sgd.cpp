@@ -25,7 +25,7 @@ void SGDOptions::update(Optimizer::Slot& slot, const Tensor& gradient) const {
                                  .dampening = dampening,
                                  .weight_decay = weight_decay,
                                  .nesterov = nesterov,
-                                 .first = slot.steps == 1};
+                                 .first = slot.steps == 1 && !zero_start};
   compute::sgd(step, gradient, slot.parameter, slot.moments[0]);
 }
 

@@ -37,6 +37,7 @@ struct TensorImpl : Counted, View {
   uint32_t record = 0;  // index of the record that made it, on the tape with serial `tape`
   uint64_t tape = 0;    // 0: none. Serials are never used twice, so an ended tape's tensors are plain values;
                         // of a leaf, the tape that holds it, which may be on another thread: see tape_of()
+  const char* op = nullptr;  // name of that record
   Ref<TensorImpl> grad = {};
 
   static void* operator new(size_t bytes) { return allocate(bytes); }

@@ -131,14 +131,16 @@ TEST(Tape, RefusesWhatItDidNotRecord) {
   const Tensor w = leaf(3), y = w * w;
   EXPECT_THAT([&] { y.backward(); }, ThrowsMessage<AutogradError>(StrEq(
                                          "backward: no live tape recorded the tensor []. Hint: make the Tape "
-                                         "before the forward pass, use a parameter "
-                                         "with requires_grad in it, and keep the tape alive until here")));
+                                         "before the forward pass, on the same thread, use a parameter "
+                                         "with requires_grad in it, and keep the tape alive until here; "
+                                         "gradients are recorded with {.create_graph = true}")));
   Tape tape;
   EXPECT_THAT(
       [&] { tape.backward(y); },
       ThrowsMessage<AutogradError>(StrEq("backward: this tape did not record the tensor []. Hint: make the "
-                                         "Tape before the forward pass, use a parameter "
-                                         "with requires_grad in it, and keep the tape alive until here")));
+                                         "Tape before the forward pass, on the same thread, use a parameter "
+                                         "with requires_grad in it, and keep the tape alive until here; "
+                                         "gradients are recorded with {.create_graph = true}")));
   EXPECT_THAT([&] { tape.backward(Tensor()); },
               ThrowsMessage<AutogradError>(StrEq("backward: the loss is an empty handle")));
   EXPECT_THAT([&] { return tape.gradient(w * w, {tensor(1.0)}); },
@@ -255,6 +257,28 @@ TEST(Tape, NamesTheBackwardThatMadeTheFirstInfinity) {
       [&] { tape.backward(loss); },
       ThrowsMessage<AutogradError>(
           StrEq("backward: sqrt made a gradient of input 0 that is not finite from a finite one in [1, 1]")));
+}
+
+TEST(Tape, NamesWhereNaNFromOutsideCameIn) {
+  nn::Sequential net(nn::Linear(2, 3), nn::ReLU());
+  Tensor x = ones({4, 2});
+  x.copy_(tensor({{1, 1}, {NAN, 1}, {1, 1}, {1, NAN}}));
+  Tape tape({.check_finite = true});
+  EXPECT_THAT([&] { net(x); },
+              ThrowsMessage<AutogradError>(
+                  StrEq("0 (Linear): input 0 came with NaN in 2 of 8 values. Hint: no operation on "
+                        "this tape made it, look for it in the data and in the parameters")));
+  EXPECT_EQ(sum(where(ne(x, x), 0.0, x)).item(), 6) << "what is masked out is no error";
+}
+
+TEST(Tape, SaysThatALossIsNaN) {
+  const Tensor w = tensor({1, 1}, {.requires_grad = true});
+  Tape tape({.check_finite = true});
+  const Tensor loss = sum(w * tensor({INFINITY, -INFINITY}));
+  EXPECT_THAT([&] { tape.backward(loss); },
+              ThrowsMessage<AutogradError>(StrEq(
+                  "backward: the loss is NaN. Hint: no operation made that of finite values, look for an "
+                  "infinity in the data and in the parameters")));
 }
 
 TEST(Tape, CanBePrinted) {

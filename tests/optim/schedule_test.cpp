@@ -130,11 +130,12 @@ TEST(Schedule, RefusesToStepWhereAnotherScheduleOrSetLrChangedTheRate) {
   StepLR decay(rate.optimizer, {.step_size = 10});
   const auto refuses = [&](Schedule& schedule, const std::string& numbers) {
     const double before = rate.lr();
-    EXPECT_THAT([&] { schedule.step(); },
-                ThrowsMessage<ValueError>(
-                    "schedule: step: the rate of group 0 is " + numbers +
-                    ": another schedule or set_lr() changed it. Hint: give an optimizer one schedule, make "
-                    "it anew after set_lr(), and load its state with the optimizer's"));
+    EXPECT_THAT(
+        [&] { schedule.step(); },
+        ThrowsMessage<ValueError>(
+            "schedule: step: the rate of group 0 is " + numbers +
+            ": another schedule or set_lr() changed it. Hint: join schedules in a SequentialLR or "
+            "ChainedScheduler, make one anew after set_lr(), and load its state with the optimizer's"));
     EXPECT_EQ(rate.lr(), before);
   };
   warmup.step();
@@ -146,6 +147,87 @@ TEST(Schedule, RefusesToStepWhereAnotherScheduleOrSetLrChangedTheRate) {
   ExponentialLR anew(rate.optimizer, {.gamma = 0.5});
   anew.step();
   EXPECT_EQ(rate.lr(), 0.1);
+}
+
+// The rates at t = 0, 1, ...
+std::vector<double> rates(const Schedule& schedule, int64_t n, double base) {
+  std::vector<double> out;
+  for (int64_t t = 0; t < n; ++t) out.push_back(schedule.lr_at(t, base));
+  return out;
+}
+
+TEST(LambdaLR, MultipliesByAFunctionOfTheSteps) {
+  Rate rate;
+  rate.optimizer.set_lr(2);
+  LambdaLR schedule(rate.optimizer, {.lr_lambda = [](int64_t t) { return 1 / double(t + 1); }});
+  EXPECT_EQ(rate.lr(), 2);
+  schedule.step();
+  schedule.step();
+  EXPECT_DOUBLE_EQ(rate.lr(), 2.0 / 3);
+  EXPECT_THAT([&] { LambdaLR(rate.optimizer, {}); },
+              ThrowsMessage<ValueError>("LambdaLR: lr_lambda must be given"));
+}
+
+// PyTorch: ConstantLR(factor=0.1, total_iters=2) and ExponentialLR(gamma=0.9), milestones=[2], from its documentation,
+// with a LinearLR in the place of the constant.
+TEST(SequentialLR, BeginsEachScheduleAnewAtItsMilestone) {
+  Rate rate;
+  SequentialLR schedule(rate.optimizer, {.schedules = {LinearLROptions{.start_factor = 0.1, .total_iters = 2},
+                                                       ExponentialLROptions{.gamma = 0.9},
+                                                       StepLROptions{.step_size = 2, .gamma = 0.5}},
+                                         .milestones = {2, 5}});
+  const std::vector<double> want = {0.1, 0.55, 1, 0.9, 0.81, 1, 1, 0.5, 0.5, 0.25};
+  const std::vector<double> got = rates(schedule, 10, 1);
+  for (size_t t = 0; t < want.size(); ++t) {
+    EXPECT_DOUBLE_EQ(got[t], want[t]) << t;
+    EXPECT_DOUBLE_EQ(rate.lr(), want[t]) << t;
+    schedule.step();
+  }
+}
+
+TEST(SequentialLR, GoesOnFromASavedState) {
+  Rate straight, resumed;
+  const SequentialLROptions options{
+      .schedules = {LinearLROptions{.total_iters = 3}, CosineAnnealingLROptions{.T_max = 7}},
+      .milestones = {3}};
+  SequentialLR a(straight.optimizer, options);
+  for (int i = 0; i < 4; ++i) a.step();
+  resumed.optimizer.load_state_dict(straight.optimizer.state_dict());
+  SequentialLR b(resumed.optimizer, options);
+  b.load_state_dict(a.state_dict());
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_EQ(straight.lr(), resumed.lr());
+    a.step();
+    b.step();
+  }
+}
+
+// PyTorch: a ChainedScheduler of these two gives 0.5 * 0.9^0, 0.5 * 0.9, ..., and from t = 4 on 0.9^t.
+TEST(ChainedScheduler, MultipliesTheFactorsOfItsSchedules) {
+  Rate rate;
+  const LinearLROptions warmup{.start_factor = 0.5, .total_iters = 4};
+  ChainedScheduler schedule(rate.optimizer, {.schedules = {warmup, ExponentialLROptions{.gamma = 0.9}}});
+  const std::vector<double> got = rates(schedule, 6, 2);
+  for (int t = 0; t < 6; ++t)
+    EXPECT_NEAR(got[size_t(t)], 2 * std::min(0.5 + 0.125 * t, 1.0) * std::pow(0.9, t), 1e-15) << t;
+}
+
+TEST(Schedule, OfSchedulesChecksThem) {
+  Rate rate;
+  EXPECT_THAT(
+      [&] { SequentialLR(rate.optimizer, {.schedules = {LinearLROptions{}}, .milestones = {3}}); },
+      ThrowsMessage<ValueError>("SequentialLR: schedules must be one more than milestones, got 1 and 1"));
+  EXPECT_THAT(
+      [&] {
+        SequentialLR(rate.optimizer, {.schedules = {LinearLROptions{}, LinearLROptions{}, LinearLROptions{}},
+                                      .milestones = {3, 3}});
+      },
+      ThrowsMessage<ValueError>("SequentialLR: milestones must be positive and increase, got 3"));
+  EXPECT_THAT([&] { ChainedScheduler(rate.optimizer, {}); },
+              ThrowsMessage<ValueError>("ChainedScheduler: there must be a schedule"));
+  EXPECT_THAT([&] { ChainedScheduler(rate.optimizer, {.schedules = {StepLROptions{}}}); },
+              ThrowsMessage<ValueError>("StepLR: step_size must be at least 1, got 0"));
+  EXPECT_EQ(rate.lr(), 1);
 }
 
 TEST(Schedule, RejectsOptionsOutsideTheirRange) {

@@ -231,7 +231,8 @@ TEST(Optimizer, ThrowsAtTheTenthSkippedStepInARow) {
       [&] { optimizer.step(); },
       ThrowsMessage<Error>("SGD: 10 steps in a row were skipped because a gradient was NaN or infinite, "
                            "now that of parameter '0'. Hint: lower lr (it is 0.5), clip_grad_norm, or "
-                           "find the operation with Tape tape({.check_finite = true})"));
+                           "find the operation, or the data that came with NaN, with Tape "
+                           "tape({.check_finite = true})"));
   EXPECT_EQ(optimizer.skipped_steps(), 19);
   EXPECT_EQ(w.to_vector<float>(), std::vector<float>({0.5f, 0.5f}));
 }
@@ -319,6 +320,65 @@ TEST(Optimizer, IsAStructOfOptionsWithAFormula) {
   optimizer.step();
   EXPECT_EQ(a.to_vector<float>(), std::vector<float>({0.5f, 1.5f}));
   EXPECT_EQ(b.to_vector<float>(), std::vector<float>({0.75f, 1.25f}));
+}
+
+// p = p - lr sum of g: an optimizer of one's own, which changes parameters in place.
+struct Summing : optim::Optimizer {
+  explicit Summing(const ParameterList& parameters) : Optimizer("Summing") { add_parameters(parameters, 0.5); }
+  std::vector<std::string> moment_names(size_t) const override { return {"sum"}; }
+  void update(Slot& slot, const Tensor& gradient) override {
+    slot.moments[0] += gradient;
+    slot.parameter -= lr(slot.group) * slot.moments[0];
+  }
+};
+
+TEST(Optimizer, OfOnesOwnStepsWhileTheTapeLives) {
+  Tensor w = ones({2}, {.requires_grad = true});
+  Summing optimizer({w});
+  Tape tape;
+  tape.backward(sum(w));
+  const size_t records = tape.size();
+  optimizer.step();
+  optimizer.step();
+  EXPECT_EQ(w.to_vector<float>(), std::vector<float>({-0.5f, -0.5f}));
+  EXPECT_EQ(tape.size(), records);
+}
+
+TEST(Optimizer, TakesTheListsOfSeveralModels) {
+  const auto one = [] { return ones({1}, {.requires_grad = true}); };
+  const std::vector<std::pair<std::string, Tensor>> a{{"fc.weight", one()}}, b{{"fc.weight", one()}};
+  optim::SGD optimizer(ParameterList::join({{"encoder", a}, {"decoder", b}, {"c", std::vector<Tensor>{one()}}}));
+  std::vector<std::string> names;
+  for (const auto& [name, value] : optimizer.state_dict()) names.push_back(name);
+  EXPECT_THAT(names, testing::ElementsAre("c.0.step", "decoder.fc.weight.step", "encoder.fc.weight.step", "lr.0",
+                                          "skipped"));
+  EXPECT_THAT([&] { optim::SGD(ParameterList::join({{"a", a}, {"b", a}})); },
+              ThrowsMessage<ValueError>("SGD: parameter 'b.fc.weight' is given twice, first as 'a.fc.weight'"));
+}
+
+TEST(Optimizer, SaysThatTheDtypeOfAParameterHasChanged) {
+  Tensor w = ones({1}, {.requires_grad = true});
+  optim::Adam optimizer({w});
+  w.set_grad(ones({1}));
+  optimizer.step();
+  w.set_data(w.detach().to(float64));
+  w.set_grad(ones({1}, {.dtype = float64}));
+  EXPECT_THAT([&] { optimizer.step(); },
+              ThrowsMessage<DtypeError>("Adam: parameter '0' is float64 and its moments are float32, as it was at "
+                                        "the last step. Hint: call to() before the optimizer is made"));
+}
+
+TEST(SGD, BeginsItsMomentumAtZeroIfAsked) {
+  for (const bool zero_start : {false, true}) {
+    Tensor w = zeros({1}, {.dtype = float64, .requires_grad = true});
+    optim::SGD optimizer({w}, {.lr = 1, .momentum = 0.5, .dampening = 0.75, .zero_start = zero_start});
+    for (const double g : {4.0, 8.0}) {
+      w.set_grad(full({1}, g, {.dtype = float64}));
+      optimizer.step();
+    }
+    // b = 4, 2 + 2 = 4; or 1, 0.5 + 2 = 2.5
+    EXPECT_EQ(w.item(), zero_start ? -3.5 : -8);
+  }
 }
 
 TEST(Optimizer, RejectsParametersThatItCannotChange) {

@@ -31,6 +31,10 @@ class ParameterList {
   ParameterList(std::initializer_list<Tensor> parameters) : ParameterList(std::vector<Tensor>(parameters)) {}
   ParameterList(std::vector<std::pair<std::string, Tensor>> named_parameters)
       : entries_(std::move(named_parameters)) {}
+  /// Several lists as one, each name behind that of its list: "encoder.fc1.weight".
+  ///
+  ///     Adam optimizer(ParameterList::join({{"encoder", encoder.named_parameters()}, {"decoder", decoder.named_parameters()}}));
+  static ParameterList join(std::initializer_list<std::pair<std::string, ParameterList>> lists);
 
   /// The name is empty where none was given.
   const std::vector<std::pair<std::string, Tensor>>& entries() const { return entries_; }
@@ -99,11 +103,14 @@ class Optimizer : public Stateful {
   /// Adds a group. Throws ValueError where it is empty, or a parameter is held already or is called as
   /// another; DtypeError, AutogradError or ShapeError unless each is a floating, contiguous leaf.
   void add_parameters(const ParameterList& parameters, double lr);
+  const std::vector<Slot>& slots() const { return slots_; }
+  /// Whether all gradients are finite; if not, the step counts as skipped. Throws as step().
+  bool gradients_are_finite();
 
  private:
   /// Names of the moments, at first zeros, that parameters of a group have, at most max_moments.
   virtual std::vector<std::string> moment_names(size_t group) const = 0;
-  /// Changes the parameter and its moments, given its gradient, contiguous and finite.
+  /// Changes the parameter and its moments, given its gradient, contiguous and finite. Nothing in it is recorded.
   virtual void update(Slot& slot, const Tensor& gradient) = 0;
 
   struct Ready {

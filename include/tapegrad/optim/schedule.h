@@ -12,6 +12,8 @@
 // its t says. A schedule sets the rate of every group when it is made and at each step(), and what something
 // else has set in between is an error, not lost. It must not outlive its optimizer.
 #pragma once
+#include <functional>
+
 #include <tapegrad/optim/optimizer.h>
 
 namespace tapegrad::optim {
@@ -112,7 +114,8 @@ struct LinearLROptions {
   void check() const;
   double lr_at(int64_t t, double base) const;
 };
-/// lr = base * (start_factor + (end_factor - start_factor) * min(t / total_iters, 1))
+/// lr = base * (start_factor + (end_factor - start_factor) * min(t / total_iters, 1)): by default a warm-up. To be followed
+/// by another schedule: SequentialLR.
 using LinearLR = ScheduleOf<LinearLROptions>;
 
 /// How a rate goes from one value to another: along half a cosine, or a straight line.
@@ -153,5 +156,56 @@ struct WarmupCosineLROptions {
 ///     t < w    lr = base * (t + 1) / w
 ///     else     lr = eta_min + (base - eta_min) * (1 + cos(pi min((t - w) / (n - w), 1))) / 2
 using WarmupCosineLR = ScheduleOf<WarmupCosineLROptions>;
+
+struct LambdaLROptions {
+  std::function<double(int64_t t)> lr_lambda;  ///< the factor after t steps, must be given
+
+  void check() const;
+  double lr_at(int64_t t, double base) const { return base * lr_lambda(t); }
+};
+/// lr = base * lr_lambda(t), the same factor for every group. **Throws**, at the step, ValueError for a rate that is
+/// negative or not finite. The function is not in the state.
+using LambdaLR = ScheduleOf<LambdaLROptions>;
+
+/// The formula of any schedule, checked: what SequentialLR and ChainedScheduler are made of.
+class ScheduleFormula {
+ public:
+  template <class Options>
+  requires requires(const Options& options) {
+    options.check();
+    options.lr_at(int64_t(), double());
+  }
+  ScheduleFormula(Options options) {
+    options.check();
+    lr_at_ = [options = std::move(options)](int64_t t, double base) { return options.lr_at(t, base); };
+  }
+  double lr_at(int64_t t, double base) const { return lr_at_(t, base); }
+
+ private:
+  std::function<double(int64_t, double)> lr_at_;
+};
+
+struct SequentialLROptions {
+  std::vector<ScheduleFormula> schedules;  ///< one or more
+  std::vector<int64_t> milestones;  ///< t at which the second begins, the third, ...; increasing, positive
+
+  void check() const;
+  double lr_at(int64_t t, double base) const;
+};
+/// One schedule after the other. Each counts its own steps, from the milestone at which it begins, and from the rate that
+/// the group had at first.
+///
+///     SequentialLR schedule(optimizer, {.schedules = {LinearLROptions{.total_iters = 5}, StepLROptions{.step_size = 30}},
+///                                       .milestones = {5}});
+using SequentialLR = ScheduleOf<SequentialLROptions>;
+
+struct ChainedSchedulerOptions {
+  std::vector<ScheduleFormula> schedules;  ///< one or more
+
+  void check() const;
+  double lr_at(int64_t t, double base) const;
+};
+/// Several schedules at once: the rate of each is the base of the next, so that factors are multiplied, as in PyTorch.
+using ChainedScheduler = ScheduleOf<ChainedSchedulerOptions>;
 
 }  // namespace tapegrad::optim

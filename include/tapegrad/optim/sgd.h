@@ -9,6 +9,7 @@ struct SGDOptions {
   double dampening = 0;     ///< tau, in [0, 1]
   double weight_decay = 0;  ///< lambda, >= 0: lambda * p is added to the gradient
   bool nesterov = false;    ///< needs momentum > 0 and dampening = 0
+  bool zero_start = false;  ///< b is 0 before the first step, as in some courses
 
   static constexpr const char* name = "SGD";
   void check() const;
@@ -19,7 +20,7 @@ struct SGDOptions {
 /// Stochastic gradient descent, with momentum.
 ///
 ///     g = grad + lambda p
-///     b = mu b + (1 - tau) g       the first time b = g; without momentum b = g
+///     b = mu b + (1 - tau) g       the first time b = g, with zero_start (1 - tau) g; without momentum b = g
 ///     p = p - lr b                 nesterov: p - lr (g + mu b)
 ///
 /// **Source** Sutskever, Martens, Dahl, Hinton 2013, "On the importance of initialization and momentum in

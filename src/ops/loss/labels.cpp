@@ -24,7 +24,7 @@ Tensor reduced(const char* op, const Tensor& losses, Reduce reduction) {
 }
 
 Labelled check_labels(const char* op, const Tensor& scores, const Tensor& target, const Tensor& weight,
-                      int64_t ignore_index, Reduce reduction) {
+                      std::optional<int64_t> ignore_index, Reduce reduction) {
   if (scores.dim() < 2) fail<ShapeError>(op, "scores must be [N, C] or [N, C, ...], got {}", scores.shape());
   check_floating(op, scores);
   Shape wanted = scores.shape();
@@ -55,7 +55,7 @@ Labelled check_labels(const char* op, const Tensor& scores, const Tensor& target
   compute::check_labels(op, out.labels, classes, ignore_index);
   if (reduction == Reduce::batchmean) out.scale = 1 / double(wanted[0]);
   if (reduction == Reduce::mean) {
-    const double count = compute::label_count(out.labels, weight, ignore_index);
+    const double count = compute::label_count(out.labels, weight, ignore_index.value_or(-1));
     out.scale = count > 0 ? 1 / count : 0;
   }
   if (scores.dim() == 2) return out;

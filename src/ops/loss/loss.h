@@ -1,5 +1,7 @@
 // What the losses share: their rule of shapes, the check of labels, and the reduction at the end.
 #pragma once
+#include <optional>
+
 #include "ops/elementwise.h"
 
 namespace tapegrad {
@@ -23,10 +25,10 @@ struct Labelled {
   double scale;   // of the sum of the losses: what the reduction asks for
 };
 
-/// Checks shapes, dtypes, class weights and every label, and moves the classes to the end. The mean divides by the sum
+/// Checks shapes, dtypes, class weights and every label (all count if there is no ignore_index), and moves the classes to the end. The mean divides by the sum
 /// of the weights of the labels that are not ignored, and is 0 where that is 0.
 Labelled check_labels(const char* op, const Tensor& scores, const Tensor& target, const Tensor& weight,
-                      int64_t ignore_index, Reduce reduction);
+                      std::optional<int64_t> ignore_index, Reduce reduction);
 
 /// -sum_c q log_probs of each row, [N], or the sum of all rows times `scale`. A log-probability of -inf that q does not
 /// ask for costs nothing.
