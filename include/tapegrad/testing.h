@@ -141,9 +141,9 @@ void append_result(std::vector<Tensor>& out, const R& result) {
     out.push_back(result);
   else if constexpr (requires { result.begin(); })
     out.insert(out.end(), result.begin(), result.end());
-  else if constexpr (requires { result.output; })
+  else if constexpr (requires { std::tie(result.output, result.state); })
     append_result(out, std::tie(result.output, result.state));
-  else if constexpr (requires { result.h; })
+  else if constexpr (requires { std::tie(result.h, result.c); })
     append_result(out, std::tie(result.h, result.c));
   else
     std::apply([&](const auto&... parts) { (append_result(out, parts), ...); }, result);
