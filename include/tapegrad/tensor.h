@@ -123,6 +123,7 @@ class Tensor {
   ///     x[0].copy_(row);                      // a row
   ///     select(x, 1, -1).fill_(7);            // a column
   ///     slice(x, 1, 0, to_end, 2).zero_();    // every second column
+  ///     x.copy_(masked_fill(x, x < 0, 0));    // where a mask holds
   ///
   /// **Throws** DtypeError unless both have one dtype, ShapeError if the source does not broadcast or this is an
   /// expanded view, AutogradError where a tape would miss the change: see operator+=.

@@ -236,7 +236,7 @@ void expect_lines(const LineOperation& operation, const Box& box, Dtype dtype) {
     }
   Inputs tensors;
   for (size_t i = 0; i < got.size(); ++i) tensors.push_back(from_vector(want[i], got[i].shape()));
-  // The composed forms of prod() and cumprod() round every product on its way to float32.
+  // The composed form of prod() rounds every product on its way to float32.
   const double of_float32 = reference_mode() ? kOfFloat32InSteps : kOfFloat32;
   expect_near(got, tensors,
               operation.name + " in " + to_string(dtype) + " along axis 1 of " + to_string(x.shape()),

@@ -115,9 +115,6 @@ TEST(Attributes, SayTheAxesAndShapes) {
       "cumsum", [&] { return cumsum(x, 1); },
       [](const Call& c) { return cumsum(c.inputs[0], c.integer("axis")); });
   expect_again(
-      "cumprod", [&] { return cumprod(x, 1); },
-      [](const Call& c) { return cumprod(c.inputs[0], c.integer("axis")); });
-  expect_again(
       "reshape",
       [&] {
         return x.reshape({5, -1});

@@ -71,6 +71,20 @@ TEST(Differences, ZerosHaveTheSignsThatTheDocsSay) {
   EXPECT_TRUE(std::signbit(sign(zero).item()));
 }
 
+TEST(Differences, SmallNumbersStayAndPowersAreThoseOfC) {
+  EXPECT_GT(sigmoid(tensor(-90.0)).item(), 0);
+  EXPECT_LT(silu(tensor(-90.0)).item(), 0);
+  EXPECT_LT(gelu(tensor(-9.0), {.approximate = true}).item(), 0);
+  EXPECT_GT(log1p(tensor(1e-40)).item(), 0);
+  EXPECT_EQ((tensor(0.0) / tensor(1e-40)).item(), 0);
+  EXPECT_EQ(pow(tensor(-INFINITY), 0.5).item(), INFINITY);
+  EXPECT_FALSE(std::signbit(pow(tensor(-0.0), 0.5).item()));
+  EXPECT_EQ(pow(tensor(-0.0), -0.5).item(), INFINITY);
+  const Tensor x = tensor({NAN, 1}, {.requires_grad = true});
+  Tape tape;
+  EXPECT_TRUE(std::isnan(tape.gradient(norm(x, {.p = INFINITY}), {x})[0][1].item()));
+}
+
 TEST(Differences, AnInfiniteQuotientOfAHugeDivisorHasNoGradient) {
   const Tensor a = tensor(INFINITY), b = tensor(3e38, {.requires_grad = true});
   Tape tape;

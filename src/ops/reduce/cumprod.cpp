@@ -10,12 +10,13 @@
 namespace tapegrad {
 
 Tensor cumprod(const Tensor& x, Axis axis) {
+  check_floating("cumprod", x);
   const int64_t at = wrap_axis("cumprod", axis, x.dim()), n = x.shape()[at];
   const auto composed = [at, n](const Tensors& in) {
-    Tensor y = in[0] * 1.0;
+    Tensor y = in[0].to(float64) * 1.0;  // between, a product may be no float32
     for (int64_t step = 1; step < n; step *= 2)
       y = concat({narrow(y, at, 0, step), narrow(y, at, step, n - step) * narrow(y, at, 0, n - step)}, at);
-    return y;
+    return y.to(in[0].dtype());
   };
   return fused("cumprod", {x}, {{"axis", at}}, composed,
                compute::CumProd{compute::Reduction("cumprod", x.shape(), at)});

@@ -25,6 +25,7 @@ Tensor prod_composed(const Tensor& x, const compute::Reduction& over) {
 }  // namespace
 
 Tensor prod(const Tensor& x, const Axes& axes, ReduceOptions options) {
+  check_floating("prod", x);
   const compute::Reduction over("prod", x.shape(), axes, options.keepdim);
   const auto composed = [over](const Tensors& in) {
     return prod_composed(in[0], over).reshape(over.result_shape());
