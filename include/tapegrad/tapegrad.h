@@ -3,6 +3,7 @@
 #include <tapegrad/data.h>
 #include <tapegrad/error.h>
 #include <tapegrad/exact.h>
+#include <tapegrad/functional.h>
 #include <tapegrad/gradcheck.h>
 #include <tapegrad/io.h>
 #include <tapegrad/memory.h>

@@ -64,7 +64,7 @@ void move_running(Tensor running, const Tensor& batch, double momentum, double f
 }  // namespace
 
 ChannelMoments batch_moments(const Tensor& x, const Tensor& running_mean, const Tensor& running_var,
-                             double momentum, double eps) {
+                             double momentum, double eps, bool biased) {
   const Blocks blocks(x);
   const int64_t c = blocks.whole.c, m = blocks.whole.n * blocks.whole.l, parts = blocks.parts();
   if (m == 0) return with_rstd(zeros({c}, {.dtype = float64}), ones({c}, {.dtype = float64}), eps);
@@ -80,7 +80,7 @@ ChannelMoments batch_moments(const Tensor& x, const Tensor& running_mean, const 
                               detail::mutable_ptr<double>(variance));
     if (!running_mean.defined()) return;
     move_running<T>(running_mean, mean, momentum, 1);
-    move_running<T>(running_var, variance, momentum, double(m) / double(m - 1));
+    move_running<T>(running_var, variance, momentum, biased ? 1 : double(m) / double(m - 1));
   });
   return with_rstd(mean, variance, eps);
 }

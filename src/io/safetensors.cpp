@@ -200,12 +200,28 @@ void check_places(const InputFile& file, std::vector<Entry>& entries) {
     fail<FormatError>("load", "{}: {} bytes follow the last tensor", file.path(), file.remaining() - at);
 }
 
+// What a file that does not begin with the length of a header seems to be.
+void refuse_other_formats(const std::string& path, uint64_t length) {
+  const std::string_view begin(reinterpret_cast<const char*>(&length), 8);
+  if (begin.starts_with("PK\3\4") || begin.starts_with("\x80\2"))
+    fail<FormatError>(
+        "load",
+        "{}: this seems to be a PyTorch file (.pt), not safetensors. Hint: save it in Python with "
+        "safetensors.torch.save_file(model.state_dict(), path)",
+        path);
+  if (std::all_of(begin.begin(), begin.end(), [](char c) { return (c >= ' ' && c <= '~') || c == '\n'; }))
+    fail<FormatError>("load", "{}: this seems to be a text file, not safetensors, it begins with {}", path,
+                      in_quotes(begin));
+}
+
 Header read_header(InputFile& file) {
   uint64_t length = 0;
   file.read(&length, 8);
-  if (length > file.remaining())
+  if (length > file.remaining()) {
+    refuse_other_formats(file.path(), length);
     fail<FormatError>("load", "{}: the header must fit the file, got a header of {} bytes in {}", file.path(),
                       length, file.remaining());
+  }
   if (length > kLargestHeader)
     fail<FormatError>("load", "{}: the header must have at most {} bytes, got {}", file.path(),
                       kLargestHeader, length);

@@ -55,9 +55,13 @@ CellConfig checked(RecurrentCell kind, int64_t input_size, int64_t hidden_size,
     fail<ValueError>(name, "proj_size is an option of LSTMCell and LSTM only");
   if (o.proj_size < 0 || o.proj_size >= hidden_size)
     fail<ValueError>(name, "proj_size must be in [0, hidden_size {}), got {}", hidden_size, o.proj_size);
+  if (!o.reset_after && kind != RecurrentCell::gru)
+    fail<ValueError>(name, "reset_after is an option of GRUCell and GRU only");
+  if (!o.reset_after && o.norm != Norm::none)
+    fail<ValueError>(name, "reset_after = false has no norm, got {}", norm_name(o.norm));
   const RecurrentCell cell = o.relu ? RecurrentCell::rnn_relu : kind;
   const RecurrentOptions how{.cell = cell, .norm = o.norm, .placement = placement, .eps = o.eps};
-  return {how, input_size, hidden_size, o.bias, o.max_steps, o.proj_size};
+  return {how, input_size, hidden_size, o.bias, o.max_steps, o.proj_size, o.reset_after};
 }
 
 Tensor plus(const Tensor& a, const Tensor& b) {
@@ -71,6 +75,7 @@ std::string to_string(const CellConfig& c) {
   if (!c.bias) out += ", bias=false";
   if (c.cell == RecurrentCell::rnn_relu) out += ", relu=true";
   if (c.proj_size) out += fmt::format(", proj_size={}", c.proj_size);
+  if (!c.reset_after) out += ", reset_after=false";
   if (c.norm != Norm::none)
     out += fmt::format(", norm={}, placement={}", norm_name(c.norm), placement_name(c.placement));
   return out;
@@ -131,7 +136,16 @@ template <class Derived, RecurrentCell kind>
 Tensors CellBase<Derived, kind>::advance(const Tensor& projected, const Tensors& state,
                                          const RecurrentParameters& parameters, int64_t time,
                                          const Tensor& h_mask) const {
-  Tensor p = projected, q = linear(h_mask.defined() ? state[0] * h_mask : state[0], weight_hh);
+  const Tensor h = h_mask.defined() ? state[0] * h_mask : state[0];
+  if (!config.reset_after) {
+    const Tensor a = plus(projected, plus(parameters.bias, parameters.bias_hh));
+    const int64_t size = config.hidden_size;
+    const Tensors of_a = split(a, {2 * size, size}, 1), w = split(weight_hh, {2 * size, size});
+    const Tensors gates = chunk(sigmoid(of_a[0] + linear(h, w[0])), 2, 1);
+    const Tensor n = tanh(of_a[1] + linear(gates[0] * h, w[1]));
+    return {n + gates[1] * (state[0] - n)};
+  }
+  Tensor p = projected, q = linear(h, weight_hh);
   RecurrentOptions options = config;
   std::function<Tensor(const Tensor&)> norm_c;
   if (config.norm == Norm::batch) {

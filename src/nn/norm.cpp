@@ -44,7 +44,10 @@ RMSNorm::RMSNorm(const Shape& normalized_shape, RMSNormOptions options)
 Tensor RMSNorm::forward(const Tensor& x) { return rms_norm(x, normalized_shape_, weight, {.eps = eps_}); }
 
 BatchNorm1d::BatchNorm1d(int64_t num_features, BatchNorm1dOptions options)
-    : num_features_(num_features), eps_(options.eps), momentum_(options.momentum) {
+    : num_features_(num_features),
+      eps_(options.eps),
+      momentum_(options.momentum),
+      biased_running_var_(options.biased_running_var) {
   if (num_features < 0)
     fail<ValueError>("BatchNorm1d", "num_features must not be negative, got {}", num_features);
   if (!(eps_ >= 0)) fail<ValueError>("BatchNorm1d", "eps must be at least 0, got {}", eps_);
@@ -58,7 +61,8 @@ BatchNorm1d::BatchNorm1d(int64_t num_features, BatchNorm1dOptions options)
   num_batches_tracked = add_buffer("num_batches_tracked", tracked ? zeros({}, {.dtype = int64}) : Tensor());
   describe(fmt::format("{}, eps={}, momentum={}{}{}", num_features, eps_,
                        momentum_ ? fmt::format("{}", *momentum_) : "none", affine ? "" : ", affine=false",
-                       tracked ? "" : ", track_running_stats=false"));
+                       tracked ? "" : ", track_running_stats=false") +
+           (options.biased_running_var ? ", biased_running_var=true" : ""));
 }
 
 Tensor BatchNorm1d::forward(const Tensor& x) {
@@ -71,9 +75,11 @@ Tensor BatchNorm1d::forward(const Tensor& x) {
   if (before < 0 || before > most)  // it can be loaded
     fail<ValueError>("", "num_batches_tracked must be in [0, {}], got {}", most, before);
   const int64_t batches = before + 1;
-  const Tensor y =
-      batch_norm(x, running_mean, running_var, weight, bias,
-                 {.training = true, .momentum = momentum_ ? *momentum_ : 1 / double(batches), .eps = eps_});
+  const Tensor y = batch_norm(x, running_mean, running_var, weight, bias,
+                              {.training = true,
+                               .momentum = momentum_ ? *momentum_ : 1 / double(batches),
+                               .eps = eps_,
+                               .biased_running_var = biased_running_var_});
   if (x.numel() > 0) num_batches_tracked.mutable_data<int64_t>()[0] = batches;
   return y;
 }

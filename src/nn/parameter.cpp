@@ -80,6 +80,20 @@ void check_not_copied(bool copied, const ModuleState& owner, const std::string& 
 }  // namespace
 
 CloneContext::CloneContext() : outer_(innermost), clones_(std::make_unique<Clones>()) { innermost = this; }
+CloneContext::CloneContext(const ModuleBase& module, const StateDict& state) : CloneContext() {
+  StateDict rest = state;
+  std::string differences;
+  for (const auto& list : {module.named_parameters(), module.named_buffers()})
+    for (const auto& [name, own] : list) {
+      const auto given = rest.extract(name);
+      const Tensor& next = clones_->tensors[own.impl()] = given ? given.mapped() : own;
+      if (!next.defined() || next.shape() != own.shape() || next.dtype() != own.dtype())
+        differences += fmt::format("; '{}' must be {} {}", name, own.dtype(), own.shape());
+    }
+  for (const auto& [name, tensor] : rest) differences += fmt::format("; there is no '{}'", name);
+  if (differences.empty()) return;
+  fail<ValueError>("functional_call", "the state does not fit {}: {}", module.type(), differences.substr(2));
+}
 CloneContext::~CloneContext() { innermost = outer_; }
 
 void CloneContext::finish() {

@@ -80,7 +80,8 @@ RecurrentLayer<Derived, Cell>::RecurrentLayer(int64_t input_size, int64_t hidden
                                       .placement = options.placement,
                                       .eps = options.eps,
                                       .max_steps = options.max_steps,
-                                      .proj_size = options.proj_size};
+                                      .proj_size = options.proj_size,
+                                      .reset_after = options.reset_after};
   for (int64_t layer = 0; layer < options.num_layers; ++layer) {
     for (const char* direction : {"", "_reverse"})
       if (options.bidirectional || !*direction)
@@ -98,7 +99,8 @@ Tensors RecurrentLayer<Derived, Cell>::run(const Cell& cell, const Tensor& proje
   const CellConfig& config = cell.config;
   const bool training = this->is_training(), masked = training && options.recurrent_dropout > 0;
   const RecurrentParameters parameters = cell.recurrent_parameters();
-  if (config.norm != Norm::batch && config.proj_size == 0 && options.zoneout == 0 && !masked)
+  if (config.norm != Norm::batch && config.proj_size == 0 && options.zoneout == 0 && !masked &&
+      config.reset_after)
     return recurrent(projected, h0, c0, parameters, how);
   const Tensors state = state_or_zeros(h0, c0, projected.size(1), config.output_size(), config.hidden_size,
                                        config.cell, projected.dtype());

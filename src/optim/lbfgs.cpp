@@ -4,8 +4,10 @@
 #include <tapegrad/ops.h>
 #include <tapegrad/tape.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "autograd/writable.h"
 #include "compute/arrays.h"

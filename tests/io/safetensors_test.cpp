@@ -206,6 +206,23 @@ TEST_F(Safetensors, RefusesHeaderLengthsBeyondTheFile) {
   }
 }
 
+TEST_F(Safetensors, SaysWhatElseAFileSeemsToBe) {
+  for (const std::string& begin :
+       {std::string("PK\3\4\0\0\x08\x08", 8), std::string("\x80\2\x8a\nl\xfc\x9c\x46", 8)}) {
+    write(begin + "archive/data.pkl");
+    EXPECT_THAT(
+        [&] { load(path_); },
+        ThrowsMessage<FormatError>("load: " + path_ +
+                                   ": this seems to be a PyTorch file (.pt), not safetensors. Hint: save "
+                                   "it in Python with safetensors.torch.save_file(model.state_dict(), "
+                                   "path)"));
+  }
+  write("x,y,label\n1,2,0\n");
+  EXPECT_THAT([&] { load(path_); },
+              ThrowsMessage<FormatError>(HasSubstr("this seems to be a text file, not safetensors, it begins "
+                                                   "with \"x,y,labe\"")));
+}
+
 TEST_F(Safetensors, RefusesTruthValuesOtherThanZeroAndOne) {
   save(path_, {{"mask", tensor({1, 0}, {.dtype = boolean})}});
   std::string bytes = read();

@@ -266,6 +266,8 @@ TAPEGRAD_TEST_MODULE(LSTMModuleWithNorm,
 TAPEGRAD_TEST_MODULE(GRUModule, (Wrapped<nn::GRU>({.num_layers = 2, .batch_first = true})), Shape{4, 3, 3});
 TAPEGRAD_TEST_MODULE(GRUModuleWithNorm, (Wrapped<nn::GRU>({.norm = Norm::rms})), kBatchSecond,
                      Shape{3, 2, 3});
+TAPEGRAD_TEST_MODULE(GRUModuleWithTheResetBefore, (Wrapped<nn::GRU>({.reset_after = false})), kBatchSecond,
+                     Shape{3, 2, 3});
 TAPEGRAD_TEST_MODULE(RNNCellModule, nn::RNNCell(3, 4), Shape{2, 3}, Shape{2, 4});
 TAPEGRAD_TEST_MODULE(GRUCellModule, nn::GRUCell(3, 4, {.norm = Norm::layer}), Shape{2, 3}, Shape{2, 4});
 

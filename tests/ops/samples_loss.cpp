@@ -115,4 +115,54 @@ Samples cosine_embedding_loss_samples() {
            .inputs = {normal({4, 3}), normal({4, 3}), signs}}};
 }
 
+// Scores that lie 0.05 or more from the kink at margin 1: differences of 0.3, 0.7 and 1.6, moved by an offset.
+Samples multi_margin_loss_samples() {
+  const Tensor scores = tensor({{0.3, 1, 2.6}, {0, -1.6, -0.7}}, {.dtype = float64});
+  const Tensor labels = from_vector(std::vector<int64_t>{1, 0}, {2});
+  const auto loss = [labels](int64_t p) {
+    return [=](const Inputs& in) { return multi_margin_loss(in[0], labels, {.p = p}); };
+  };
+  const Tensor weight = tensor({0.5, 2, 1}, {.dtype = float64});
+  return {{.label = "p 1", .f = loss(1), .inputs = {scores}, .second_derivative = false},
+          {.label = "p 2", .f = loss(2), .inputs = {scores}},
+          {.label = "weighted",
+           .f =
+               [=](const Inputs& in) {
+                 return multi_margin_loss(in[0], labels,
+                                          {.p = 2, .weight = weight, .reduction = Reduce::none});
+               },
+           .inputs = {scores},
+           .in_float32 = false}};
+}
+
+Samples hinge_embedding_loss_samples() {
+  const Tensor signs = from_vector(std::vector<int64_t>{1, -1, -1, 1, -1, -1}, {2, 3});
+  return {{.label = "both signs",
+           .f = [](const Inputs& in) { return hinge_embedding_loss(in[0], in[1], {.margin = 0.5}); },
+           .inputs = {uniform_away({2, 3}, -1, 2, {0.5}), signs},
+           .second_derivative = false}};
+}
+
+Samples triplet_margin_loss_samples() {
+  const auto loss = [](TripletMarginOptions options) {
+    return [=](const Inputs& in) { return triplet_margin_loss(in[0], in[1], in[2], options); };
+  };
+  const Inputs inputs{normal({3, 4}), normal({3, 4}), normal({3, 4})};
+  return {{.label = "length", .f = loss({.margin = 9}), .inputs = inputs},
+          {.label = "swapped",
+           .f = loss({.margin = 9, .swap = true, .reduction = Reduce::none}),
+           .inputs = inputs},
+          {.label = "magnitudes",
+           .f = loss({.margin = 30, .p = 1}),
+           .inputs = inputs,
+           .second_derivative = false}};
+}
+
+Samples gaussian_nll_loss_samples() {
+  const auto loss = [](const Inputs& in) { return gaussian_nll_loss(in[0], in[1], in[2], {.full = true}); };
+  return {{.label = "each its own", .f = loss, .inputs = {normal({3, 4}), normal({3, 4}), near({3, 4})}},
+          {.label = "one a row", .f = loss, .inputs = {normal({3, 4}), normal({3, 4}), near({3})}},
+          {.label = "one a row, kept", .f = loss, .inputs = {normal({3, 4}), normal({3, 4}), near({3, 1})}}};
+}
+
 }  // namespace tapegrad

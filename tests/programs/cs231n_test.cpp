@@ -123,9 +123,11 @@ struct CourseGru : nn::Module<CourseGru> {
 
 TAPEGRAD_TEST_MODULE(GruWithTheResetBefore, CourseGru(3, 4, true), Shape{5, 3}, Shape{5, 4});
 
-TEST(CS231n, AGruHasTheResetGateBehindTheProduct) {
-  nn::GRUCell cell(3, 4);
+TEST(CS231n, AGruHasTheResetGateBehindTheProductOrBeforeIt) {
+  nn::GRUCell cell(3, 4), before(3, 4, {.reset_after = false});
   cell.to(float64);
+  before.to(float64);
+  before.load_state_dict(cell.state_dict());
   CourseGru course(3, 4, false);
   course.to(float64);
   const Tensors w_x = chunk(cell.weight_ih.detach(), 3), w_h = chunk(cell.weight_hh.detach(), 3),
@@ -139,7 +141,8 @@ TEST(CS231n, AGruHasTheResetGateBehindTheProduct) {
   const Tensor x = randn({5, 3}, k64), h = randn({5, 4}, k64);
   EXPECT_TENSOR_NEAR(cell(x, h), course(x, h), 1e-14);
   course.reset_before = true;
-  EXPECT_FALSE(is_close(cell(x, h), course(x, h), {.atol = 1e-3}));  // a convention of its own
+  EXPECT_FALSE(is_close(cell(x, h), course(x, h), {.atol = 1e-3}));
+  EXPECT_TENSOR_NEAR(before(x, h), course(x, h), 1e-14);
 }
 
 TEST(CS231n, WordsBecomeRows) {

@@ -39,28 +39,22 @@ TEST(Derivatives, NewtonFindsTheBottomOfRosenbrocksValley) {
   EXPECT_TENSOR_NEAR(x.detach(), ones({2}, k64), 1e-9);
 }
 
-namespace {
-
-// A network of 1, 20 and 1 as a function of all its weights in one vector.
-Tensor net(const Tensor& w, const Tensor& x) {
-  const Tensors parts = split(w, {20, 20, 20, 1});
-  const Tensor hidden = tanh(x * parts[0] + parts[1]);
-  return matmul(hidden, parts[2].unsqueeze(1)) + parts[3];
-}
-
-}  // namespace
-
 // Weights from which one step of gradient descent fits any of many sines (Finn, Abbeel, Levine 2017).
 TEST(Derivatives, MetaLearningGoesBackThroughAStepOfGradientDescent) {
   manual_seed(3);
-  Tensor w = (0.5 * randn({61})).set_requires_grad();
-  optim::Adam optimizer({w}, {.lr = 5e-3});
+  nn::Sequential net(nn::Linear(1, 20), nn::Tanh(), nn::Linear(20, 1));
+  for (auto& [name, parameter] : net.named_parameters())
+    Tensor(parameter).copy_(0.5 * randn(parameter.shape()));
+  optim::Adam optimizer(net.parameters(), {.lr = 5e-3});
   const auto losses = [&](Tape& tape, const Tensor& phase) {
     const auto sample = [&] { return 8 * rand({10, 1}) - 4; };
     const Tensor x = sample(), test = sample();
-    const Tensor before = mse_loss(net(w, x), sin(x + phase));
-    const Tensor step = tape.gradient(before, {w}, {.create_graph = true})[0];
-    return std::pair{before, mse_loss(net(w - 0.1 * step, test), sin(test + phase))};
+    const Tensor before = mse_loss(net(x), sin(x + phase));
+    const auto parameters = net.named_parameters();
+    const std::vector<Tensor> step = tape.gradient(before, net.parameters(), {.create_graph = true});
+    StateDict fast;
+    for (size_t i = 0; i < step.size(); ++i) fast[parameters[i].first] = parameters[i].second - 0.1 * step[i];
+    return std::pair{before, mse_loss(nn::functional_call(net, fast, test), sin(test + phase))};
   };
   double first = 0, last = 0;
   for (int round = 0; round < 400; ++round) {

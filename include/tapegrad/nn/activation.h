@@ -1,5 +1,5 @@
 // Activations as modules, for Sequential; each calls the operation of the same name, whose numerics and source
-// are in ops/activation.h. No parameters. **Shape**: x [...], y the same. **Throws** DtypeError unless x is
+// are in ops/activation.h. No parameters but PReLU's. **Shape**: x [...], y the same. **Throws** DtypeError unless x is
 // floating.
 #pragma once
 #include <fmt/format.h>
@@ -24,6 +24,11 @@ struct Sigmoid : Module<Sigmoid> {
 /// y = x sigmoid(x).   dx = dy s (1 + x (1 - s)) with s = sigmoid(x).
 struct SiLU : Module<SiLU> {
   Tensor forward(const Tensor& x) { return silu(x); }
+};
+
+/// y = x tanh(softplus(x)).
+struct Mish : Module<Mish> {
+  Tensor forward(const Tensor& x) { return mish(x); }
 };
 
 /// y = log(1 + e^x).   dx = dy sigmoid(x).
@@ -77,6 +82,45 @@ struct Softmax : Module<Softmax> {
 
  private:
   int64_t axis_;
+};
+
+/// y = ln softmax(x) along one axis, without the loss of digits of the two in a row. dx = dy - e^y sum of dy along the
+/// axis. **Throws** as Softmax.
+struct LogSoftmax : Module<LogSoftmax> {
+  explicit LogSoftmax(int64_t axis = -1) : axis_(axis) { describe(fmt::format("axis={}", axis)); }
+  Tensor forward(const Tensor& x) { return log_softmax(x, axis_); }
+
+ private:
+  int64_t axis_;
+};
+
+/// y = a sigmoid(b), a and b the halves of x along one axis. **Shape**: y has half of the axis. **Throws** ShapeError for
+/// an odd size.
+struct GLU : Module<GLU> {
+  explicit GLU(int64_t axis = -1) : axis_(axis) { describe(fmt::format("axis={}", axis)); }
+  Tensor forward(const Tensor& x) { return glu(x, axis_); }
+
+ private:
+  int64_t axis_;
+};
+
+struct PReLUOptions {
+  double init = 0.25;  ///< of every slope
+};
+
+/// y = x where x > 0, else weight x, with a learned slope: one for all, or one for each channel of axis 1.
+/// **Shape**: weight [num_parameters]. **Throws** ValueError unless num_parameters is positive, ShapeError where it is not
+/// 1 and not the size of axis 1. **Gradient**, **Source**: see prelu().
+struct PReLU : Module<PReLU> {
+  explicit PReLU(int64_t num_parameters = 1, PReLUOptions options = {});
+  Tensor forward(const Tensor& x) { return prelu(x, weight); }
+
+  Parameter weight;
+};
+
+/// y = x: in the place of a part that is left out.
+struct Identity : Module<Identity> {
+  Tensor forward(const Tensor& x) { return x; }
 };
 
 }  // namespace tapegrad::nn

@@ -39,6 +39,7 @@ struct RecurrentCellOptions {
   int64_t max_steps = 0;  ///< Norm::batch: time steps with statistics of their own, >= 1; see CellNorm
   int64_t proj_size =
       0;  ///< LSTMCell only: size of h where it is W_hr h, less than hidden_size; 0: it is not
+  bool reset_after = true;  ///< GRUCell only: false multiplies h by r before the product, as Cho et al. do
 };
 using RNNCellOptions = RecurrentCellOptions;
 using LSTMCellOptions = RecurrentCellOptions;
@@ -67,6 +68,7 @@ struct CellConfig : RecurrentOptions {
   int64_t input_size, hidden_size;
   bool bias;
   int64_t max_steps, proj_size;
+  bool reset_after;
 
   int64_t width() const { return gate_count(cell) * hidden_size; }  ///< GH: of the summed inputs
   int64_t output_size() const { return proj_size ? proj_size : hidden_size; }
@@ -163,13 +165,15 @@ struct LSTMCell : detail::CellBase<LSTMCell, RecurrentCell::lstm> {
 ///     r = sigmoid(p_r + q_r)   z = sigmoid(p_z + q_z)   n = tanh(p_n + r q_n)
 ///     h' = (1 - z) n + z h
 ///
+/// With {.reset_after = false}, and then without a norm, n = tanh(p_n + W_hn (r h) + b_hn), of the same parameters.
+///
 /// With Placement::sum r, z = sigmoid(N(p + q)) and n = tanh(N(p_n + r q_n)) of p = W_ih x and q = W_hh h,
 /// with + bias as in RNNCell. The 2H values of r and z have one mean and variance, and the H values of n
 /// another; with Norm::batch each value has its own, and Placement::sum is refused.
 ///
 /// **Shape**: x [B, input_size], h [B, hidden_size] or undefined (zeros) -> h' [B, hidden_size].
 /// **Initialization**, **Throws**, **Gradient**, **Differences from PyTorch**: as RNNCell.
-/// **Source**: Cho et al. 2014, arXiv:1406.1078, with the reset gate after the product, as PyTorch; Ba et al.
+/// **Source**: Cho et al. 2014, arXiv:1406.1078, there with the reset gate before the product; Ba et al.
 /// 2016, arXiv:1607.06450, who let z write where it keeps here.
 ///
 ///     nn::GRUCell cell(3, 4, {.norm = nn::Norm::rms});

@@ -38,6 +38,10 @@ class Sequential : public Module<Sequential> {
   /// A further part, at the end.
   template <std::derived_from<ModuleBase> M>
   void push_back(M module) {
+    static_assert(
+        std::is_convertible_v<std::invoke_result_t<const M&, const Tensor&>, Tensor>,
+        "a part of a Sequential maps a tensor to a tensor; an LSTM gives {output, state}: write a module "
+        "whose forward() returns lstm(x).output");
     parts_.emplace_back(add(std::to_string(parts_.size()), std::move(module)));
   }
   int64_t size() const { return int64_t(parts_.size()); }

@@ -61,7 +61,9 @@ class ModuleBase : public Stateful {
   /// The same with their paths: "" for this module, then "encoder", "encoder.norm1". A layer made of cells
   /// (LSTM) counts as one module.
   std::vector<std::pair<std::string, ModuleBase>> named_modules() const;
-  /// Calls f(path, type, module) for each of named_modules(): f("encoder.norm1", "LayerNorm", module).
+  /// Calls f(path, type, module) for each of named_modules(): f("encoder.norm1", "LayerNorm", module). PyTorch's apply():
+  ///
+  ///     model.visit([](auto&, auto& type, auto& m) { if (type == "Linear") init::zeros(m.parameters()[1]); });
   template <class F>
   void visit(F&& f) const {
     for (const auto& [path, module] : named_modules()) f(path, module.type(), module);
@@ -136,6 +138,9 @@ namespace detail {
 class CloneContext {
  public:
   CloneContext();
+  /// The new tensors are those of `state`, by name, and the module's own for the rest. Throws ValueError for a name that
+  /// the module has not, or a tensor of another shape or dtype.
+  CloneContext(const ModuleBase& module, const StateDict& state);
   ~CloneContext();
   /// Ends it. Throws ValueError if one of the new tensors is held by no Parameter.
   void finish();
@@ -192,6 +197,21 @@ class Module : public ModuleBase {
   friend Derived;
   Module() : ModuleBase(detail::type_name<Derived>()) {}
 };
+
+/// module(inputs...) with other parameters and buffers, by name; those that `state` does not name are the module's. The
+/// module is left as it is, and gradients flow to the tensors in `state`: how one differentiates through a step of training.
+/// **Throws** ValueError for a name that the module has not or a tensor that does not fit, and as clone().
+///
+///     StateDict fast;
+///     for (auto& [name, p] : net.named_parameters()) fast[name] = p - 0.1 * gradient_of[name];
+///     Tensor loss = mse_loss(nn::functional_call(net, fast, x), y);
+template <class Derived, class... Inputs>
+auto functional_call(const Module<Derived>& module, const StateDict& state, Inputs&&... inputs) {
+  detail::CloneContext context(module, state);
+  const Derived copy(static_cast<const Derived&>(module));
+  context.finish();
+  return copy(std::forward<Inputs>(inputs)...);
+}
 
 /// The leaves that the tape recorded and `module` does not hold: parameters that no optimizer of
 /// module.parameters() would ever change. Empty in a correct model whose inputs do not require gradients.

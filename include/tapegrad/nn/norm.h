@@ -63,6 +63,8 @@ struct BatchNorm1dOptions {
       0.1;                          ///< weight of a new batch, in [0, 1]; nullopt: the mean of all batches
   bool affine = true;               ///< learn a weight and a bias
   bool track_running_stats = true;  ///< else evaluation uses the batch's statistics too
+  bool biased_running_var =
+      false;  ///< collect the variance that normalizes, not the unbiased one: as in some courses
 };
 
 /// Normalizes each feature by its mean and variance over the batch:
@@ -89,6 +91,7 @@ struct BatchNorm1d : Module<BatchNorm1d> {
   int64_t num_features_;
   double eps_;
   std::optional<double> momentum_;
+  bool biased_running_var_;
 };
 
 }  // namespace tapegrad::nn

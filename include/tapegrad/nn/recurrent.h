@@ -8,7 +8,7 @@
 // runs from the last step to the first, and its output stands behind that of the first direction.
 //
 // A step of a normalized layer costs about what a plain one costs: see ops/recurrent.h. Norm::batch, zoneout,
-// recurrent_dropout and proj_size run as a loop of simple operations, which takes up to twice as long.
+// recurrent_dropout, proj_size and reset_after = false run as a loop of simple operations, which takes up to twice as long.
 #pragma once
 #include <tapegrad/nn/cells.h>
 
@@ -34,7 +34,8 @@ struct RecurrentLayerOptions {
   /// Dropout in [0, 1] of the h that goes into the product with W_hh, one mask a sequence (Gal and Ghahramani
   /// 2016, arXiv:1512.05287); in training
   double recurrent_dropout = 0;
-  int64_t proj_size = 0;  ///< LSTM only: size of h and output where they are projections; 0: they are not
+  int64_t proj_size = 0;    ///< LSTM only: size of h and output where they are projections; 0: they are not
+  bool reset_after = true;  ///< GRU only: false multiplies h by r before the product, see GRUCell
 };
 using RNNOptions = RecurrentLayerOptions;
 using LSTMOptions = RecurrentLayerOptions;

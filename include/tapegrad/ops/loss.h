@@ -147,4 +147,57 @@ struct CosineEmbeddingOptions {
 Tensor cosine_embedding_loss(const Tensor& a, const Tensor& b, const Tensor& target,
                              CosineEmbeddingOptions options = {});
 
+struct MultiMarginOptions {
+  int64_t p = 1;       ///< 1 or 2: the power of what falls short
+  double margin = 1;   ///< by which the label's score must exceed the others
+  Tensor weight = {};  ///< [C], of each class; no gradient; undefined: all 1
+  Reduce reduction = Reduce::mean;
+};
+
+/// The hinge loss of classes: sum over c != target of max(0, margin - x_target + x_c)^p / C, times the label's weight.
+/// **Shape**: as cross_entropy(); no label is ignored, and the mean divides by the number of labels. **Throws** as there, and
+/// ValueError for another p. **Gradient**: through the terms above 0.
+/// **Source**: Crammer, Singer 2001, On the algorithmic implementation of multiclass kernel-based vector machines.
+Tensor multi_margin_loss(const Tensor& input, const Tensor& target, const MultiMarginOptions& options = {});
+
+struct HingeEmbeddingOptions {
+  double margin = 1;  ///< an input from here on costs nothing where the target is -1
+  Reduce reduction = Reduce::mean;
+};
+
+/// Makes distances small where the target is 1 and large where it is -1: input, or max(0, margin - input).
+/// **Shape**: input and target the same; the target is 1 or -1, in any dtype, else a ValueError. **Gradient**: dinput = dloss,
+/// or -dloss up to the margin, at the kink too; none to the target.
+Tensor hinge_embedding_loss(const Tensor& input, const Tensor& target, HingeEmbeddingOptions options = {});
+
+struct TripletMarginOptions {
+  double margin = 1;  ///< positive
+  double p = 2;       ///< of the distance: 1, 2 or infinity, as in norm()
+  double eps = 1e-6;  ///< added to each difference, so that the distance of equal vectors has a gradient
+  bool swap = false;  ///< the negative's distance is that to the nearer of anchor and positive
+  Reduce reduction = Reduce::mean;
+};
+
+/// Brings a vector nearer to a positive than to a negative example, by a margin: max(0, d(a, p) - d(a, n) + margin), with
+/// d(x, y) the norm of x - y + eps over the last axis.
+/// **Shape**: all three [..., D], the losses [...]. **Throws** ValueError unless the margin is positive. **Gradient**: norm()'s,
+/// to all three. **Source**: Balntas, Riba, Ponsa, Mikolajczyk 2016, Learning local feature descriptors with triplets and
+/// shallow convolutional neural networks.
+Tensor triplet_margin_loss(const Tensor& anchor, const Tensor& positive, const Tensor& negative,
+                           TripletMarginOptions options = {});
+
+struct GaussianNllOptions {
+  bool full = false;  ///< add the constant ln(2 pi) / 2
+  double eps = 1e-6;  ///< the least variance, positive
+  Reduce reduction = Reduce::mean;
+};
+
+/// The negative log-likelihood of targets under normal distributions: (ln v + (input - target)^2 / v) / 2, v = max(var, eps).
+/// **Shape**: var as the input [..., D], or [..., 1] or [...]. **Throws** ValueError for a negative variance, or unless eps is
+/// positive. **Gradient**: dinput = (input - target) / v dloss, dtarget = -dinput, dvar = (1 - (input - target)^2 / v) / (2 v)
+/// dloss, also below eps, so that it is pushed up. **Source**: Nix, Weigend 1994, Estimating the mean and variance of the
+/// target probability distribution.
+Tensor gaussian_nll_loss(const Tensor& input, const Tensor& target, const Tensor& var,
+                         GaussianNllOptions options = {});
+
 }  // namespace tapegrad

@@ -53,6 +53,7 @@ struct BatchNormOptions {
   bool training = false;  ///< use the batch's statistics and update the running ones, else use the running
   double momentum = 0.1;  ///< weight of the new value in the running statistics, in [0, 1]
   double eps = 1e-5;      ///< added to the variance under the root; at least 0
+  bool biased_running_var = false;  ///< the running variance takes the biased one too
 };
 
 /// Normalizes each channel by its mean and variance over the batch and all positions.
@@ -61,7 +62,7 @@ struct BatchNormOptions {
 ///     running = (1 - momentum) running + momentum new         in training
 ///
 /// In training mean and (biased) variance are the batch's; running_mean and running_var, if given, are then
-/// updated in place, the latter with the unbiased variance. In evaluation the running ones are used.
+/// updated in place, the latter with the unbiased variance unless biased_running_var. In evaluation the running ones are used.
 ///
 /// **Shape**: x [N, C] or [N, C, ...], y the same; all others [C]; weight and bias may be undefined, and so
 /// may the running statistics in training.

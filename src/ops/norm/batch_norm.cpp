@@ -18,7 +18,8 @@
 // Saved: x, contiguous, and mu and rstd in float64, of the channels. The running statistics are no part of the graph: a
 // later batch may move them before this one goes backward.
 //
-// The running variance is unbiased (m - 1), the one that normalizes is not (m), as in PyTorch.
+// The running variance is unbiased (m - 1), the one that normalizes is not (m), as in PyTorch; with biased_running_var it is
+// the same.
 //
 // Source: Ioffe, Szegedy (2015), Batch Normalization, arXiv:1502.03167, algorithms 1 and 2.
 #include "compute/fused.h"
@@ -91,10 +92,11 @@ Tensor batch_norm_composed(const Tensors& in, bool training, double eps) {
 Tensor batch_norm(const Tensor& input, const Tensor& running_mean, const Tensor& running_var,
                   const Tensor& weight, const Tensor& bias, BatchNormOptions options) {
   check(input, running_mean, running_var, weight, bias, options);
-  const auto [training, momentum, eps] = options;
+  const auto [training, momentum, eps, biased] = options;
   const Tensor x = input.contiguous();
-  const auto [mu, rstd] = training ? compute::batch_moments(x, running_mean, running_var, momentum, eps)
-                                   : compute::running_moments(running_mean, running_var, eps);
+  const auto [mu, rstd] = training
+                              ? compute::batch_moments(x, running_mean, running_var, momentum, eps, biased)
+                              : compute::running_moments(running_mean, running_var, eps);
   const auto composed = [training = training, eps = eps](const Tensors& in) {
     return batch_norm_composed(in, training, eps);
   };
