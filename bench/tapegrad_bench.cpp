@@ -27,6 +27,7 @@ constexpr const char* kUsage = R"(usage: tapegrad_bench WORK [--key value]...
   mlp      sizes 784,1000,1000,10, batch 128, norm none|layer|batch, opt adam|sgd
   rnn      cell rnn|lstm|gru, norm none|layer|rms, in 28, hidden 128, layers 1, seq 100, batch 32, opt, ragged 0|1
   charlm   cell lstm, norm, vocab 96, hidden 256, layers 1, seq 64, batch 32, opt
+  gpt      vocab 96, d 128, heads 4, layers 4, seq 128, batch 16, opt      pre-LN transformer, causal, GELU
   gemm     n 1024                                               C = A B, the machine's limit
 
 With all: --threads 1, --seconds 3 (how long to repeat), --steps 5 (at least so many), --profile 1 (times by operation),
@@ -238,6 +239,34 @@ Work charlm(const Arguments& a) {
   return {step, parameters};
 }
 
+Work gpt(const Arguments& a) {
+  const int64_t vocab = a.number("vocab", 96), d = a.number("d", 128), seq = a.number("seq", 128),
+                batch = a.number("batch", 16);
+  tg::nn::Embedding tokens(vocab, d);
+  tg::nn::LearnedPositions positions(seq, d);
+  tg::nn::TransformerEncoder blocks(d, a.number("heads", 4), a.number("layers", 4),
+                                    {.dim_feedforward = 4 * d,
+                                     .dropout = 0,
+                                     .activation = tg::nn::Activation::gelu,
+                                     .batch_first = true,
+                                     .norm_first = true,
+                                     .final_norm = true});
+  tg::nn::Linear head(d, vocab);
+  Parameters parameters = tokens.parameters();
+  for (const Parameters& more : {positions.parameters(), blocks.parameters(), head.parameters()})
+    parameters.insert(parameters.end(), more.begin(), more.end());
+  AnyOptimizer optimizer(a.choice("opt", {"adam", "sgd"}), parameters);
+  const Tensor x = tg::randint(0, vocab, {batch, seq}), y = tg::randint(0, vocab, {batch * seq});
+  const Step step = [=]() mutable {
+    optimizer.zero();
+    StepTape tape;
+    const Tensor logits = head(blocks(positions(tokens(x)), {.is_causal = true}));
+    tape->backward(cross_entropy(logits.reshape({batch * seq, vocab}), y));
+    optimizer.step();
+  };
+  return {step, parameters};
+}
+
 Work gemm(const Arguments& a) {
   const int64_t n = a.number("n", 1024);
   const Tensor x = tg::randn({n, n}), y = tg::randn({n, n});
@@ -305,7 +334,8 @@ int main(int argc, char** argv) try {
     a.values[key.substr(2)] = argv[i + 1];
   }
   const std::map<std::string, std::function<Work(const Arguments&)>> works = {
-      {"chain", chain}, {"norm", norm}, {"mlp", mlp}, {"rnn", rnn}, {"charlm", charlm}, {"gemm", gemm}};
+      {"chain", chain},   {"norm", norm}, {"mlp", mlp},  {"rnn", rnn},
+      {"charlm", charlm}, {"gpt", gpt},   {"gemm", gemm}};
   const auto make = works.find(work);
   if (make == works.end()) throw tg::ValueError("no workload '" + work + "'; see --help");
   tg::set_num_threads(int(a.number("threads", 1)));

@@ -1,6 +1,7 @@
 // Modules and initializers.
 #pragma once
 #include <tapegrad/nn/activation.h>
+#include <tapegrad/nn/attention.h>
 #include <tapegrad/nn/cells.h>
 #include <tapegrad/nn/container.h>
 #include <tapegrad/nn/dropout.h>
@@ -9,4 +10,6 @@
 #include <tapegrad/nn/linear.h>
 #include <tapegrad/nn/module.h>
 #include <tapegrad/nn/norm.h>
+#include <tapegrad/nn/position.h>
 #include <tapegrad/nn/recurrent.h>
+#include <tapegrad/nn/transformer.h>

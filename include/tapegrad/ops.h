@@ -2,6 +2,7 @@
 #pragma once
 #include <tapegrad/ops/activation.h>
 #include <tapegrad/ops/arithmetic.h>
+#include <tapegrad/ops/attention.h>
 #include <tapegrad/ops/compare.h>
 #include <tapegrad/ops/dropout.h>
 #include <tapegrad/ops/index.h>

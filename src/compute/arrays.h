@@ -6,6 +6,8 @@
 #include <optional>
 #include <string>
 
+#include "kernels/dropout.h"
+
 namespace tapegrad::compute {
 
 // ---- Views and copies: other axes, another type, parts put together.
@@ -59,6 +61,10 @@ void multiply(const char* op, const Tensor& a, const Tensor& b, double beta, con
 
 /// y = x weight^T + bias for x [N, in], weight [out, in] and bias [out], which may be undefined.
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias);
+
+/// How many elements behind x's first one the matrix `index` of a batch begins, in row-major order of the leading axes of
+/// `shape`, to which those of x broadcast.
+int64_t batch_offset(const Tensor& x, const Shape& shape, int64_t index);
 
 // ---- Systems of equations, in float64: square matrices in the last two axes, batch by batch.
 
@@ -121,11 +127,7 @@ Tensor label_weights(const Tensor& scores, const Tensor& labels, const Tensor& w
 
 // ---- A random mask that is not kept: it is a function of a key and a counter.
 
-struct DropoutMask {
-  uint64_t key, first;  // of Philox; its counters begin at `first`
-  uint32_t keep;        // an element stays if its word is below
-  double scale;         // of what stays
-};
+using kernels::DropoutMask;
 /// How many counters a mask of n elements takes.
 uint64_t dropout_counters(int64_t n);
 /// y = x scale where the mask keeps an element, else 0.

@@ -5,6 +5,9 @@
 #include <tapegrad/gradients.h>
 #include <tapegrad/recurrent_options.h>
 
+#include <optional>
+
+#include "compute/arrays.h"
 #include "compute/reduction.h"
 
 namespace tapegrad::compute {
@@ -51,6 +54,18 @@ struct CrossEntropy {
   Tensor forward(const Tensors& in, Tensors* kept) const;
   Gradients backward(const Tensors& dy, const Tensors& in, const Tensors& kept, Needs needs) const;
 };
+
+/// in: q [..., L, E], k [..., S, E], v [..., S, Ev], mask, boolean or of their dtype, which broadcasts to [..., L, S],
+/// lengths [B]; the last two may be undefined. All was checked. kept: y, and m and 1 / l of each query.
+struct Attention {
+  double scale;
+  int64_t diagonal;  // query i sees the keys j <= i + diagonal
+  std::optional<DropoutMask> dropout;
+  Tensor forward(const Tensors& in, Tensors* kept) const;
+  Gradients backward(const Tensors& dy, const Tensors& in, const Tensors& kept, Needs needs) const;
+};
+/// The elements of a row of its dropout mask: the keys, rounded up to whole blocks.
+int64_t attention_dropout_row(int64_t keys);
 
 /// in: x. kept: nothing.
 struct Prod {

@@ -44,19 +44,18 @@ Operand operand_of(const char* op, const Tensor& x) {
   return operand;
 }
 
-// Where batch `index` of y begins in x, whose leading axes are broadcast to y's.
-int64_t batch_offset(const Tensor& x, const Shape& y, int64_t index) {
+}  // namespace
+
+int64_t batch_offset(const Tensor& x, const Shape& shape, int64_t index) {
   int64_t offset = 0;
-  const int64_t lead = y.size() - x.dim();
-  for (int64_t axis = y.size() - 3; axis >= 0; --axis) {
-    const int64_t at = index % y[axis];
-    index /= y[axis];
+  const int64_t lead = shape.size() - x.dim();
+  for (int64_t axis = shape.size() - 3; axis >= 0; --axis) {
+    const int64_t at = index % shape[axis];
+    index /= shape[axis];
     if (axis >= lead && x.shape()[axis - lead] != 1) offset += at * x.strides()[axis - lead];
   }
   return offset;
 }
-
-}  // namespace
 
 void multiply(const char* op, const Tensor& a, const Tensor& b, double beta, const Tensor& y) {
   const int64_t rank = y.dim();

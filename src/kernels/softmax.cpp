@@ -27,21 +27,6 @@ namespace tapegrad::kernels {
 
 namespace {
 
-template <class T>
-inline T row_max(int64_t d, const T* x) {
-  constexpr int width = 16;
-  T m[width];
-  for (int k = 0; k < width; ++k) m[k] = -std::numeric_limits<T>::infinity();
-  int64_t j = 0;
-  for (; j + width <= d; j += width) {
-    for (int k = 0; k < width; ++k) m[k] = x[j + k] > m[k] ? x[j + k] : m[k];
-  }
-  T largest = -std::numeric_limits<T>::infinity();
-  for (int k = 0; k < width; ++k) largest = m[k] > largest ? m[k] : largest;
-  for (; j < d; ++j) largest = x[j] > largest ? x[j] : largest;
-  return largest;  // a NaN is passed over here and comes back through exp
-}
-
 /// sum exp(x - m), in blocks of exponentials that stay in the first level of the cache.
 template <class T>
 inline double sum_exp(int64_t d, const T* x, T m) {

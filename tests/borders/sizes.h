@@ -35,6 +35,8 @@ inline constexpr int64_t kRecurrentWork = 1 << 21;   // multiplications below wh
 inline constexpr int64_t kRecurrentRows = 16;  // ... else blocks have so many rows, or twice as many ...
 inline constexpr int64_t kRecurrentLarge = 1 << 18;  // ... where there are more weights than this
 inline constexpr int64_t kWeightRows = 128;          // rows of one product of the recurrent weights' gradient
+inline constexpr int64_t kAttentionQueries = 64;     // queries of a block of attention ...
+inline constexpr int64_t kAttentionScores = 8192;    // ... and its scores
 inline constexpr int64_t kNormedRow = 256;  // elements of a row that are added up in one go, in float32
 
 /// One below, at and one above the end of the first chunk, and at and behind that of the second: one to three chunks.

@@ -40,6 +40,8 @@ const Border kBorders[] = {
     {kRecurrentWork, "kernels/recurrent/recurrent.cpp", "weights < (1 << 21);"},
     {kRecurrentRows, "kernels/recurrent/recurrent.cpp", "weights > (1 << 18) ? 32 : 16;"},
     {kWeightRows, "kernels/recurrent/recurrent.cpp", "kWeightRows = 128;"},
+    {kAttentionQueries, "kernels/attention.h", "attention_queries = 64,"},
+    {kAttentionScores, "kernels/attention.h", "attention_scores = 8192;"},
     {kNormedRow, "kernels/norm/row_norm.h", "block = 256;"},
 };
 

@@ -104,9 +104,9 @@ TEST(Needle, AdamWithBatchNorm) {
 }
 
 TEST(Needle, AdamWithLayerNorm) {
-  EXPECT_NEAR(
-      last_loss<optim::Adam>([](NumpyRandom& r) { return with_norm<nn::LayerNorm>(r); }, optim::AdamOptions{.lr = 0.01, .weight_decay = 0.01}),
-      2.82192, 1e-5);
+  EXPECT_NEAR(last_loss<optim::Adam>([](NumpyRandom& r) { return with_norm<nn::LayerNorm>(r); },
+                                     optim::AdamOptions{.lr = 0.01, .weight_decay = 0.01}),
+              2.82192, 1e-5);
 }
 
 TEST(Needle, AResidualBlock) {

@@ -84,6 +84,33 @@ Workload charlm() {
           weights};
 }
 
+// Two blocks of queries, a ragged batch, dropout.
+Workload gpt() {
+  nn::Embedding embed(30, 32);
+  nn::TransformerEncoder blocks(32, 2, 2,
+                                {.dim_feedforward = 64,
+                                 .dropout = 0.1,
+                                 .activation = nn::Activation::gelu,
+                                 .batch_first = true,
+                                 .norm_first = true,
+                                 .final_norm = true});
+  nn::Linear head(32, 30);
+  std::vector<Tensor> weights = embed.parameters();
+  for (const auto& list : {blocks.parameters(), head.parameters()})
+    for (const Tensor& p : list) weights.push_back(p);
+  auto optimizer = std::make_shared<optim::AdamW>(weights, optim::AdamWOptions{.lr = 1e-3});
+  const Tensor x = randint(0, 30, {4, 70}), y = randint(0, 30, {4 * 70}), lengths = randint(0, 71, {4});
+  return {"gpt",
+          [=] {
+            Tape tape;
+            const Tensor logits = head(blocks(embed(x), {.is_causal = true, .lengths = lengths}));
+            optimizer->zero_grad();
+            tape.backward(cross_entropy(logits.flatten(0, 1), y));
+            optimizer->step();
+          },
+          weights};
+}
+
 }  // namespace
 
 std::vector<std::function<Workload()>> workloads() {
@@ -108,6 +135,7 @@ std::vector<std::function<Workload()>> workloads() {
       seeded([] { return recurrent("lstm layer", nn::LSTM(28, 64, {.norm = nn::Norm::layer}), true); }),
       seeded([] { return recurrent("gru rms", nn::GRU(28, 64, {.norm = nn::Norm::rms}), false); }),
       seeded(charlm),
+      seeded(gpt),
   };
 }
 

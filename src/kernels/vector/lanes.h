@@ -9,6 +9,7 @@
 // (docs/kernels.md).
 #pragma once
 #include <cstdint>
+#include <limits>
 
 #include "kernels/vector/simd.h"
 
@@ -83,6 +84,22 @@ inline Pair sums_of(int64_t n, Term term) {
     rest.second += p.second;
   }
   return {detail::sum_of_8(s) + rest.first, detail::sum_of_8(t) + rest.second};
+}
+
+/// The largest of d numbers, -inf where there are none. A NaN is passed over: it comes back through exp(x - max).
+template <class T>
+inline T row_max(int64_t d, const T* x) {
+  constexpr int width = 32;
+  T m[width];
+  for (int k = 0; k < width; ++k) m[k] = -std::numeric_limits<T>::infinity();
+  int64_t j = 0;
+  for (; j + width <= d; j += width) {
+    for (int k = 0; k < width; ++k) m[k] = x[j + k] > m[k] ? x[j + k] : m[k];
+  }
+  T largest = -std::numeric_limits<T>::infinity();
+  for (int k = 0; k < width; ++k) largest = m[k] > largest ? m[k] : largest;
+  for (; j < d; ++j) largest = x[j] > largest ? x[j] : largest;
+  return largest;
 }
 
 }  // namespace tapegrad::kernels

@@ -32,7 +32,8 @@ const char* isa_name();
 #if defined(__x86_64__)
 #define TAPEGRAD_X86 1
 #define TAPEGRAD_AVX2 __attribute__((target("avx2,fma"), flatten, noinline))
-#if defined(TAPEGRAD_EMULATE_AVX512)  // its vectors and tiles in instructions of AVX2, slowly, for tests on any CPU
+#if defined( \
+    TAPEGRAD_EMULATE_AVX512)  // its vectors and tiles in instructions of AVX2, slowly, for tests on any CPU
 #define TAPEGRAD_AVX512 TAPEGRAD_AVX2
 #elif defined(__clang__)
 #define TAPEGRAD_AVX512 \

@@ -6,7 +6,7 @@
 // less than reading it from memory. Sources: Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov 2014, "Dropout: a
 // simple way to prevent neural networks from overfitting", JMLR 15, section 4 and 10 (scaling in training);
 // random.h for Philox.
-#include <tapegrad/random.h>
+#include "ops/dropout/dropout.h"
 
 #include <algorithm>
 
@@ -27,15 +27,19 @@ Tensor masked(const Tensor& x, const compute::DropoutMask& mask) {
 
 }  // namespace
 
+compute::DropoutMask draw_mask(double p, int64_t n, Generator* generator) {
+  if (!generator) generator = &default_generator();
+  const uint64_t first = generator->take(compute::dropout_counters(n));
+  const double keep = std::min((1 - p) * 0x1p32, double(~uint32_t(0)));
+  return {generator->key(), first, uint32_t(keep), p < 1 ? 1 / (1 - p) : 0};
+}
+
 Tensor dropout(const Tensor& x, double p, bool training, Generator* generator) {
   if (!(p >= 0 && p <= 1)) fail<ValueError>("dropout", "p must be in [0, 1], got {}", p);
   check_floating("dropout", x);
   if (!training || p == 0) return x;
   if (p == 1) return x * 0.0;
-  if (!generator) generator = &default_generator();
-  const uint64_t first = generator->take(compute::dropout_counters(x.numel()));
-  const double keep = std::min((1 - p) * 0x1p32, double(~uint32_t(0)));
-  return masked(x, {generator->key(), first, uint32_t(keep), 1 / (1 - p)});
+  return masked(x, draw_mask(p, x.numel(), generator));
 }
 
 }  // namespace tapegrad
