@@ -324,7 +324,9 @@ TEST(Optimizer, IsAStructOfOptionsWithAFormula) {
 
 // p = p - lr sum of g: an optimizer of one's own, which changes parameters in place.
 struct Summing : optim::Optimizer {
-  explicit Summing(const ParameterList& parameters) : Optimizer("Summing") { add_parameters(parameters, 0.5); }
+  explicit Summing(const ParameterList& parameters) : Optimizer("Summing") {
+    add_parameters(parameters, 0.5);
+  }
   std::vector<std::string> moment_names(size_t) const override { return {"sum"}; }
   void update(Slot& slot, const Tensor& gradient) override {
     slot.moments[0] += gradient;
@@ -347,13 +349,17 @@ TEST(Optimizer, OfOnesOwnStepsWhileTheTapeLives) {
 TEST(Optimizer, TakesTheListsOfSeveralModels) {
   const auto one = [] { return ones({1}, {.requires_grad = true}); };
   const std::vector<std::pair<std::string, Tensor>> a{{"fc.weight", one()}}, b{{"fc.weight", one()}};
-  optim::SGD optimizer(ParameterList::join({{"encoder", a}, {"decoder", b}, {"c", std::vector<Tensor>{one()}}}));
+  optim::SGD optimizer(
+      ParameterList::join({{"encoder", a}, {"decoder", b}, {"c", std::vector<Tensor>{one()}}}));
   std::vector<std::string> names;
   for (const auto& [name, value] : optimizer.state_dict()) names.push_back(name);
-  EXPECT_THAT(names, testing::ElementsAre("c.0.step", "decoder.fc.weight.step", "encoder.fc.weight.step", "lr.0",
-                                          "skipped"));
-  EXPECT_THAT([&] { optim::SGD(ParameterList::join({{"a", a}, {"b", a}})); },
-              ThrowsMessage<ValueError>("SGD: parameter 'b.fc.weight' is given twice, first as 'a.fc.weight'"));
+  EXPECT_THAT(names, testing::ElementsAre("c.0.step", "decoder.fc.weight.step", "encoder.fc.weight.step",
+                                          "lr.0", "skipped"));
+  EXPECT_THAT(
+      [&] {
+        optim::SGD(ParameterList::join({{"a", a}, {"b", a}}));
+      },
+      ThrowsMessage<ValueError>("SGD: parameter 'b.fc.weight' is given twice, first as 'a.fc.weight'"));
 }
 
 TEST(Optimizer, SaysThatTheDtypeOfAParameterHasChanged) {
@@ -363,9 +369,10 @@ TEST(Optimizer, SaysThatTheDtypeOfAParameterHasChanged) {
   optimizer.step();
   w.set_data(w.detach().to(float64));
   w.set_grad(ones({1}, {.dtype = float64}));
-  EXPECT_THAT([&] { optimizer.step(); },
-              ThrowsMessage<DtypeError>("Adam: parameter '0' is float64 and its moments are float32, as it was at "
-                                        "the last step. Hint: call to() before the optimizer is made"));
+  EXPECT_THAT(
+      [&] { optimizer.step(); },
+      ThrowsMessage<DtypeError>("Adam: parameter '0' is float64 and its moments are float32, as it was at "
+                                "the last step. Hint: call to() before the optimizer is made"));
 }
 
 TEST(SGD, BeginsItsMomentumAtZeroIfAsked) {
