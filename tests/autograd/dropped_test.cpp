@@ -99,5 +99,55 @@ TEST(DroppedRecords, LeaveSecondDerivativesAlone) {
   }
 }
 
+// What a random program does on one tape: the gradients after each backward pass, up to the first error.
+std::vector<std::vector<double>> outcomes(uint64_t seed, bool trace) {
+  Generator random(seed);
+  const auto below = [&](size_t n) { return size_t(random.below(n)); };
+  std::vector<Tensor> tensors;
+  for (const double value : {0.5, -0.25, 0.75})
+    tensors.push_back(tensor({value, -value}, {.dtype = float64, .requires_grad = true}));
+  std::vector<std::vector<double>> out;
+  Tape tape({.trace = trace});
+  for (int step = 0; step < 60; ++step) {
+    const size_t newest = std::max<size_t>(tensors.size(), 9) - 9;  // most often something new
+    const auto any = [&] {
+      const size_t first = below(8) == 0 ? 0 : newest;
+      return tensors[below(4) == 0 ? below(3) : first + below(tensors.size() - first)];
+    };
+    const Tensor a = any(), b = any();
+    const size_t kind = below(6);
+    if (kind < 4) {
+      tensors.push_back(kind == 0 ? a + b : kind == 1 ? a * b : kind == 2 ? tanh(a) : a - 2 * b);
+      continue;
+    }
+    if (!a.is_recorded()) continue;
+    const bool retain = below(3) == 0;
+    try {
+      if (kind == 4)
+        tape.backward(a, {.gradient = ones_like(a), .retain_graph = retain});
+      else
+        for (const Tensor& d :
+             tape.gradient(a, {b, tensors[0]}, {.gradient = ones_like(a), .retain_graph = retain}))
+          out.push_back(d.to_vector<double>());
+    } catch (const AutogradError&) {
+      out.push_back({});
+      return out;
+    }
+    for (int i = 0; i < 3; ++i)
+      if (tensors[size_t(i)].grad().defined()) out.push_back(tensors[size_t(i)].grad().to_vector<double>());
+  }
+  return out;
+}
+
+TEST(DroppedRecords, ChangeNoGradientOfARandomProgram) {
+  size_t passes = 0;
+  for (uint64_t seed = 0; seed < 2'000; ++seed) {
+    const auto kept = outcomes(seed, true), dropped = outcomes(seed, false);
+    EXPECT_EQ(dropped, kept) << seed;
+    passes += kept.size();
+  }
+  EXPECT_GT(passes, 5'000u);
+}
+
 }  // namespace
 }  // namespace tapegrad
