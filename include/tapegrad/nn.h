@@ -3,10 +3,12 @@
 #include <tapegrad/nn/activation.h>
 #include <tapegrad/nn/cells.h>
 #include <tapegrad/nn/container.h>
+#include <tapegrad/nn/conv.h>
 #include <tapegrad/nn/dropout.h>
 #include <tapegrad/nn/embedding.h>
 #include <tapegrad/nn/init.h>
 #include <tapegrad/nn/linear.h>
 #include <tapegrad/nn/module.h>
 #include <tapegrad/nn/norm.h>
+#include <tapegrad/nn/pool.h>
 #include <tapegrad/nn/recurrent.h>
