@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "images.h"
 #include "kernels/gemm/gemm.h"
 
 namespace tg = tapegrad;
@@ -28,6 +29,8 @@ constexpr const char* kUsage = R"(usage: tapegrad_bench WORK [--key value]...
   rnn      cell rnn|lstm|gru, norm none|layer|rms, in 28, hidden 128, layers 1, seq 100, batch 32, opt, ragged 0|1
   charlm   cell lstm, norm, vocab 96, hidden 256, layers 1, seq 64, batch 32, opt
   gpt      vocab 96, d 128, heads 4, layers 4, seq 128, batch 16, opt      pre-LN transformer, causal, GELU
+  cnn      batch 64, norm none|batch|layer, opt                 two convolutions with pooling, on 28 x 28
+  resnet   depth 20, batch 16, norm batch|group, opt            residual network, on 32 x 32
   gemm     n 1024                                               C = A B, the machine's limit
 
 With all: --threads 1, --seconds 3 (how long to repeat), --steps 5 (at least so many), --profile 1 (times by operation),
@@ -267,6 +270,29 @@ Work gpt(const Arguments& a) {
   return {step, parameters};
 }
 
+template <class Net>
+Work classifier(const Arguments& a, const Net& net, const tg::Shape& images) {
+  AnyOptimizer optimizer(a.choice("opt", {"adam", "sgd"}), net.parameters());
+  const Tensor x = tg::randn(images), y = tg::randint(0, 10, {images[0]});
+  const Step step = [=]() mutable {
+    optimizer.zero();
+    StepTape tape;
+    tape->backward(cross_entropy(net(x), y));
+    optimizer.step();
+  };
+  return {step, net.parameters()};
+}
+
+Work cnn(const Arguments& a) {
+  return classifier(a, images::Cnn(a.choice("norm", {"none", "batch", "layer"})),
+                    {a.number("batch", 64), 1, 28, 28});
+}
+
+Work resnet(const Arguments& a) {
+  return classifier(a, images::ResNet(a.number("depth", 20), a.choice("norm", {"batch", "group"})),
+                    {a.number("batch", 16), 3, 32, 32});
+}
+
 Work gemm(const Arguments& a) {
   const int64_t n = a.number("n", 1024);
   const Tensor x = tg::randn({n, n}), y = tg::randn({n, n});
@@ -334,8 +360,8 @@ int main(int argc, char** argv) try {
     a.values[key.substr(2)] = argv[i + 1];
   }
   const std::map<std::string, std::function<Work(const Arguments&)>> works = {
-      {"chain", chain},   {"norm", norm}, {"mlp", mlp},  {"rnn", rnn},
-      {"charlm", charlm}, {"gpt", gpt},   {"gemm", gemm}};
+      {"chain", chain}, {"norm", norm}, {"mlp", mlp},       {"rnn", rnn},  {"charlm", charlm},
+      {"gpt", gpt},     {"cnn", cnn},   {"resnet", resnet}, {"gemm", gemm}};
   const auto make = works.find(work);
   if (make == works.end()) throw tg::ValueError("no workload '" + work + "'; see --help");
   tg::set_num_threads(int(a.number("threads", 1)));

@@ -4,6 +4,7 @@
 #include <tapegrad/ops/arithmetic.h>
 #include <tapegrad/ops/attention.h>
 #include <tapegrad/ops/compare.h>
+#include <tapegrad/ops/conv.h>
 #include <tapegrad/ops/dropout.h>
 #include <tapegrad/ops/index.h>
 #include <tapegrad/ops/layer.h>
@@ -11,6 +12,7 @@
 #include <tapegrad/ops/loss.h>
 #include <tapegrad/ops/math.h>
 #include <tapegrad/ops/norm.h>
+#include <tapegrad/ops/pool.h>
 #include <tapegrad/ops/random.h>
 #include <tapegrad/ops/recurrent.h>
 #include <tapegrad/ops/reduce.h>

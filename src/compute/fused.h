@@ -38,6 +38,15 @@ ChannelMoments batch_moments(const Tensor& x, const Tensor& running_mean, const 
 /// Those of the running statistics.
 ChannelMoments running_moments(const Tensor& running_mean, const Tensor& running_var, double eps);
 
+/// in: x [N, C, ...], weight and bias, which may be undefined. kept: mu and rstd of each channel of each image, which are
+/// those of its group, [N, C] in float64.
+struct GroupNorm {
+  int64_t groups;
+  double eps;
+  Tensor forward(const Tensors& in, Tensors* kept) const;
+  Gradients backward(const Tensors& dy, const Tensors& in, const Tensors& kept, Needs needs) const;
+};
+
 /// in: x. kept: y.
 struct Softmax {
   int64_t axis;

@@ -9,13 +9,13 @@ namespace tapegrad::compute {
 namespace {
 
 // Rows in chunks of about 32768 elements, and of at most 32 chunks, because each has sums for dweight and dbias of its
-// own. They depend on the shape alone, and so do the bits of these sums.
+// own, or 8 where rows are whole images. They depend on the shape alone, and so do the bits of these sums.
 struct Rows {
   int64_t n, grain, chunks;
 
   Rows(const Tensor& x, int64_t d)
       : n(x.numel() / d),
-        grain(std::max({int64_t(1), 32768 / d, (n + 31) / 32})),
+        grain(std::max({int64_t(1), 32768 / d, (n + 31) / 32, d > 4096 ? (n + 7) / 8 : 1})),
         chunks((n + grain - 1) / grain) {}
 };
 

@@ -69,6 +69,54 @@ TEST(BatchNorm, OfImagesMatchesPyTorch) {
   expect_golden(g, "after/running_var", var);
 }
 
+TEST(BatchNorm2d, MatchesPyTorch) {
+  const Golden g = golden("batch_norm/train_4d");
+  expect_module(g, loaded(g, nn::BatchNorm2d(g.integer("num_features"),
+                                             {.eps = g.number("eps"), .momentum = g.number("momentum")})));
+}
+
+TEST(GroupNorm, MatchesPyTorch) {
+  const Golden g = golden("group_norm/basic");
+  expect_module(g, loaded(g, nn::GroupNorm(g.integer("num_groups"), g.integer("num_channels"),
+                                           {.eps = g.number("eps")})));
+}
+
+TEST(InstanceNorm2d, MatchesPyTorch) {
+  const Golden g = golden("instance_norm/basic");
+  expect_module(g, loaded(g, nn::InstanceNorm2d(g.integer("num_features"),
+                                                {.eps = g.number("eps"), .affine = g.has("param/weight")})));
+}
+
+// A setting that is one number or two.
+Size2 pair(const Golden& g, const char* setting, int64_t otherwise) {
+  if (!g.settings.count(setting)) return otherwise;
+  const Shape sizes = g.sizes(setting);
+  return {sizes.front(), sizes.back()};
+}
+
+TEST(Conv2d, MatchesPyTorch) {
+  for (const char* name : {"basic", "dilated_grouped"}) {
+    const Golden g = golden(std::string("conv2d/") + name);
+    const nn::Conv2dOptions options{.stride = pair(g, "stride", 1),
+                                    .padding = pair(g, "padding", 0),
+                                    .dilation = pair(g, "dilation", 1),
+                                    .groups = g.settings.count("groups") ? g.integer("groups") : 1};
+    expect_module(g, loaded(g, nn::Conv2d(g.integer("in_channels"), g.integer("out_channels"),
+                                          pair(g, "kernel_size", 0), options)));
+  }
+}
+
+TEST(MaxPool2d, MatchesPyTorch) {
+  const Golden g = golden("max_pool2d/basic");
+  expect_module(g, loaded(g, nn::MaxPool2d(pair(g, "kernel_size", 0))));
+}
+
+TEST(AvgPool2d, MatchesPyTorch) {
+  const Golden g = golden("avg_pool2d/basic");
+  expect_module(g, loaded(g, nn::AvgPool2d(pair(g, "kernel_size", 0), {.stride = pair(g, "stride", 0),
+                                                                       .padding = pair(g, "padding", 0)})));
+}
+
 TEST(Linear, MatchesPyTorch) {
   for (const char* name : {"basic", "batched_no_bias"}) {
     const Golden g = golden(std::string("linear/") + name);

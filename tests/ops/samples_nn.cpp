@@ -91,6 +91,31 @@ Samples batch_norm_samples() {
        .in_float32 = false}};
 }
 
+Samples group_norm_samples() {
+  const auto groups = [](int64_t n) {
+    return [n](const Inputs& in) { return group_norm(in[0], n, in[1], in[2], {.eps = 1e-2}); };
+  };
+  return {{.label = "images", .f = groups(2), .inputs = {normal({2, 4, 2, 3}), normal({4}), normal({4})}},
+          {.label = "one group", .f = groups(1), .inputs = {normal({2, 3, 2}), normal({3}), normal({3})}},
+          {.label = "no positions", .f = groups(2), .inputs = {normal({3, 6}), normal({6}), normal({6})}},
+          {.label = "no images",
+           .f = groups(2),
+           .inputs = {normal({0, 4, 3}), normal({4}), normal({4})},
+           .zero_gradient = true},
+          {.label = "no weight, no bias",
+           .f = [](const Inputs& in) { return group_norm(in[0], 2); },
+           .inputs = {normal({2, 4, 3})}}};
+}
+
+Samples instance_norm_samples() {
+  return {{.label = "images",
+           .f = [](const Inputs& in) { return instance_norm(in[0], in[1], in[2]); },
+           .inputs = {normal({2, 3, 2, 3}), normal({3}), normal({3})}},
+          {.label = "sequences without weight",
+           .f = [](const Inputs& in) { return instance_norm(in[0], {}, {}, {.eps = 1e-2}); },
+           .inputs = {normal({2, 2, 5})}}};
+}
+
 Samples cross_entropy_samples() {
   const auto sample = [](const std::string& label, CrossEntropyOptions options, bool in_float32 = true) {
     return Sample{.label = label,

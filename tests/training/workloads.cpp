@@ -60,6 +60,29 @@ Workload recurrent(const std::string& name, Layer layer, bool ragged) {
           weights};
 }
 
+// Every kind of convolution and pooling, and the norms of images.
+Workload images() {
+  nn::Sequential net(nn::Conv2d(3, 16, 3, {.padding = 1}), nn::BatchNorm2d(16), nn::ReLU(), nn::MaxPool2d(2),
+                     nn::Conv2d(16, 16, 3, {.stride = 2, .padding = 1, .groups = 16}), nn::GroupNorm(4, 16),
+                     nn::Conv2d(16, 24, 1), nn::ConvTranspose2d(24, 8, 2, {.stride = 2}),
+                     nn::InstanceNorm2d(8), nn::AvgPool2d(2),
+                     nn::Upsample({.scale_factor = 2, .mode = Interpolation::bilinear}),
+                     nn::AdaptiveAvgPool2d({3, 3}));
+  nn::Linear head(72, 10);
+  std::vector<Tensor> weights = net.parameters();
+  for (const Tensor& p : head.parameters()) weights.push_back(p);
+  auto optimizer = std::make_shared<optim::Adam>(weights, optim::AdamOptions{.lr = 1e-3});
+  const Tensor x = randn({20, 3, 16, 16}), y = randint(0, 10, {20});
+  return {"images",
+          [=] {
+            optimizer->zero_grad();
+            Tape tape;
+            tape.backward(cross_entropy(head(net(x).flatten(1)), y));
+            optimizer->step();
+          },
+          weights};
+}
+
 Workload charlm() {
   nn::Embedding embed(30, 48);
   nn::LSTM lstm(48, 64, {.norm = nn::Norm::layer});
@@ -134,6 +157,7 @@ std::vector<std::function<Workload()>> workloads() {
       seeded([] { return recurrent("rnn layer", nn::RNN(28, 64, {.norm = nn::Norm::layer}), false); }),
       seeded([] { return recurrent("lstm layer", nn::LSTM(28, 64, {.norm = nn::Norm::layer}), true); }),
       seeded([] { return recurrent("gru rms", nn::GRU(28, 64, {.norm = nn::Norm::rms}), false); }),
+      seeded(images),
       seeded(charlm),
       seeded(gpt),
   };

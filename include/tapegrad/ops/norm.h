@@ -1,6 +1,6 @@
 // Normalization: subtract a mean, divide by a standard deviation, then scale and shift by what is learned.
 // Layer and RMS norm take the statistics of each row alone; batch norm takes those of each channel over the
-// batch.
+// batch; group and instance norm those of some channels of one image.
 //
 // **Throws** (all of them) ShapeError if shapes do not fit, DtypeError if the dtypes differ or are not
 // floating, ValueError if eps is negative. **Gradient**: to x, weight and bias, through the statistics too.
@@ -78,5 +78,32 @@ struct BatchNormOptions {
 /// **Source**: Ioffe, Szegedy 2015, Batch Normalization, arXiv:1502.03167, algorithms 1 and 2.
 Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& running_var,
                   const Tensor& weight = {}, const Tensor& bias = {}, BatchNormOptions options = {});
+
+/// Normalizes each image over groups of its channels: C / num_groups channels and all their positions have one mean and
+/// variance. One group is a layer norm of the whole image, as many as channels an instance norm.
+///
+///     mu, var over a group of one image    xhat = (x - mu) / sqrt(var + eps)    y = xhat weight + bias, by channel
+///
+/// **Shape**: x [N, C] or [N, C, ...], y the same; weight and bias [C] or undefined. An image's result depends on that
+/// image alone; NaN in a group stays in it. A constant group gives bias.
+///
+/// **Throws** ValueError unless num_groups divides C.
+///
+/// **Gradient**: with g = dy weight and means over a group, dx = rstd (g - mean(g) - xhat mean(g xhat)); dweight = sum dy
+/// xhat and dbias = sum dy over images and positions.
+///
+/// **Source**: Wu, He 2018, Group Normalization, arXiv:1803.08494, equations 1 to 7.
+Tensor group_norm(const Tensor& x, int64_t num_groups, const Tensor& weight = {}, const Tensor& bias = {},
+                  NormOptions options = {});
+
+/// Normalizes each channel of each image: group_norm() with a group for each channel. PyTorch's can keep running
+/// statistics too.
+///
+/// **Shape**: x [N, C, ...] with at least one axis of positions; else as group_norm(). **Throws** ValueError where a channel
+/// has one position only, whose result would not depend on x.
+///
+/// **Source**: Ulyanov, Vedaldi, Lempitsky 2016, Instance Normalization, arXiv:1607.08022.
+Tensor instance_norm(const Tensor& x, const Tensor& weight = {}, const Tensor& bias = {},
+                     NormOptions options = {});
 
 }  // namespace tapegrad

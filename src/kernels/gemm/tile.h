@@ -46,8 +46,14 @@ inline V multiply_add(T a, V b, V c) {
 /// A step of one that the compiler knows: the numbers of A for a tile lie side by side.
 using One = std::integral_constant<int64_t, 1>;
 
-/// Where a tile finds its factors: A at a[i * a_row + p * a_col], Step being int64_t or One; B in panels, row p
-/// of panel q at b[q * b_panel + p * b_row].
+/// In place of the two steps, for a matrix that is never made: the number (i, p) of A is at a[row[i] + col[p]].
+struct Gathered {
+  const int64_t *row, *col;
+};
+inline int64_t operator*(int64_t i, Gathered at) { return at.row[i]; }
+
+/// Where a tile finds its factors: A at a[i * a_row + p * a_col], Step being int64_t or One, or Gathered; B in panels,
+/// row p of panel q at b[q * b_panel + p * b_row].
 template <class T, class Step = int64_t>
 struct Factors {
   int64_t k;
@@ -64,15 +70,19 @@ inline void tile(const Factors<T, Step>& f, const Target<T>& to, int64_t cols) {
   using V = Vector<I, T>;
   constexpr int n = lanes<I, T>;
   const T *a = f.a, *b = f.b;
+  int64_t row[rows];
+#pragma GCC unroll 16
+  for (int i = 0; i < rows; ++i) row[i] = i * f.a_row;
   V sum[rows][vecs] = {};
   for (int64_t p = 0; p < f.k; ++p, a += f.a_col, b += f.b_row) {
+    if constexpr (std::is_same_v<Step, Gathered>) a = f.a + f.a_row.col[p];
     V bv[vecs];
 #pragma GCC unroll 16
     for (int v = 0; v < vecs; ++v)
       bv[v] = load<V>(b + (v / I::tile_vectors) * f.b_panel + (v % I::tile_vectors) * n);
 #pragma GCC unroll 16
     for (int i = 0; i < rows; ++i) {
-      const T x = a[i * f.a_row];
+      const T x = a[row[i]];
 #pragma GCC unroll 16
       for (int v = 0; v < vecs; ++v) sum[i][v] = multiply_add<I>(x, bv[v], sum[i][v]);
     }
@@ -111,7 +121,10 @@ inline void column_of_tiles(int64_t m, Factors<T, Step> f, Target<T> to, int64_t
               b_panel = f.b_panel, to, cols] {
         tile<I, rows, vecs>(Factors<T, Step>{k, a, a_row, a_col, b, b_row, b_panel}, to, cols);
       });
-      f.a += rows * f.a_row;
+      if constexpr (std::is_same_v<Step, Gathered>)
+        f.a_row.row += rows;
+      else
+        f.a += rows * f.a_row;
       to.c += rows * to.ldc;
       m -= rows;
     }

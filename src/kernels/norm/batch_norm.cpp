@@ -186,6 +186,17 @@ void batch_norm_backward(Channels block, const T* dy, const T* x, const double* 
   with_constants(run, weight);
 }
 
+template <class T>
+void channel_gradient(Channels block, const T* dy, const T* x, const double* mean, const double* scale,
+                      const double* slope, const double* shift, T* dx) {
+  simd([=] {
+    channel_map(block, dx, [=](int64_t c) {
+      const double mu = mean[c], by_dy = scale[c], by_x = slope[c], constant = shift[c];
+      return [=](int64_t i) { return (dy[i] * by_dy - constant) - (x[i] - mu) * by_x; };
+    });
+  });
+}
+
 #define TAPEGRAD_INSTANTIATE(T)                                                                             \
   template void batch_norm_sums(Channels, const T*, double*, double*);                                      \
   template void batch_norm_stats(Channels, int64_t, const T*, const double*, const double*, double*,        \
@@ -193,7 +204,9 @@ void batch_norm_backward(Channels block, const T* dy, const T* x, const double* 
   template void batch_norm_apply(Channels, const T*, const double*, const double*, const T*, const T*, T*); \
   template void batch_norm_backward_sums(Channels, const T*, const T*, const double*, double*, double*);    \
   template void batch_norm_backward(Channels, const T*, const T*, const double*, const double*, const T*,   \
-                                    const double*, const double*, T*)
+                                    const double*, const double*, T*);                                      \
+  template void channel_gradient(Channels, const T*, const T*, const double*, const double*, const double*, \
+                                 const double*, T*)
 TAPEGRAD_INSTANTIATE(float);
 TAPEGRAD_INSTANTIATE(double);
 #undef TAPEGRAD_INSTANTIATE

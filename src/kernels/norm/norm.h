@@ -66,4 +66,9 @@ template <class T>
 void batch_norm_backward(Channels block, const T* dy, const T* x, const double* mean, const double* rstd,
                          const T* weight, const double* dweight, const double* dbias, T* dx);
 
+/// dx = dy scale - (x - mean) slope - shift, all four by channel.
+template <class T>
+void channel_gradient(Channels block, const T* dy, const T* x, const double* mean, const double* scale,
+                      const double* slope, const double* shift, T* dx);
+
 }  // namespace tapegrad::kernels

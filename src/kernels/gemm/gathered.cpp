@@ -1,0 +1,106 @@
+// The tiles of the other products (tile.h) read A through the two tables and B in panels. Results and B come and go with
+// the channel as the slow axis, while a tile has it as the fast one: both are turned in blocks that stay in the first-level
+// cache.
+#include "kernels/gemm/gathered.h"
+
+#include "kernels/gemm/tile.h"
+
+namespace tapegrad::kernels {
+
+namespace {
+
+constexpr int64_t k_block = 256;  // rows of a panel of B
+constexpr int64_t i_block = 128;  // rows of C that are turned together
+
+// The columns of a tile, up to whole vectors: the last panel of B is as wide as the others, and C has room.
+template <class I, class T>
+inline int64_t whole_vectors(int64_t cols) {
+  return (cols + lanes<I, T> - 1) / lanes<I, T> * lanes<I, T>;
+}
+
+template <class I, class T>
+inline void turned_out(const T* c, int64_t rows, int64_t cols, const T* bias, T* y, int64_t plane,
+                       const int64_t* at) {
+  constexpr int64_t width = panel_width<I, T>;
+  alignas(64) T turned[width * width];
+  for (int64_t i = 0; i < rows; i += width) {
+    const int64_t n = std::min(width, rows - i);
+    pack_transposed<I>(cols, n, c + i * width, width, turned);
+    for (int64_t j = 0; j < cols; ++j) {
+      const T* from = turned + j * width;
+      const T shift = bias ? bias[j] : T(0);
+      T* to = y + j * plane;
+      if (at) {
+        for (int64_t q = 0; q < n; ++q) to[at[i + q]] = from[q] + shift;
+      } else {
+        for (int64_t q = 0; q < n; ++q) to[i + q] = from[q] + shift;
+      }
+    }
+  }
+}
+
+template <class I, class T>
+inline void product(const Gather& g, const T* a, const PackedB<T>& b, const T* bias, T* y, int64_t plane,
+                    const int64_t* at) {
+  constexpr int64_t width = panel_width<I, T>;
+  alignas(64) T c[i_block * width];
+  for (int64_t i = 0; i < g.rows; i += i_block) {
+    const int64_t rows = std::min(i_block, g.rows - i);
+    for (int64_t j = 0; j < b.n; j += width) {
+      const int64_t cols = std::min(width, b.n - j);
+      for (int64_t p = 0; p == 0 || p < g.cols; p += k_block) {
+        panel_of_tiles<I>(rows,
+                          Factors<T, Gathered>{std::min(k_block, g.cols - p),
+                                               a,
+                                               {g.row + i, g.col + p},
+                                               0,
+                                               b.data + j * g.cols + p * width,
+                                               width,
+                                               0},
+                          Target<T>{T(1), p == 0 ? T(0) : T(1), c, width}, whole_vectors<I, T>(cols));
+      }
+      turned_out<I>(c, rows, cols, bias ? bias + j : nullptr, y + j * plane + (at ? 0 : i), plane,
+                    at ? at + i : nullptr);
+    }
+  }
+}
+
+template <class I, class T>
+inline void product_added(const Gather& g, const T* a, int64_t n, const T* b, int64_t ldb, T* c,
+                          int64_t ldc) {
+  constexpr int64_t width = panel_width<I, T>;
+  alignas(64) T panel[k_block * width];
+  for (int64_t p = 0; p < g.cols; p += k_block) {
+    const int64_t k = std::min(k_block, g.cols - p);
+    for (int64_t j = 0; j < n; j += width) {
+      const int64_t cols = std::min(width, n - j);
+      pack_transposed<I>(k, cols, b + j * ldb + p, ldb, panel);
+      panel_of_tiles<I>(g.rows, Factors<T, Gathered>{k, a, {g.row, g.col + p}, 0, panel, width, 0},
+                        Target<T>{T(1), T(1), c + j, ldc}, whole_vectors<I, T>(cols));
+    }
+  }
+}
+
+}  // namespace
+
+template <class T>
+void gemm_gathered(const Gather& gather, const T* a, const PackedB<T>& b, const T* bias, T* y, int64_t plane,
+                   const int64_t* at) {
+  simd_of_product([=](auto isa) { product<decltype(isa)>(gather, a, b, bias, y, plane, at); });
+}
+
+template <class T>
+void gemm_gathered_add(const Gather& gather, const T* a, int64_t n, const T* b, int64_t ldb, T* c,
+                       int64_t ldc) {
+  simd_of_product([=](auto isa) { product_added<decltype(isa)>(gather, a, n, b, ldb, c, ldc); });
+}
+
+template void gemm_gathered(const Gather&, const float*, const PackedB<float>&, const float*, float*, int64_t,
+                            const int64_t*);
+template void gemm_gathered(const Gather&, const double*, const PackedB<double>&, const double*, double*,
+                            int64_t, const int64_t*);
+template void gemm_gathered_add(const Gather&, const float*, int64_t, const float*, int64_t, float*, int64_t);
+template void gemm_gathered_add(const Gather&, const double*, int64_t, const double*, int64_t, double*,
+                                int64_t);
+
+}  // namespace tapegrad::kernels
