@@ -3,6 +3,7 @@
 #include <tapegrad/nn/activation.h>
 #include <tapegrad/nn/attention.h>
 #include <tapegrad/nn/cells.h>
+#include <tapegrad/nn/channel_norm.h>
 #include <tapegrad/nn/container.h>
 #include <tapegrad/nn/conv.h>
 #include <tapegrad/nn/dropout.h>
