@@ -18,6 +18,12 @@ inline int64_t whole_vectors(int64_t cols) {
   return (cols + lanes<I, T> - 1) / lanes<I, T> * lanes<I, T>;
 }
 
+// pack_transposed() as a function of its own, which has the registers for itself.
+template <class I, class T>
+inline void turn(int64_t k, int64_t cols, const T* b, int64_t ldb, T* panel) {
+  I::run([=] { pack_transposed<I>(k, cols, b, ldb, panel); });
+}
+
 template <class I, class T>
 inline void turned_out(const T* c, int64_t rows, int64_t cols, const T* bias, T* y, int64_t plane,
                        const int64_t* at) {
@@ -25,7 +31,7 @@ inline void turned_out(const T* c, int64_t rows, int64_t cols, const T* bias, T*
   alignas(64) T turned[width * width];
   for (int64_t i = 0; i < rows; i += width) {
     const int64_t n = std::min(width, rows - i);
-    pack_transposed<I>(cols, n, c + i * width, width, turned);
+    turn<I>(cols, n, c + i * width, width, turned);
     for (int64_t j = 0; j < cols; ++j) {
       const T* from = turned + j * width;
       const T shift = bias ? bias[j] : T(0);
@@ -74,7 +80,7 @@ inline void product_added(const Gather& g, const T* a, int64_t n, const T* b, in
     const int64_t k = std::min(k_block, g.cols - p);
     for (int64_t j = 0; j < n; j += width) {
       const int64_t cols = std::min(width, n - j);
-      pack_transposed<I>(k, cols, b + j * ldb + p, ldb, panel);
+      turn<I>(k, cols, b + j * ldb + p, ldb, panel);
       panel_of_tiles<I>(g.rows, Factors<T, Gathered>{k, a, {g.row, g.col + p}, 0, panel, width, 0},
                         Target<T>{T(1), T(1), c + j, ldc}, whole_vectors<I, T>(cols));
     }

@@ -1,0 +1,131 @@
+// Handwritten digits by convolution: LeNet, or a small residual network.
+//
+// Without --data the digits that ship with tapegrad are learned, 1797 images of 8 x 8 pixels. --data FOLDER takes the four
+// files of MNIST (train-images-idx3-ubyte and so on, decompressed), on which both networks pass 99.2 %. Images are
+// moved by up to two pixels in training: a digit is the same one wherever it stands, and the network has to learn it.
+// Source: LeCun, Bottou, Bengio, Haffner 1998, Gradient-based learning applied to document recognition, section II; He,
+// Zhang, Ren, Sun 2015, arXiv:1512.03385, section 4.2.
+#include <tapegrad/tapegrad.h>
+
+#include "arguments.h"
+
+using namespace tapegrad;
+
+// relu(x + two convolutions of x), each with a norm.
+struct Block : nn::Module<Block> {
+  Block(int64_t in, int64_t out, int64_t stride)
+      : body(add("body", nn::Sequential(
+                             nn::Conv2d(in, out, 3, {.stride = stride, .padding = 1, .bias = false}),
+                             nn::BatchNorm2d(out), nn::ReLU(),
+                             nn::Conv2d(out, out, 3, {.padding = 1, .bias = false}), nn::BatchNorm2d(out)))),
+        shortcut(add("shortcut", nn::Sequential())) {
+    if (in != out) shortcut.push_back(nn::Conv2d(in, out, 1, {.stride = stride, .bias = false}));
+  }
+  Tensor forward(const Tensor& x) { return relu(body(x) + shortcut(x)); }
+
+  nn::Sequential body, shortcut;
+};
+
+struct Net : nn::Module<Net> {
+  Net(const std::string& kind, int64_t size)
+      : features(add("features", nn::Sequential())), head(add("head", nn::Sequential())) {
+    if (kind == "lenet") {
+      features.push_back(nn::Conv2d(1, 16, 5, {.padding = 2}));
+      features.push_back(nn::ReLU());
+      features.push_back(nn::MaxPool2d(2));
+      features.push_back(nn::Conv2d(16, 32, 5, {.padding = 2}));
+      features.push_back(nn::ReLU());
+      features.push_back(nn::MaxPool2d(2));
+      head.push_back(nn::Linear(32 * (size / 4) * (size / 4), 128));
+      head.push_back(nn::ReLU());
+      head.push_back(nn::Dropout(0.3));
+      head.push_back(nn::Linear(128, 10));
+    } else {
+      features.push_back(nn::Conv2d(1, 16, 3, {.padding = 1, .bias = false}));
+      features.push_back(nn::BatchNorm2d(16));
+      features.push_back(nn::ReLU());
+      features.push_back(Block(16, 16, 1));
+      features.push_back(Block(16, 32, 2));
+      features.push_back(Block(32, 64, 2));
+      features.push_back(nn::AdaptiveAvgPool2d(1));
+      head.push_back(nn::Linear(64, 10));
+    }
+  }
+  Tensor forward(const Tensor& x) { return head(features(x).flatten(1)); }
+
+  nn::Sequential features, head;
+};
+
+// The batch moved by up to `most` pixels along each axis; zeros move in.
+Tensor moved(const Tensor& x, int64_t most) {
+  const int64_t down = randint(-most, most + 1, {1}).data<int64_t>()[0],
+                right = randint(-most, most + 1, {1}).data<int64_t>()[0];
+  return pad(x, {right, -right, down, -down});
+}
+
+double test_accuracy(Net& net, const data::TensorDataset& test) {
+  net.eval();
+  train::Meter right;
+  for (auto [x, y] : data::DataLoader(test, {.batch_size = 500}))
+    right.add(train::accuracy(net(x.unsqueeze(1)), y), double(x.size(0)));
+  net.train();
+  return right.mean();
+}
+
+data::Split read_digits(const std::string& folder) {
+  if (!folder.empty())
+    return {data::idx(folder + "/train-images-idx3-ubyte", folder + "/train-labels-idx1-ubyte"),
+            data::idx(folder + "/t10k-images-idx3-ubyte", folder + "/t10k-labels-idx1-ubyte")};
+  const data::TensorDataset all = data::csv(TAPEGRAD_DATA_DIR "/digits.csv");
+  return data::TensorDataset((all.x() / 16.0).reshape({-1, 8, 8}), all.y()).split(0.8);
+}
+
+int main(int argc, char** argv) {
+  return run(argc, argv, "Reads handwritten digits by convolution.", [](Arguments& arguments) {
+    const bool quick = arguments.flag("quick", "few epochs, and a lower mark");
+    const std::string folder = arguments.text("data", "", "folder with the files of MNIST"),
+                      kind = arguments.choice("net", "lenet", {"lenet", "resnet"}, "network");
+    const int64_t epochs = arguments.integer("epochs",
+                                             quick            ? 4
+                                             : folder.empty() ? 30
+                                                              : 12,
+                                             "passes over the images", {1, 1000}),
+                  batch = arguments.integer("batch", 64, "images in a step", {1, 10000}),
+                  seed = arguments.integer("seed", 0, "of the random numbers", {0, 1e9});
+    const double lr = arguments.number("lr", 3e-3, "learning rate, the highest", {0, 10});
+    arguments.finish();
+
+    manual_seed(uint64_t(seed));
+    const data::Split digits = read_digits(folder);
+    const int64_t size = digits.train.x().size(-1), shift = size >= 28 ? 2 : 0;
+    Net net(kind, size);
+    fmt::print("{}\n{} images of {} x {} to learn, {} to test\n", net, digits.train.size(), size, size,
+               digits.test.size());
+    data::DataLoader loader(digits.train, {.batch_size = batch, .shuffle = true, .drop_last = true});
+    const int64_t steps = epochs * loader.batches();
+    optim::Adam optimizer(net.parameters(), {.lr = lr});
+    optim::WarmupCosineLR schedule(optimizer, {.warmup_steps = steps / 20, .total_steps = steps});
+    train::Progress progress(steps, {.label = kind});
+    double accuracy = 0;
+    for (int64_t epoch = 1; epoch <= epochs; ++epoch) {
+      train::Meter recent;
+      for (auto [x, y] : loader) {
+        Tape tape;
+        const Tensor loss = cross_entropy(net(moved(x.unsqueeze(1), shift)), y);
+        optimizer.zero_grad();
+        tape.backward(loss);
+        optimizer.step();
+        schedule.step();
+        recent.add(loss.item());
+        progress.step({{"loss", recent.mean()}, {"accuracy", accuracy}});
+      }
+      accuracy = test_accuracy(net, digits.test);
+      progress.clear();
+      if (epoch % std::max<int64_t>(1, epochs / 12) == 0)
+        fmt::print("epoch {:3}: loss {:.4f}, {:.2f} % of {} test images right, {:.0f} s\n", epoch,
+                   recent.mean(), 100 * accuracy, digits.test.size(), progress.seconds());
+      std::fflush(stdout);
+    }
+    return accuracy >= (folder.empty() ? (quick ? 0.85 : 0.97) : quick ? 0.98 : 0.992) ? 0 : 1;
+  });
+}
