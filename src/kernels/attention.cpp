@@ -150,7 +150,7 @@ void of_scores(const AttentionHead<T>& h, const Block& b, const double* delta, T
 
 template <class T>
 void clear(int64_t rows, int64_t width, Rows<T> x) {
-  for (int64_t i = 0; x && i < rows; ++i) std::fill_n(x[i], width, T(0));
+  for (int64_t i = 0; i < rows; ++i) std::fill_n(x[i], width, T(0));
 }
 
 }  // namespace
@@ -189,12 +189,17 @@ void attention_backward(const AttentionHead<T>& h, Rows<const T> y, Rows<const T
                         const AttentionGradients<T>& d) {
   alignas(64) T p[attention_scores], ds[attention_scores];
   double delta[attention_queries];
-  clear(h.queries, h.width, d.q);
-  clear(h.padded_keys, h.width, d.k);
-  clear(h.padded_keys, h.value_width, d.v);
-  clear(h.queries, h.padded_keys, d.bias);
+  int64_t begun = 0;  // the keys whose dk and dv have been cleared, just before a product adds to them
+  const auto begin_keys = [&](int64_t end) {
+    if (d.k) clear(end - begun, h.width, d.k.from(begun));
+    if (d.v) clear(end - begun, h.value_width, d.v.from(begun));
+    begun = end;
+  };
+  if (d.bias) clear(h.queries, h.padded_keys, d.bias);
   for (int64_t i = 0; i < h.queries; i += attention_queries) {
     const int64_t rows = std::min(attention_queries, h.queries - i);
+    begin_keys(seen(h, i + rows - 1));
+    if (d.q) clear(rows, h.width, d.q.from(i));
     simd([=, to = static_cast<double*>(delta)] {
       for (int64_t r = 0; r < rows; ++r) {
         const T *a = y[i + r], *g = dy[i + r];
@@ -213,6 +218,7 @@ void attention_backward(const AttentionHead<T>& h, Rows<const T> y, Rows<const T
       for (int64_t r = 0; d.bias && r < rows; ++r) std::copy_n(ds + r * b.step, b.cols, d.bias[i + r] + b.j);
     });
   }
+  begin_keys(h.padded_keys);
 }
 
 #define TAPEGRAD_INSTANTIATE(T)                                                           \

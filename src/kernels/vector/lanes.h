@@ -96,8 +96,11 @@ inline T row_max(int64_t d, const T* x) {
   for (; j + width <= d; j += width) {
     for (int k = 0; k < width; ++k) m[k] = x[j + k] > m[k] ? x[j + k] : m[k];
   }
-  T largest = -std::numeric_limits<T>::infinity();
-  for (int k = 0; k < width; ++k) largest = m[k] > largest ? m[k] : largest;
+  const auto larger = [](T a, T b) { return a > b ? a : b; };
+  TAPEGRAD_LANES
+  for (int k = 0; k < 8; ++k) m[k] = larger(larger(m[k], m[k + 8]), larger(m[k + 16], m[k + 24]));
+  T largest =
+      larger(larger(larger(m[0], m[4]), larger(m[1], m[5])), larger(larger(m[2], m[6]), larger(m[3], m[7])));
   for (; j < d; ++j) largest = x[j] > largest ? x[j] : largest;
   return largest;
 }
