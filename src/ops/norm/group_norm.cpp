@@ -18,11 +18,12 @@ namespace {
 Tensor group_norm_composed(const Tensors& in, int64_t groups, double eps) {
   const Tensor& x = in[0];
   const int64_t n = x.size(0), c = x.size(1);
-  if (x.numel() == 0) return x.clone();
-  const Tensor rows = x.to(float64).reshape({n, groups, -1}),
+  int64_t positions = 1;
+  for (int64_t i = 2; i < x.dim(); ++i) positions *= x.size(i);
+  const Tensor rows = x.to(float64).reshape({n, groups, c / groups * positions}),
                centered = rows - mean(rows, -1, {.keepdim = true});
   const Tensor xhat = centered * rsqrt(mean(centered * centered, -1, {.keepdim = true}) + eps);
-  Tensor y = xhat.reshape({n, c, -1});
+  Tensor y = xhat.reshape({n, c, positions});
   if (in[1].defined()) y = y * in[1].to(float64).unsqueeze(1);
   if (in[2].defined()) y = y + in[2].to(float64).unsqueeze(1);
   return y.reshape(x.shape()).to(x.dtype());
