@@ -58,8 +58,8 @@ struct Net : nn::Module<Net> {
 
 // The batch moved by up to `most` pixels along each axis; zeros move in.
 Tensor moved(const Tensor& x, int64_t most) {
-  const int64_t down = randint(-most, most + 1, {1}).data<int64_t>()[0],
-                right = randint(-most, most + 1, {1}).data<int64_t>()[0];
+  const int64_t down = randint(-most, most + 1, {}).item<int64_t>(),
+                right = randint(-most, most + 1, {}).item<int64_t>();
   return pad(x, {right, -right, down, -down});
 }
 
@@ -76,7 +76,7 @@ data::Split read_digits(const std::string& folder) {
   if (!folder.empty())
     return {data::idx(folder + "/train-images-idx3-ubyte", folder + "/train-labels-idx1-ubyte"),
             data::idx(folder + "/t10k-images-idx3-ubyte", folder + "/t10k-labels-idx1-ubyte")};
-  const data::TensorDataset all = data::csv(TAPEGRAD_DATA_DIR "/digits.csv");
+  const data::TensorDataset all = data::csv(data_file("digits.csv"));
   return data::TensorDataset((all.x() / 16.0).reshape({-1, 8, 8}), all.y()).split(0.8);
 }
 
