@@ -40,6 +40,11 @@ const Border kBorders[] = {
     {kRecurrentWork, "kernels/recurrent/recurrent.cpp", "weights < (1 << 21);"},
     {kRecurrentRows, "kernels/recurrent/recurrent.cpp", "weights > (1 << 18) ? 32 : 16;"},
     {kWeightRows, "kernels/recurrent/recurrent.cpp", "kWeightRows = 128;"},
+    {kConvTerms, "kernels/gemm/gathered.cpp", "k_block = 256;"},
+    {kConvPixels, "kernels/gemm/gathered.cpp", "i_block = 128;"},
+    {kConvChunks, "compute/conv.cpp", "most_chunks = 8;"},
+    {kConvFew, "compute/conv.cpp", "few = 4;"},
+    {kPoolWindows, "kernels/conv/pool.cpp", "block = 16;"},
     {kNormedRow, "kernels/norm/row_norm.h", "block = 256;"},
 };
 
