@@ -37,6 +37,11 @@ inline constexpr int64_t kRecurrentLarge = 1 << 18;  // ... where there are more
 inline constexpr int64_t kWeightRows = 128;          // rows of one product of the recurrent weights' gradient
 inline constexpr int64_t kAttentionQueries = 64;     // queries of a block of attention ...
 inline constexpr int64_t kAttentionScores = 8192;    // ... and its scores
+inline constexpr int64_t kConvTerms = 256;           // terms of a block of a convolution's sum ...
+inline constexpr int64_t kConvPixels = 128;          // ... its pixels ...
+inline constexpr int64_t kConvChunks = 8;            // ... and chunks of images
+inline constexpr int64_t kConvFew = 4;               // channels below which vectors are of pixels
+inline constexpr int64_t kPoolWindows = 16;          // windows of a block
 inline constexpr int64_t kNormedRow = 256;  // elements of a row that are added up in one go, in float32
 
 /// One below, at and one above the end of the first chunk, and at and behind that of the second: one to three chunks.

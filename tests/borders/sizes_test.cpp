@@ -42,6 +42,11 @@ const Border kBorders[] = {
     {kWeightRows, "kernels/recurrent/recurrent.cpp", "kWeightRows = 128;"},
     {kAttentionQueries, "kernels/attention.h", "attention_queries = 64,"},
     {kAttentionScores, "kernels/attention.h", "attention_scores = 8192;"},
+    {kConvTerms, "kernels/gemm/gathered.cpp", "k_block = 256;"},
+    {kConvPixels, "kernels/gemm/gathered.cpp", "i_block = 128;"},
+    {kConvChunks, "compute/conv.cpp", "most_chunks = 8;"},
+    {kConvFew, "compute/conv.cpp", "few = 4;"},
+    {kPoolWindows, "kernels/conv/pool.cpp", "block = 16;"},
     {kNormedRow, "kernels/norm/row_norm.h", "block = 256;"},
 };
 
