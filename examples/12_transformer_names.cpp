@@ -2,7 +2,8 @@
 //
 // The model is a small GPT: embedding, learned positions, blocks of causal attention and feed-forward, one linear layer. A
 // pre-LN block has its norms before attention and feed-forward, so that the residual goes through unchanged; a post-LN
-// block, that of 2017, has them behind, and learns slowly at first when there are many. --norm chooses; rms is pre-LN with RMS norms.
+// block, that of 2017, has them behind, and learns slowly at first when there are many. --norm chooses; rms is pre-LN
+// with RMS norms.
 //
 //   12_transformer_names                                          names; --norm post to compare
 //   12_transformer_names --text book.txt --layers 6 --d 192 --context 128 --steps 5000

@@ -37,11 +37,12 @@ struct MultiheadAttentionOptions {
 /// **Shape**: query [L, B, embed_dim], key and value [S, B, embed_dim], y as query; with batch_first [B, L, ...].
 /// **Parameters**: PyTorch's: in_proj_weight [3 embed_dim, embed_dim] for q, k and v one below the other, begun as
 /// xavier_uniform, in_proj_bias [3 embed_dim] of zeros, out_proj.weight and out_proj.bias (zeros).
-/// **Throws** ValueError unless num_heads divides embed_dim, for a dropout outside [0, 1], rotary with an odd head size, and a cache
-/// beside key and value or with lengths; else as scaled_dot_product_attention().
+/// **Throws** ValueError unless num_heads divides embed_dim, for a dropout outside [0, 1], rotary with an odd head
+/// size, and a cache beside key and value or with lengths; else as scaled_dot_product_attention().
 /// **Gradient**, **Numerics**: as scaled_dot_product_attention().
-/// **Differences from PyTorch**: returns y alone, the weights on request; `lengths` in place of key_padding_mask; inputs always
-/// have a batch; no kdim, vdim, add_bias_kv and add_zero_attn; is_causal needs no mask beside it; rotary and cache are additions.
+/// **Differences from PyTorch**: returns y alone, the weights on request; `lengths` in place of key_padding_mask;
+/// inputs always have a batch; no kdim, vdim, add_bias_kv and add_zero_attn; is_causal needs no mask beside it; rotary
+/// and cache are additions.
 /// **Source**: Vaswani et al. 2017, arXiv:1706.03762, section 3.2.2.
 ///
 ///     nn::MultiheadAttention attention(64, 4, {.batch_first = true});

@@ -23,8 +23,8 @@ struct RotaryOptions {
 ///     y_i = x_i cos - x_{i + E/2} sin     y_{i + E/2} = x_{i + E/2} cos + x_i sin
 ///
 /// **Shape**: x [..., T, E], y the same. **Throws** ShapeError unless E is even. **Gradient**: dy turned back.
-/// **Source**: Su et al. 2021, "RoFormer", arXiv:2104.09864, equation 34, whose pairs are (x_2i, x_2i+1): the same but for the
-/// order of the features. The halves are those of GPT-NeoX and LLaMA.
+/// **Source**: Su et al. 2021, "RoFormer", arXiv:2104.09864, equation 34, whose pairs are (x_2i, x_2i+1): the same but
+/// for the order of the features. The halves are those of GPT-NeoX and LLaMA.
 Tensor rotary(const Tensor& x, RotaryOptions options = {});
 
 /// A learned vector for each position: y = x + weight[first ... first + T - 1].

@@ -47,9 +47,11 @@ struct TransformerNorm : Module<TransformerNorm> {
 ///     feed_forward(x) = linear2(activation(linear1(x)))
 ///
 /// **Shape**: x [T, B, d_model], y the same; with batch_first [B, T, d_model].
-/// **Parameters**: PyTorch's: self_attn.in_proj_weight, ..., linear1.weight, linear2.weight, norm1.weight, norm2.weight, biases.
+/// **Parameters**: PyTorch's: self_attn.in_proj_weight, ..., linear1.weight, linear2.weight, norm1.weight,
+/// norm2.weight, biases.
 /// **Throws** ValueError for options out of range and another norm; else as MultiheadAttention.
-/// **Gradient**: to x and all parameters. Pre-LN has a path on which dy reaches x unchanged, so deep stacks learn without a warm-up.
+/// **Gradient**: to x and all parameters. Pre-LN has a path on which dy reaches x unchanged, so deep stacks learn
+/// without a warm-up.
 /// **Differences from PyTorch**: AttentionCall in place of src_mask and src_key_padding_mask; norm and rotary are additions.
 /// **Source**: Vaswani et al. 2017, arXiv:1706.03762, section 3.1; pre-LN: Xiong et al. 2020, arXiv:2002.04745.
 struct TransformerEncoderLayer : Module<TransformerEncoderLayer> {
@@ -87,8 +89,8 @@ struct TransformerEncoder : Module<TransformerEncoder> {
   std::optional<TransformerNorm> norm_;
 };
 
-/// Self-attention, attention to what an encoder made of another sequence, `memory`, then feed-forward, each with a residual and
-/// a norm as in TransformerEncoderLayer: norm1, norm2 and norm3.
+/// Self-attention, attention to what an encoder made of another sequence, `memory`, then feed-forward, each with a
+/// residual and a norm as in TransformerEncoderLayer: norm1, norm2 and norm3.
 ///
 /// **Shape**: x [T, B, d_model], memory [S, B, d_model], y as x; with batch_first [B, T, d_model] and [B, S, d_model].
 /// `call` is told to self-attention, where is_causal is usual, `memory_call` to the other.

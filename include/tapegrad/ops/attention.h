@@ -29,14 +29,15 @@ struct AttentionOptions {
 /// All that hides keys holds together: attn_mask, is_causal and lengths. A query that sees no key gives 0, and so do its
 /// gradients.
 ///
-/// **Shape**: q [..., L, E], k [..., S, E], v [..., S, Ev] with the same leading axes (batch, heads), y [..., L, Ev]. They may
-/// be strided views: heads are read from where a projection left them, and y then lies as q does.
+/// **Shape**: q [..., L, E], k [..., S, E], v [..., S, Ev] with the same leading axes (batch, heads), y [..., L, Ev].
+/// They may be strided views: heads are read from where a projection left them, and y then lies as q does.
 /// **Throws** ShapeError; DtypeError if the dtypes differ or are not floating; IndexError for lengths outside [0, S];
 /// ValueError for a dropout_p outside [0, 1] and a negative first_query.
 /// **Gradient**: to q, k, v and an additive mask, of any order. That of a mask takes memory of [..., L, S]; nothing else of
-/// that size is made, forward or backward. What lies in padding, be it NaN, reaches nothing; keys that attn_mask hides must be finite.
-/// **Numerics**: the largest score is subtracted, sums of exponentials are float64. A row of the batch does not depend on the others,
-/// down to the bits, and NaN in one stays in it. docs/attention.md has the derivation.
+/// that size is made, forward or backward. What lies in padding, be it NaN, reaches nothing; keys that attn_mask hides
+/// must be finite.
+/// **Numerics**: the largest score is subtracted, sums of exponentials are float64. A row of the batch does not depend
+/// on the others, down to the bits, and NaN in one stays in it. docs/attention.md has the derivation.
 /// **Differences from PyTorch**: is_causal and attn_mask may be given together; lengths, first_query and generator are
 /// additions; dropout runs in the fused kernel too.
 /// **Source**: Vaswani et al. 2017, "Attention is all you need", arXiv:1706.03762, equation 1; blocks and backward: Dao, Fu,

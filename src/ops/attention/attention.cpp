@@ -6,8 +6,8 @@
 //   dv_j = sum over i of p_ij dy_i
 //   ds_ij = p_ij (dp_ij - delta_i)       delta_i = sum over j of p_ij dp_ij = dy_i . y_i       dbias = ds
 //   dq_i = scale sum over j of ds_ij k_j     dk_j = scale sum over i of ds_ij q_i
-// With dropout y_i = sum over j of r_ij p_ij v_j, r the mask: r p stands for p in dv, and r dp for dp; delta is dy_i . y_i all
-// the same.
+// With dropout y_i = sum over j of r_ij p_ij v_j, r the mask: r p stands for p in dv, and r dp for dp; delta stays
+// dy_i . y_i.
 //
 // Saved: q, k, v, y, and m_i and 1 / l_i, from which backward makes p again: that costs less than to read it from memory, and
 // the memory does not grow with the square of the length. The mask of dropout is a function of its counter (dropout.cpp).
