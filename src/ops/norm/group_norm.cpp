@@ -17,13 +17,11 @@ namespace {
 
 Tensor group_norm_composed(const Tensors& in, int64_t groups, double eps) {
   const Tensor& x = in[0];
-  const int64_t n = x.size(0), c = x.size(1);
-  int64_t positions = 1;
-  for (int64_t i = 2; i < x.dim(); ++i) positions *= x.size(i);
-  const Tensor rows = x.to(float64).reshape({n, groups, c / groups * positions}),
+  const int64_t n = x.size(0), c = x.size(1), l = x.flatten(1).size(1) / std::max<int64_t>(c, 1);
+  const Tensor rows = x.to(float64).reshape({n, groups, c / groups * l}),
                centered = rows - mean(rows, -1, {.keepdim = true});
   const Tensor xhat = centered * rsqrt(mean(centered * centered, -1, {.keepdim = true}) + eps);
-  Tensor y = xhat.reshape({n, c, positions});
+  Tensor y = xhat.reshape({n, c, l});
   if (in[1].defined()) y = y * in[1].to(float64).unsqueeze(1);
   if (in[2].defined()) y = y + in[2].to(float64).unsqueeze(1);
   return y.reshape(x.shape()).to(x.dtype());
