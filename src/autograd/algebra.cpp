@@ -1,4 +1,4 @@
-// The two operations that the loop backward itself needs, recorded when the backward pass is. They stand here
+// The operations that the loop backward itself needs, recorded when the backward pass is. They stand here
 // and not among the operations, so that the tape can be linked without these.
 #include <tapegrad/record.h>
 
@@ -10,6 +10,10 @@ namespace tapegrad::detail {
 
 Tensor sum_of(const Tensor& a, const Tensor& b) {
   return record("add", compute::add(a, b), {a, b}, [](const Tensor& dy) -> Gradients { return {dy, dy}; });
+}
+
+Tensor alias_of(const Tensor& x) {
+  return record("alias", x.detach(), {x}, [](const Tensor& dy) -> Gradients { return {dy}; });
 }
 
 namespace {

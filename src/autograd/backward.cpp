@@ -252,8 +252,7 @@ Gradients replay(const std::function<Tensors(const Tensors&)>& composed, const T
   std::vector<Edge> wanted;
   for (const Tensor& x : inputs) {
     Tensor alias = x;
-    if (x.defined() && edge_of(tape, x).needs_gradient())
-      alias = record("alias", x.detach(), {x}, [](const Tensor& dy) -> Gradients { return {dy}; });
+    if (x.defined() && edge_of(tape, x).needs_gradient()) alias = alias_of(x);
     aliases.push_back(alias);
     wanted.push_back(x.defined() ? edge_of(tape, alias) : Edge{Edge::kNone, 0});
   }

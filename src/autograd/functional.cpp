@@ -1,25 +1,14 @@
 #include <tapegrad/functional.h>
-#include <tapegrad/record.h>
 
+#include "autograd/state.h"
 #include "compute/arrays.h"
 #include "core/fail.h"
-#include "tensor/impl.h"
 
 namespace tapegrad {
 
-namespace {
-
-// x as what this thread's tape recorded, so that f may return it as it is.
-Tensor recorded(const Tensor& x) {
-  const Tensor leaf = x.detach().set_requires_grad();
-  return record("alias", x.detach(), {leaf}, [](const Tensor& dy) -> Gradients { return {dy}; });
-}
-
-}  // namespace
-
 Tensor jacobian(const std::function<Tensor(const Tensor&)>& f, const Tensor& x) {
   Tape tape;
-  const Tensor input = recorded(x), y = f(input);
+  const Tensor input = detail::alias_of(x.detach().set_requires_grad()), y = f(input);
   const int64_t rows = y.numel(), columns = x.numel();
   const Tensor j = zeros({rows, columns}, {.dtype = x.dtype()});
   for (int64_t i = 0; y.is_recorded() && i < rows; ++i) {
@@ -42,7 +31,7 @@ std::pair<Tensor, Tensor> hvp(const std::function<Tensor(const Tensor&)>& f, con
   if (v.dtype() != x.dtype())
     fail<DtypeError>("hvp", "v must have x's dtype {}, got {}", x.dtype(), v.dtype());
   Tape tape;
-  const Tensor input = recorded(x), y = f(input);
+  const Tensor input = detail::alias_of(x.detach().set_requires_grad()), y = f(input);
   if (!y.is_recorded()) return {y.detach(), zeros_like(x)};
   const Tensor slope = tape.gradient(y, {input}, {.create_graph = true})[0];
   if (!slope.is_recorded()) return {y.detach(), zeros_like(x)};

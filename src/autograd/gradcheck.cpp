@@ -1,7 +1,3 @@
-// Gradients against central differences.
-//
-//   c' (f(x + h e_k) - f(x - h e_k)) / 2h  =  (J'c)_k + O(h^2)
-//
 // The outputs are subtracted before they are weighted with c, so that what does not change cancels exactly.
 // With h = cbrt(eps) the truncation error is about 6e-12 |f'''| and the rounding error 4e-11 |f|: four orders
 // below the tolerance. x + h and x - h are rounded, so the difference is divided by the step that was really
@@ -54,11 +50,6 @@ double largest_magnitude(const std::vector<double>& values) {
   double largest = 0;
   for (double value : values) largest = std::max(largest, std::abs(value));
   return largest;
-}
-
-// A record of the leaf: a function may return its input as it is, and an output must be on the tape.
-Tensor on_tape(const Tensor& leaf) {
-  return record("input", leaf.detach(), {leaf}, [](const Tensor& dy) -> Gradients { return {dy}; });
 }
 
 // x's values in memory where the elements along each axis lie in reverse order of the axes, with gaps.
@@ -161,7 +152,7 @@ class Check {
     for (Tensor& x : inputs) {
       if (!is_checked(x)) continue;
       leaves.push_back(detail::contiguous_copy(x).set_requires_grad());
-      x = on_tape(leaves.back());
+      x = detail::alias_of(leaves.back());
     }
     try {
       const Values outputs = call(&tape, inputs);
@@ -286,7 +277,7 @@ GradcheckReport gradgradcheck(const GradcheckFunction& f, const std::vector<Tens
     const Values c(in.begin() + n, in.end());
     for (Tensor& input : x) {
       if (!is_checked(input)) continue;
-      if (!outer) input = on_tape(input.detach().set_requires_grad());
+      if (!outer) input = detail::alias_of(input.detach().set_requires_grad());
       wanted.push_back(input);
     }
     const Tensor loss = weighted_sum(f(x), c, false);

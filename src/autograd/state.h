@@ -129,5 +129,7 @@ void truncate(TapeState& tape, size_t size);
 /// a + b and the sum of a broadcast gradient, recorded when the loop is: see algebra.cpp.
 Tensor sum_of(const Tensor& a, const Tensor& b);
 Tensor sum_to_shape(const Tensor& gradient, const Shape& shape);
+/// x again, as a record of its own: what a gradient stops at, or what a function may return as it is.
+Tensor alias_of(const Tensor& x);
 
 }  // namespace tapegrad::detail

@@ -160,10 +160,11 @@ void claim(const char* op, TapeState& tape, const Tensor& x) {
   set_tape(leaf, tape.serial);
 }
 
-// The output of a record that is x itself.
-std::span<OutputInfo> own_output(TapeState& tape, const TensorImpl& x) {
+// Enters a record whose one output is x itself.
+void push_own(TapeState& tape, const TensorImpl& x, Record record) {
   void* place = tape.arena().allocate(sizeof(OutputInfo), alignof(OutputInfo));
-  return {new (place) OutputInfo{x.shape, x.dtype}, 1};
+  record.outputs = {new (place) OutputInfo{x.shape, x.dtype}, 1};
+  push(tape, std::move(record));
 }
 
 }  // namespace
@@ -173,18 +174,15 @@ Edge edge_of(TapeState& tape, const Tensor& x) {
   if (impl && impl->requires_grad) {
     if (tape_of(*impl) != tape.serial) claim("tape", tape, x);
     if (impl->record >= kConstantRecord) {
-      const std::span<OutputInfo> info = own_output(tape, *impl);
-      impl->record = tape.next_number();
+      push_own(tape, *impl, {.operation = {"leaf"}, .state = RecordState::leaf, .leaf = x});
+      impl->record = tape.next_number() - 1;
       impl->output = 0;
-      push(tape, {.operation = {"leaf"}, .state = RecordState::leaf, .outputs = info, .leaf = x});
     }
   }
   if (!impl || tape_of(*impl) != tape.serial) return {Edge::kNone, 0};
   if (impl->record < kConstantRecord && tape.position_of(impl->record) == tape.records.size()) {
-    const std::span<OutputInfo> info = own_output(tape, *impl);
-    push(tape, {.operation = {.name = impl->op, .record = impl->record},
-                .state = RecordState::freed,
-                .outputs = info});
+    const OperationView operation{.name = impl->op, .record = impl->record};
+    push_own(tape, *impl, {.operation = operation, .state = RecordState::freed});
     return {tape.next_number() - 1, 0};
   }
   return {impl->record, impl->output};

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <map>
+#include <set>
 #include <string_view>
 #include <vector>
 
@@ -121,14 +121,9 @@ bool is_header(const std::vector<std::string_view>& fields) {
       fields, [&](std::string_view field) { return parse(field, value) == std::errc::invalid_argument; });
 }
 
+// x, and the targets row by row.
 template <class Target>
-struct Table {
-  Tensor x;
-  std::vector<Target> y;  // row by row
-};
-
-template <class Target>
-Table<Target> read(const std::string& path, const CsvOptions& options) {
+std::pair<Tensor, std::vector<Target>> read(const std::string& path, const CsvOptions& options) {
   const std::string_view taken = "\"\r\n+-.0123456789eE";
   if (taken.find(options.separator) != std::string_view::npos)
     fail<ValueError>("csv", "separator must not be a quote, a line end or part of a number, got '{}'",
@@ -181,10 +176,10 @@ Table<Target> read(const std::string& path, const CsvOptions& options) {
 
 template <class Target>
 TensorDataset dataset(const std::string& path, const CsvOptions& options) {
-  const Table<Target> table = read<Target>(path, options);
-  Shape shape = {table.x.size(0)};
+  const auto [x, y] = read<Target>(path, options);
+  Shape shape = {x.size(0)};
   if (!options.target_columns.empty()) shape.push_back(int64_t(options.target_columns.size()));
-  return {table.x, from_vector(table.y, shape)};
+  return {x, from_vector(y, shape)};
 }
 
 }  // namespace
@@ -202,17 +197,12 @@ TensorDataset csv(const std::string& path, const CsvOptions& options) {
 LabelledDataset labelled_csv(const std::string& path, const CsvOptions& options) {
   if (!options.target_columns.empty() || options.target_dtype != int64)
     fail<ValueError>("labelled_csv", "takes one target_column, whose labels are counted in int64");
-  const Table<std::string> table = read<std::string>(path, options);
-  std::map<std::string, int64_t> numbers;
-  for (const std::string& name : table.y) numbers[name] = 0;
-  std::vector<std::string> names;
-  for (auto& [name, number] : numbers) {
-    number = int64_t(names.size());
-    names.push_back(name);
-  }
+  const auto [x, labels] = read<std::string>(path, options);
+  const std::set<std::string> different(labels.begin(), labels.end());
+  const std::vector<std::string> names(different.begin(), different.end());
   std::vector<int64_t> y;
-  for (const std::string& name : table.y) y.push_back(numbers[name]);
-  return {{table.x, from_vector(y, {int64_t(y.size())})}, names};
+  for (const std::string& label : labels) y.push_back(std::ranges::lower_bound(names, label) - names.begin());
+  return {{x, from_vector(y, {int64_t(y.size())})}, names};
 }
 
 }  // namespace tapegrad::data

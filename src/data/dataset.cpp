@@ -10,15 +10,12 @@
 
 namespace tapegrad::data {
 
-TensorDataset::TensorDataset(const Tensor& x, const Tensor& y) : x_(x), y_(y) {
-  std::array<Tensor, 2> both = {x, y};
-  detail::check_samples(both);
-  x_ = both[0];
-  y_ = both[1];
+TensorDataset::TensorDataset(const Tensor& x, const Tensor& y) : tensors_{x, y} {
+  detail::check_samples(tensors_);
 }
 
 Batch TensorDataset::get(std::span<const int64_t> indices) const {
-  return {detail::samples_of(x_, indices), detail::samples_of(y_, indices)};
+  return {detail::samples_of(x(), indices), detail::samples_of(y(), indices)};
 }
 
 Split TensorDataset::split(double fraction, SplitOptions options) const {

@@ -20,8 +20,7 @@ Loader::Loader(int64_t size, DataLoaderOptions options) : size_(size), options_(
         size, options.batch_size);
   seed_ = options.seed.value_or(0);
   if (!options.shuffle || options.seed) return;  // and the generator is left alone
-  const auto words = philox(default_generator().key(), default_generator().take(1));
-  seed_ = (uint64_t(words[0]) << 32) | words[1];
+  seed_ = default_generator().next_u64();
 }
 
 int64_t Loader::batches() const {

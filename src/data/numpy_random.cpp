@@ -3,22 +3,11 @@
 #include <bit>
 #include <cmath>
 #include <utility>
-#include <vector>
 
+#include "compute/elementwise.h"
 #include "core/fail.h"
 
 namespace tapegrad::data {
-
-namespace {
-
-template <class T, class F>
-Tensor filled(const Shape& shape, F f) {
-  std::vector<T> values(size_t(shape.numel()));
-  for (T& value : values) value = f();
-  return from_vector(values, shape);
-}
-
-}  // namespace
 
 double NumpyRandom::uniform() {
   const double a = double(words_() >> 5), b = double(words_() >> 6);
@@ -41,20 +30,20 @@ double NumpyRandom::normal() {
 }
 
 Tensor NumpyRandom::rand(const Shape& shape) {
-  return filled<double>(shape, [&] { return uniform(); });
+  return compute::generate(shape, float64, [&](int64_t) { return uniform(); });
 }
 
 Tensor NumpyRandom::randn(const Shape& shape) {
-  return filled<double>(shape, [&] { return normal(); });
+  return compute::generate(shape, float64, [&](int64_t) { return normal(); });
 }
 
 Tensor NumpyRandom::randint(int64_t low, int64_t high, const Shape& shape) {
   const uint64_t last = uint64_t(high) - uint64_t(low) - 1;
   if (low >= high || last > 0xffffffff)
     fail<ValueError>("randint", "the range must be low < high <= low + 2^32, got {} and {}", low, high);
-  if (last == 0) return filled<int64_t>(shape, [&] { return low; });  // takes no word
+  if (last == 0) return compute::generate(shape, int64, [&](int64_t) { return low; });  // takes no word
   const uint64_t mask = std::bit_ceil(last + 1) - 1;
-  return filled<int64_t>(shape, [&] {
+  return compute::generate(shape, int64, [&](int64_t) {
     uint64_t value;
     do value = words_() & mask;
     while (value > last);

@@ -93,17 +93,11 @@ TextBatches::TextBatches(const Text& corpus, TextBatchesOptions options)
 Batch TextBatches::operator[](int64_t batch) const {
   if (batch < 0 || batch >= batches())
     fail<IndexError>("text_batches", "batch {} is outside [0, {})", batch, batches());
-  const Shape shape = {options_.steps, options_.batch_size};
-  Batch out = {empty(shape, {.dtype = int64}), empty(shape, {.dtype = int64})};
-  const int64_t* tokens = tokens_.data<int64_t>().data() + batch * options_.steps;
-  int64_t *x = out.x.mutable_data<int64_t>().data(), *y = out.y.mutable_data<int64_t>().data();
-  for (int64_t t = 0; t < options_.steps; ++t) {
-    for (int64_t b = 0; b < options_.batch_size; ++b) {
-      *x++ = tokens[b * length_ + t];
-      *y++ = tokens[b * length_ + t + 1];
-    }
-  }
-  return out;
+  const auto tokens_from = [this](int64_t first) {
+    const Shape shape = {options_.steps, options_.batch_size};
+    return tapegrad::detail::contiguous_copy(tapegrad::detail::new_view(tokens_, shape, {1, length_}, first));
+  };
+  return {tokens_from(batch * options_.steps), tokens_from(batch * options_.steps + 1)};
 }
 
 TextWindows::TextWindows(const Text& corpus, int64_t steps) : tokens_(corpus.tokens()), steps_(steps) {
@@ -125,10 +119,6 @@ Batch TextWindows::get(std::span<const int64_t> indices) const {
     y = std::ranges::copy(window.last(size_t(steps_)), y).out;
   }
   return out;
-}
-
-TextBatches text_batches(const Text& corpus, TextBatchesOptions options) {
-  return TextBatches(corpus, options);
 }
 
 }  // namespace tapegrad::data

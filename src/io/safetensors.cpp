@@ -31,7 +31,7 @@ constexpr const char* kMetadata = "__metadata__";
 
 struct DtypeName {
   Dtype dtype;
-  const char* text;
+  std::string_view text;
 };
 constexpr DtypeName kDtypes[] = {{float32, "F32"}, {float64, "F64"}, {int64, "I64"}, {boolean, "BOOL"}};
 
@@ -48,12 +48,7 @@ struct Header {
 };
 
 // A name from a file, short and on one line, for a message.
-std::string in_quotes(std::string_view text) {
-  constexpr size_t kLongest = 80;
-  std::string out = "\"";
-  for (char c : text.substr(0, kLongest)) out += static_cast<unsigned char>(c) < 32 || c == 127 ? '?' : c;
-  return out + (text.size() > kLongest ? "...\"" : "\"");
-}
+std::string in_quotes(std::string_view text) { return "\"" + shown(text, 80) + "\""; }
 
 class HeaderReader final : public nlohmann::json_sax<nlohmann::json> {
  public:
@@ -110,12 +105,11 @@ class HeaderReader final : public nlohmann::json_sax<nlohmann::json> {
       return true;
     }
     if (place_ != Place::entry || field_ != 1) return unexpected("a string");
-    for (const DtypeName& known : kDtypes)
-      if (text == known.text) {
-        entry_.dtype = known.dtype;
-        return true;
-      }
-    refuse("the dtype must be F32, F64, I64 or BOOL, got {}", in_quotes(text));
+    const auto* known = std::ranges::find(kDtypes, text, &DtypeName::text);
+    if (known == std::end(kDtypes))
+      refuse("the dtype must be F32, F64, I64 or BOOL, got {}", in_quotes(text));
+    entry_.dtype = known->dtype;
+    return true;
   }
   bool start_array(size_t) override {
     if (place_ != Place::entry || field_ == 1) return unexpected("an array");
@@ -237,12 +231,6 @@ Header read_header(InputFile& file) {
   return std::move(reader.header);
 }
 
-const char* dtype_text(Dtype dtype) {
-  for (const DtypeName& known : kDtypes)
-    if (known.dtype == dtype) return known.text;
-  return "";
-}
-
 // `text` as JSON writes it, quotes included.
 std::string json_text(const std::string& path, const std::string& text) {
   try {
@@ -301,8 +289,9 @@ void save(const std::string& path, const std::map<std::string, Tensor>& tensors,
   uint64_t at = 0;
   for (const auto& [name, tensor] : items) {
     const uint64_t bytes = uint64_t(tensor.numel()) * item_size(tensor.dtype());
-    add(name, fmt::format(R"({{"dtype":"{}","shape":{},"data_offsets":[{},{}]}})", dtype_text(tensor.dtype()),
-                          tensor.shape(), at, at + bytes));
+    const auto dtype = std::ranges::find(kDtypes, tensor.dtype(), &DtypeName::dtype)->text;
+    add(name, fmt::format(R"({{"dtype":"{}","shape":{},"data_offsets":[{},{}]}})", dtype, tensor.shape(), at,
+                          at + bytes));
     at += bytes;
   }
   header += "}";

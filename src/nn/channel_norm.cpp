@@ -7,33 +7,24 @@ namespace tapegrad::nn {
 
 namespace {
 
-// The shapes that a layer takes.
-template <class Layer>
+// The input that a layer takes: its number of axes, and its shape as text.
 struct Input {
-  static constexpr int64_t least = 4, most = 4;
-  static constexpr const char* text = "[N, {0}, H, W]";
+  int64_t least, most;
+  const char* text;
 };
-template <>
-struct Input<BatchNorm1d> {
-  static constexpr int64_t least = 2, most = 3;
-  static constexpr const char* text = "[N, {0}] or [N, {0}, L]";
-};
-template <>
-struct Input<BatchNorm3d> {
-  static constexpr int64_t least = 5, most = 5;
-  static constexpr const char* text = "[N, {0}, D, H, W]";
-};
-template <>
-struct Input<InstanceNorm1d> {
-  static constexpr int64_t least = 3, most = 3;
-  static constexpr const char* text = "[N, {0}, L]";
-};
-
 template <class Layer>
-void check_input(const Tensor& x, int64_t channels) {
-  if (x.dim() < Input<Layer>::least || x.dim() > Input<Layer>::most || x.shape()[1] != channels)
-    fail<ShapeError>("", "input must be {}, got input {}",
-                     fmt::format(fmt::runtime(Input<Layer>::text), channels), x.shape());
+constexpr Input kInput{4, 4, "[N, {0}, H, W]"};
+template <>
+constexpr Input kInput<BatchNorm1d>{2, 3, "[N, {0}] or [N, {0}, L]"};
+template <>
+constexpr Input kInput<BatchNorm3d>{5, 5, "[N, {0}, D, H, W]"};
+template <>
+constexpr Input kInput<InstanceNorm1d>{3, 3, "[N, {0}, L]"};
+
+void check_input(const Input& input, const Tensor& x, int64_t channels) {
+  if (x.dim() < input.least || x.dim() > input.most || x.shape()[1] != channels)
+    fail<ShapeError>("", "input must be {}, got input {}", fmt::format(fmt::runtime(input.text), channels),
+                     x.shape());
 }
 
 // What is wrong with the options of a layer of channels.
@@ -70,7 +61,7 @@ BatchNormOf<Derived>::BatchNormOf(int64_t num_features, BatchNormOptions options
 
 template <class Derived>
 Tensor BatchNormOf<Derived>::forward(const Tensor& x) {
-  check_input<Derived>(x, num_features_);
+  check_input(kInput<Derived>, x, num_features_);
   const bool tracked = running_mean.defined();
   if (!this->is_training() || !tracked)
     return batch_norm(x, running_mean, running_var, weight, bias, {.training = !tracked, .eps = eps_});
@@ -119,7 +110,7 @@ InstanceNormOf<Derived>::InstanceNormOf(int64_t num_features, InstanceNormOption
 
 template <class Derived>
 Tensor InstanceNormOf<Derived>::forward(const Tensor& x) {
-  check_input<Derived>(x, num_features_);
+  check_input(kInput<Derived>, x, num_features_);
   return instance_norm(x, weight, bias, {.eps = eps_});
 }
 

@@ -122,14 +122,10 @@ Tensor chrono(Tensor bias, double t_max) {
   if (bias.dim() != 1 || bias.numel() % 4 != 0)
     fail<ShapeError>("chrono", "the bias of an LSTM has 4 * hidden_size elements, got {}", bias.shape());
   if (!(t_max > 2)) fail<ValueError>("chrono", "t_max must be greater than 2, got {}", t_max);
-  const size_t hidden = size_t(bias.numel()) / 4;
-  std::vector<double> b = rand({bias.numel() / 4}, {.dtype = float64}).to_vector<double>();
-  b.resize(4 * hidden);
-  for (size_t j = 0; j < hidden; ++j) {
-    b[hidden + j] = std::log(1 + b[j] * (t_max - 2));
-    b[j] = -b[hidden + j];
-  }
-  return bias.copy_(from_vector(b, bias.shape()).to(bias.dtype()));
+  const Shape hidden = {bias.numel() / 4};
+  const Tensor forget = log(rand(hidden, {.dtype = float64}) * (t_max - 2) + 1.0);
+  const Tensor none = tapegrad::zeros(hidden, {.dtype = float64});
+  return bias.copy_(concat({-forget, forget, none, none}, 0).to(bias.dtype()));
 }
 
 }  // namespace tapegrad::nn::init

@@ -113,10 +113,6 @@ bool Optimizer::step() {
     if (!gradient.defined()) continue;
     if (!gradient.is_contiguous()) gradient = gradient.detach().contiguous();
     ready_.push_back({&slot, std::move(gradient)});
-  }
-
-  for (const Ready& ready : ready_) {
-    Slot& slot = *ready.slot;
     if (slot.steps > 0 && slot.moments[0].defined() && slot.moments[0].dtype() != slot.parameter.dtype())
       fail<DtypeError>(name_,
                        "parameter '{}' is {} and its moments are {}, as it was at the last step. Hint: call "

@@ -33,9 +33,9 @@ class TensorDataset {
   TensorDataset(const Tensor& x, const Tensor& y);
 
   /// Number of samples.
-  int64_t size() const { return x_.size(0); }
-  const Tensor& x() const { return x_; }
-  const Tensor& y() const { return y_; }
+  int64_t size() const { return x().size(0); }
+  const Tensor& x() const { return tensors_[0]; }
+  const Tensor& y() const { return tensors_[1]; }
   /// Copies of samples, in this order, in new memory. Throws IndexError for one outside [0, size()).
   Batch get(std::span<const int64_t> indices) const;
   Batch get(std::initializer_list<int64_t> indices) const {
@@ -47,7 +47,7 @@ class TensorDataset {
   Split split(double fraction, SplitOptions options = {}) const;
 
  private:
-  Tensor x_, y_;
+  std::array<Tensor, 2> tensors_;
 };
 
 struct Split {

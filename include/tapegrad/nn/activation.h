@@ -4,6 +4,8 @@
 #pragma once
 #include <fmt/format.h>
 
+#include <tuple>
+
 #include <tapegrad/nn/module.h>
 #include <tapegrad/ops/activation.h>
 #include <tapegrad/ops/math.h>
@@ -11,97 +13,78 @@
 
 namespace tapegrad::nn {
 
-/// y = max(x, 0).   dx = dy where x > 0, else 0, at the kink too.
-struct ReLU : Module<ReLU> {
-  Tensor forward(const Tensor& x) { return relu(x); }
-};
+namespace detail {
 
-/// y = 1 / (1 + e^-x).   dx = dy y (1 - y).
-struct Sigmoid : Module<Sigmoid> {
-  Tensor forward(const Tensor& x) { return sigmoid(x); }
-};
-
-/// y = x sigmoid(x).   dx = dy s (1 + x (1 - s)) with s = sigmoid(x).
-struct SiLU : Module<SiLU> {
-  Tensor forward(const Tensor& x) { return silu(x); }
-};
-
-/// y = x tanh(softplus(x)).
-struct Mish : Module<Mish> {
-  Tensor forward(const Tensor& x) { return mish(x); }
-};
-
-/// y = log(1 + e^x).   dx = dy sigmoid(x).
-struct Softplus : Module<Softplus> {
-  Tensor forward(const Tensor& x) { return softplus(x); }
-};
-
-/// y = tanh(x).   dx = dy (1 - y^2).
-struct Tanh : Module<Tanh> {
-  Tensor forward(const Tensor& x) { return tanh(x); }
-};
-
-/// y = x where x > 0, else negative_slope x.   dx = dy, or negative_slope dy.
-struct LeakyReLU : Module<LeakyReLU> {
-  explicit LeakyReLU(double negative_slope = 0.01) : negative_slope_(negative_slope) {
-    describe(fmt::format("negative_slope={}", negative_slope));
+/// y = f(x, options...); `text` describes the options.
+template <class Derived, auto f, class... Options>
+struct Activation : Module<Derived> {
+  explicit Activation(const Options&... options, std::string text = {})
+      : Module<Derived>(typename Module<Derived>::Between()), options_(options...) {
+    this->describe(std::move(text));
   }
-  Tensor forward(const Tensor& x) { return leaky_relu(x, negative_slope_); }
+  Tensor forward(const Tensor& x) {
+    return std::apply([&](const Options&... options) { return f(x, options...); }, options_);
+  }
 
  private:
-  double negative_slope_;
+  std::tuple<Options...> options_;
+};
+
+}  // namespace detail
+
+/// y = max(x, 0).   dx = dy where x > 0, else 0, at the kink too.
+struct ReLU : detail::Activation<ReLU, tapegrad::relu> {};
+
+/// y = 1 / (1 + e^-x).   dx = dy y (1 - y).
+struct Sigmoid : detail::Activation<Sigmoid, tapegrad::sigmoid> {};
+
+/// y = x sigmoid(x).   dx = dy s (1 + x (1 - s)) with s = sigmoid(x).
+struct SiLU : detail::Activation<SiLU, tapegrad::silu> {};
+
+/// y = x tanh(softplus(x)).
+struct Mish : detail::Activation<Mish, tapegrad::mish> {};
+
+/// y = log(1 + e^x).   dx = dy sigmoid(x).
+struct Softplus : detail::Activation<Softplus, tapegrad::softplus> {};
+
+/// y = tanh(x).   dx = dy (1 - y^2).
+struct Tanh : detail::Activation<Tanh, tapegrad::tanh> {};
+
+/// y = x where x > 0, else negative_slope x.   dx = dy, or negative_slope dy.
+struct LeakyReLU : detail::Activation<LeakyReLU, tapegrad::leaky_relu, double> {
+  explicit LeakyReLU(double negative_slope = 0.01)
+      : Activation(negative_slope, fmt::format("negative_slope={}", negative_slope)) {}
 };
 
 /// y = x where x > 0, else alpha (e^x - 1).   dx = dy, or dy alpha e^x.
-struct ELU : Module<ELU> {
-  explicit ELU(double alpha = 1) : alpha_(alpha) { describe(fmt::format("alpha={}", alpha)); }
-  Tensor forward(const Tensor& x) { return elu(x, alpha_); }
-
- private:
-  double alpha_;
+struct ELU : detail::Activation<ELU, tapegrad::elu, double> {
+  explicit ELU(double alpha = 1) : Activation(alpha, fmt::format("alpha={}", alpha)) {}
 };
 
 /// y = x P(x) with P the normal distribution function, or its approximation by tanh.
 /// dx = dy (P(x) + x p(x)), p its density.
-struct GELU : Module<GELU> {
-  explicit GELU(GeluOptions options = {}) : options_(options) {
-    if (options.approximate) describe("approximate=true");
-  }
-  Tensor forward(const Tensor& x) { return gelu(x, options_); }
-
- private:
-  GeluOptions options_;
+struct GELU : detail::Activation<GELU, tapegrad::gelu, GeluOptions> {
+  explicit GELU(GeluOptions options = {})
+      : Activation(options, options.approximate ? "approximate=true" : "") {}
 };
 
 /// y = e^x / sum of e^x along one axis, which PyTorch calls dim: probabilities.
 /// dx = y (dy - sum of dy y along the axis). **Throws** IndexError if x has no such axis. For a loss give
 /// cross_entropy the logits instead.
-struct Softmax : Module<Softmax> {
-  explicit Softmax(int64_t axis = -1) : axis_(axis) { describe(fmt::format("axis={}", axis)); }
-  Tensor forward(const Tensor& x) { return softmax(x, axis_); }
-
- private:
-  int64_t axis_;
+struct Softmax : detail::Activation<Softmax, tapegrad::softmax, int64_t> {
+  explicit Softmax(int64_t axis = -1) : Activation(axis, fmt::format("axis={}", axis)) {}
 };
 
 /// y = ln softmax(x) along one axis, without the loss of digits of the two in a row. dx = dy - e^y sum of dy along the
 /// axis. **Throws** as Softmax.
-struct LogSoftmax : Module<LogSoftmax> {
-  explicit LogSoftmax(int64_t axis = -1) : axis_(axis) { describe(fmt::format("axis={}", axis)); }
-  Tensor forward(const Tensor& x) { return log_softmax(x, axis_); }
-
- private:
-  int64_t axis_;
+struct LogSoftmax : detail::Activation<LogSoftmax, tapegrad::log_softmax, int64_t> {
+  explicit LogSoftmax(int64_t axis = -1) : Activation(axis, fmt::format("axis={}", axis)) {}
 };
 
 /// y = a sigmoid(b), a and b the halves of x along one axis. **Shape**: y has half of the axis. **Throws** ShapeError for
 /// an odd size.
-struct GLU : Module<GLU> {
-  explicit GLU(int64_t axis = -1) : axis_(axis) { describe(fmt::format("axis={}", axis)); }
-  Tensor forward(const Tensor& x) { return glu(x, axis_); }
-
- private:
-  int64_t axis_;
+struct GLU : detail::Activation<GLU, tapegrad::glu, int64_t> {
+  explicit GLU(int64_t axis = -1) : Activation(axis, fmt::format("axis={}", axis)) {}
 };
 
 struct PReLUOptions {

@@ -32,7 +32,7 @@ struct BatchNormOptions {
 ///     nn::BatchNorm1d norm = add("norm", nn::BatchNorm1d(128, {.momentum = 0.01}));
 template <class Derived>
 struct BatchNormOf : Module<Derived> {
-  explicit BatchNormOf(int64_t num_features, BatchNormOptions options);
+  explicit BatchNormOf(int64_t num_features, BatchNormOptions options = {});
   Tensor forward(const Tensor& x);
 
   Parameter weight, bias;
@@ -48,18 +48,15 @@ struct BatchNormOf : Module<Derived> {
 using BatchNorm1dOptions = BatchNormOptions;
 /// x [N, C] or [N, C, L].
 struct BatchNorm1d : BatchNormOf<BatchNorm1d> {
-  explicit BatchNorm1d(int64_t num_features, BatchNormOptions options = {})
-      : BatchNormOf(num_features, options) {}
+  using BatchNormOf::BatchNormOf;
 };
 /// x [N, C, H, W].
 struct BatchNorm2d : BatchNormOf<BatchNorm2d> {
-  explicit BatchNorm2d(int64_t num_features, BatchNormOptions options = {})
-      : BatchNormOf(num_features, options) {}
+  using BatchNormOf::BatchNormOf;
 };
 /// x [N, C, D, H, W].
 struct BatchNorm3d : BatchNormOf<BatchNorm3d> {
-  explicit BatchNorm3d(int64_t num_features, BatchNormOptions options = {})
-      : BatchNormOf(num_features, options) {}
+  using BatchNormOf::BatchNormOf;
 };
 
 struct GroupNormOptions {
@@ -97,7 +94,7 @@ struct InstanceNormOptions {
 /// position only. **Gradient**, **Numerics**, **Source**: see instance_norm().
 template <class Derived>
 struct InstanceNormOf : Module<Derived> {
-  explicit InstanceNormOf(int64_t num_features, InstanceNormOptions options);
+  explicit InstanceNormOf(int64_t num_features, InstanceNormOptions options = {});
   Tensor forward(const Tensor& x);
 
   Parameter weight, bias;
@@ -109,13 +106,11 @@ struct InstanceNormOf : Module<Derived> {
 
 /// x [N, C, L].
 struct InstanceNorm1d : InstanceNormOf<InstanceNorm1d> {
-  explicit InstanceNorm1d(int64_t num_features, InstanceNormOptions options = {})
-      : InstanceNormOf(num_features, options) {}
+  using InstanceNormOf::InstanceNormOf;
 };
 /// x [N, C, H, W].
 struct InstanceNorm2d : InstanceNormOf<InstanceNorm2d> {
-  explicit InstanceNorm2d(int64_t num_features, InstanceNormOptions options = {})
-      : InstanceNormOf(num_features, options) {}
+  using InstanceNormOf::InstanceNormOf;
 };
 
 }  // namespace tapegrad::nn
