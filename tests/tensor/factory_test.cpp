@@ -162,9 +162,9 @@ TEST(WritesInPlace, LoseNoValue) {
 TEST(Conversion, CutsFractionsAndRefusesWhatNoInt64Holds) {
   EXPECT_TENSOR_NEAR(tensor({1.9, -1.9}).to(int64), tensor({1, -1}, {.dtype = int64}), 0);
   EXPECT_EQ(tensor({0, 0.5, NAN}).to(boolean).to_vector<bool>(), (std::vector{false, true, true}));
-  EXPECT_EQ(message<ValueError>([] { tensor(NAN).to(int64); }),
+  EXPECT_EQ(message<ValueError>([] { (void)tensor(NAN).to(int64); }),
             "to: int64 holds numbers below 2^63 in magnitude, got nan");
-  EXPECT_EQ(message<ValueError>([] { tensor(-0x1p63, {.dtype = float64}).to(int64); }),
+  EXPECT_EQ(message<ValueError>([] { (void)tensor(-0x1p63, {.dtype = float64}).to(int64); }),
             "to: int64 holds numbers below 2^63 in magnitude, got -9.223372036854776e+18");
 }
 
