@@ -86,14 +86,8 @@ void check_indices(const char* op, const Tensor& index, int64_t size) {
         index.dtype() == boolean ? "where() and masked_fill() take masks" : "convert with x.to(int64)");
   const int64_t first = first_outside(index, size);
   if (first < 0) return;
-  Shape position = index.shape();
-  int64_t rest = first;
-  for (int64_t axis = position.size() - 1; axis >= 0; --axis) {
-    position[axis] = rest % index.shape()[axis];
-    rest /= index.shape()[axis];
-  }
-  fail<IndexError>(op, "the index at {} must be in [0, {}), got {}", position, size,
-                   detail::ptr<int64_t>(detail::plain(index))[first]);
+  fail<IndexError>(op, "the index at {} must be in [0, {}), got {}", detail::index_of(first, index.shape()),
+                   size, detail::ptr<int64_t>(detail::plain(index))[first]);
 }
 
 Tensor gather(const Tensor& x, int64_t axis, const Tensor& index) {

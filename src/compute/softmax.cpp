@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <numeric>
 
 #include "compute/arrays.h"
 #include "compute/fused.h"
@@ -35,6 +36,9 @@ Tensor along(const char* op, int64_t axis, Kernel kernel, const Inputs&... input
   return run(swapped(inputs, axis)...);
 }
 
+// How many rows make a chunk of work.
+int64_t rows_of_chunk(int64_t classes) { return 32768 / std::max<int64_t>(classes, 1); }
+
 }  // namespace
 
 Tensor Softmax::forward(const Tensors& in, Tensors* kept) const {
@@ -62,6 +66,45 @@ Tensor logsumexp(const Tensor& x, const Reduction& over) {
     });
   });
   return y;
+}
+
+Tensor CrossEntropy::forward(const Tensors& in, Tensors* kept) const {
+  const Tensor from = detail::plain(in[0]);
+  const int64_t rows = from.size(0), classes = from.size(1);
+  const Tensor losses = detail::new_tensor({rows}, float64), log_sum = detail::new_tensor({rows}, float64);
+  double *loss = detail::mutable_ptr<double>(losses), *sums = detail::mutable_ptr<double>(log_sum);
+  detail::dispatch_float("cross_entropy", from.dtype(), [&]<class T>(T) {
+    const T* z = detail::ptr<T>(from);
+    const int64_t* label = detail::ptr<int64_t>(in[1]);
+    parallel_rows(rows, rows_of_chunk(classes), [=, ignored = ignore_index](int64_t begin, int64_t end) {
+      kernels::cross_entropy(end - begin, classes, z + begin * classes, label + begin, ignored, loss + begin,
+                             sums + begin);
+    });
+  });
+  if (kept) kept->push_back(log_sum);
+  if (!summed) return convert(losses, from.dtype());
+  const double total = std::accumulate(loss, loss + rows, 0.0);
+  return full({}, rows > 0 ? total * scale : 0.0, {.dtype = from.dtype()});
+}
+
+Gradients CrossEntropy::backward(const Tensors& dy, const Tensors& in, const Tensors& kept, Needs) const {
+  const Tensor from = detail::plain(in[0]), from_dy = detail::plain(dy[0]);
+  const int64_t rows = from.size(0), classes = from.size(1);
+  const bool one = from_dy.numel() == 1;
+  Tensor dx = detail::new_tensor(from.shape(), from.dtype());
+  detail::dispatch_float("cross_entropy", from.dtype(), [&]<class T>(T) {
+    const T *z = detail::ptr<T>(from), *g = detail::ptr<T>(from_dy);
+    const int64_t* label = detail::ptr<int64_t>(in[1]);
+    const double* sums = detail::ptr<double>(kept[0]);
+    T* out = detail::mutable_ptr<T>(dx);
+    parallel_rows(rows, rows_of_chunk(classes), [=, this](int64_t begin, int64_t end) {
+      const int64_t step = one ? end - begin : 1;
+      for (int64_t i = begin; i < end; i += step)
+        kernels::cross_entropy_backward(step, classes, z + i * classes, label + i, ignore_index, sums + i,
+                                        scale * double(g[one ? 0 : i]), out + i * classes);
+    });
+  });
+  return {dx, Tensor()};
 }
 
 }  // namespace tapegrad::compute

@@ -24,12 +24,14 @@ constexpr const char* kName = "LBFGS";
 double inner(const Tensor& a, const Tensor& b) { return sum(a * b).item(); }
 double largest(const Tensor& x) { return x.numel() > 0 ? amax(abs(x)).item() : 0; }
 
-// Where the cubic through two points with these values and slopes is least, within [low, high].
-double cubic_minimum(double x1, double f1, double g1, double x2, double f2, double g2, double low,
-                     double high) {
-  if (x1 > x2) std::swap(x1, x2), std::swap(f1, f2), std::swap(g1, g2);
-  const double d1 = g1 + g2 - 3 * (f1 - f2) / (x1 - x2), d2 = std::sqrt(d1 * d1 - g1 * g2);
-  const double x = x2 - (x2 - x1) * ((g2 + d2 - d1) / (g2 - g1 + 2 * d2));
+// Where the cubic through two points with their losses and slopes is least, within [low, high].
+template <class Point>
+double cubic_minimum(const Point* a, const Point* b, double low, double high) {
+  if (a->length > b->length) std::swap(a, b);
+  const double d1 = a->slope + b->slope - 3 * (a->loss - b->loss) / (a->length - b->length);
+  const double d2 = std::sqrt(d1 * d1 - a->slope * b->slope);
+  const double x =
+      b->length - (b->length - a->length) * ((b->slope + d2 - d1) / (b->slope - a->slope + 2 * d2));
   return std::isfinite(x) ? std::min(std::max(x, low), high) : (low + high) / 2;
 }
 
@@ -55,87 +57,89 @@ void LBFGS::update(Slot&, const Tensor&) {
   fail<Error>(kName, "step() needs a function that computes the loss and its gradients: it is called often");
 }
 
-Tensor LBFGS::flat_gradient() const {
+Tensor LBFGS::flat(bool gradients) const {
   std::vector<Tensor> parts;
   for (const Slot& slot : slots()) {
-    const Tensor gradient = slot.parameter.grad();
-    parts.push_back((gradient.defined() ? gradient.detach() : zeros_like(slot.parameter)).reshape({-1}));
+    const Tensor x = gradients ? slot.parameter.grad() : slot.parameter;
+    parts.push_back((x.defined() ? x.detach() : zeros_like(slot.parameter)).reshape({-1}));
   }
   return concat(parts, 0);
 }
 
 // d = -H g, by the two loops over the pairs of Nocedal and Wright, algorithm 7.4.
 void LBFGS::find_direction(const Tensor& gradient) {
-  direction_ = -gradient;
-  std::vector<double> rho(steps_.size()), alpha(steps_.size());
-  for (size_t i = steps_.size(); i-- > 0;) {
-    rho[i] = 1 / inner(changes_[i], steps_[i]);
-    alpha[i] = rho[i] * inner(steps_[i], direction_);
-    direction_ = direction_ - alpha[i] * changes_[i];
-  }
-  direction_ = scale_ * direction_;
-  for (size_t i = 0; i < steps_.size(); ++i)
-    direction_ = direction_ + (alpha[i] - rho[i] * inner(changes_[i], direction_)) * steps_[i];
-}
-
-// Moves the parameters to from + length * direction; the closure, if given, says what is there.
-LBFGS::Point LBFGS::at(double length, const std::vector<Tensor>& from, const Closure& closure) const {
-  {
-    const NoGrad no_grad;
-    tapegrad::detail::Exclusive exclusive(kName);
-    int64_t begin = 0;
-    for (size_t i = 0; i < from.size(); ++i) {
-      Tensor parameter = slots()[i].parameter;
-      const int64_t n = parameter.numel();
-      exclusive.take(parameter);
-      parameter.copy_(from[i] + length * narrow(direction_, 0, begin, n).reshape(parameter.shape()));
-      begin += n;
+  auto& [direction, last_gradient, steps, changes, length, scale, iterations] = memory_;
+  if (iterations++ > 0) {
+    const Tensor change = gradient - last_gradient, moved = length * direction;
+    if (const double curvature = inner(change, moved); curvature > 1e-10) {
+      if (int64_t(steps.size()) == options_.history_size) {
+        steps.erase(steps.begin());
+        changes.erase(changes.begin());
+      }
+      steps.push_back(moved);
+      changes.push_back(change);
+      scale = curvature / inner(change, change);
     }
   }
-  if (!closure) return {};
-  const double loss = closure();
+  last_gradient = gradient;
+  direction = -gradient;
+  std::vector<double> rho(steps.size()), alpha(steps.size());
+  for (size_t i = steps.size(); i-- > 0;) {
+    rho[i] = 1 / inner(changes[i], steps[i]);
+    alpha[i] = rho[i] * inner(steps[i], direction);
+    direction = direction - alpha[i] * changes[i];
+  }
+  direction = scale * direction;
+  for (size_t i = 0; i < steps.size(); ++i)
+    direction = direction + (alpha[i] - rho[i] * inner(changes[i], direction)) * steps[i];
+}
+
+void LBFGS::move(const Tensor& from, double length) const {
   const NoGrad no_grad;
-  const Tensor gradient = flat_gradient();
+  tapegrad::detail::Exclusive exclusive(kName);
+  const Tensor to = from + length * memory_.direction;
+  int64_t begin = 0;
+  for (const Slot& slot : slots()) {
+    Tensor parameter = slot.parameter;
+    exclusive.take(parameter);
+    parameter.copy_(narrow(to, 0, begin, parameter.numel()).reshape(parameter.shape()));
+    begin += parameter.numel();
+  }
+}
+
+LBFGS::Point LBFGS::look(const Tensor& from, double length, const Closure& closure) const {
+  move(from, length);
+  const double loss = closure();
+  const Tensor gradient = flat(true);
   const bool finite = std::isfinite(loss) && compute::all_finite(gradient);
-  return {length, finite ? loss : std::numeric_limits<double>::infinity(), inner(gradient, direction_),
+  return {length, finite ? loss : std::numeric_limits<double>::infinity(), inner(gradient, memory_.direction),
           gradient};
 }
 
 // A length with loss <= start + c1 length slope and |its slope| <= c2 |slope|. Points further and further away, until
 // two have such a one between them; then cubic interpolation between these.
-LBFGS::Point LBFGS::strong_wolfe(Point start, double length, const std::vector<Tensor>& from,
-                                 const Closure& closure, int64_t& evaluations) const {
+LBFGS::Point LBFGS::strong_wolfe(const Point& start, const Tensor& from, const Closure& closure) const {
   constexpr double c1 = 1e-4, c2 = 0.9;
   constexpr int most = 25;
   const auto is_high = [&](const Point& p) { return p.loss > start.loss + c1 * p.length * start.slope; };
   const auto is_flat = [&](const Point& p) { return std::abs(p.slope) <= -c2 * start.slope; };
-  const auto minimum = [](const Point& a, const Point& b, double low, double high) {
-    return cubic_minimum(a.length, a.loss, a.slope, b.length, b.loss, b.slope, low, high);
-  };
-  const auto look = [&](double length) {
-    ++evaluations;
-    return at(length, from, closure);
-  };
-  Point a = start, b = look(length);
+  Point a = start, b = look(from, memory_.length, closure);
   int tries = 0;
   for (; tries < most; ++tries) {
     if (is_high(b) || (tries > 1 && b.loss >= a.loss)) break;
     if (is_flat(b)) return b;
     if (b.slope >= 0) break;
-    const double next = minimum(a, b, b.length + 0.01 * (b.length - a.length), 10 * b.length);
-    a = std::exchange(b, look(next));
+    const double next = cubic_minimum(&a, &b, b.length + 0.01 * (b.length - a.length), 10 * b.length);
+    a = std::exchange(b, look(from, next, closure));
   }
   if (tries == most) a = start;
   Point *low = a.loss <= b.loss ? &a : &b, *high = low == &a ? &b : &a;
-  const double reach = [&] {
-    const NoGrad no_grad;
-    return largest(direction_);
-  }();
+  const double reach = largest(memory_.direction);
   bool slow = false;
   for (; tries < most && std::abs(b.length - a.length) * reach >= options_.tolerance_change; ++tries) {
     const double left = std::min(a.length, b.length), right = std::max(a.length, b.length);
     const double edge = 0.1 * (right - left);
-    double next = minimum(a, b, left, right);
+    double next = cubic_minimum(&a, &b, left, right);
     const bool at_edge = std::min(right - next, next - left) < edge;
     if (at_edge && (slow || next >= right || next <= left)) {
       next = std::abs(next - right) < std::abs(next - left) ? right - edge : left + edge;
@@ -143,7 +147,7 @@ LBFGS::Point LBFGS::strong_wolfe(Point start, double length, const std::vector<T
     } else {
       slow = at_edge;
     }
-    const Point found = look(next);
+    const Point found = look(from, next, closure);
     if (is_high(found) || found.loss >= low->loss) {
       *high = found;
       if (high->loss < low->loss) std::swap(low, high);
@@ -157,53 +161,38 @@ LBFGS::Point LBFGS::strong_wolfe(Point start, double length, const std::vector<T
 }
 
 double LBFGS::step(const Closure& closure) {
-  const double first = closure();
+  int64_t evaluations = 0;
+  const Closure counted = [&] {
+    ++evaluations;
+    return closure();
+  };
+  const double first = counted();
   if (!gradients_are_finite()) return first;
-  Point now{0, first, 0, {}};
-  {
-    const NoGrad no_grad;
-    now.gradient = flat_gradient();
-  }
-  int64_t evaluations = 1;
+  Point now{0, first, 0, flat(true)};
   for (int64_t i = 1; i <= options_.max_iter; ++i) {
-    std::vector<Tensor> from;
-    {
-      const NoGrad no_grad;
-      if (largest(now.gradient) <= options_.tolerance_grad) break;
-      if (iterations_++ > 0) {
-        const Tensor change = now.gradient - gradient_, moved = length_ * direction_;
-        if (const double curvature = inner(change, moved); curvature > 1e-10) {
-          if (int64_t(steps_.size()) == options_.history_size) {
-            steps_.erase(steps_.begin());
-            changes_.erase(changes_.begin());
-          }
-          steps_.push_back(moved);
-          changes_.push_back(change);
-          scale_ = curvature / inner(change, change);
-        }
-      }
-      find_direction(now.gradient);
-      gradient_ = now.gradient;
-      length_ = lr() * (iterations_ == 1 ? std::min(1.0, 1 / sum(abs(now.gradient)).item()) : 1);
-      now.slope = inner(now.gradient, direction_);
-      if (now.slope > -options_.tolerance_change) break;
-      for (const Slot& slot : slots()) from.push_back(slot.parameter.detach().clone());
-    }
-    const double before = now.loss;
+    if (largest(now.gradient) <= options_.tolerance_grad) break;
+    find_direction(now.gradient);
+    double& length = memory_.length;
+    length = lr() * (memory_.iterations == 1 ? std::min(1.0, 1 / sum(abs(now.gradient)).item()) : 1);
+    now.slope = inner(now.gradient, memory_.direction);
     now.length = 0;
-    const bool last = i == options_.max_iter;
+    if (now.slope > -options_.tolerance_change) break;
+    const Tensor from = flat(false);
+    const double before = now.loss;
     if (options_.line_search == LineSearch::strong_wolfe) {
-      now = strong_wolfe(now, length_, from, closure, evaluations);
-      length_ = now.length;
-      at(length_, from, nullptr);
+      now = strong_wolfe(now, from, counted);
+      length = now.length;
+      move(from, length);
+    } else if (i == options_.max_iter) {
+      move(from, length);
+      break;
     } else {
-      Point next = at(length_, from, last ? nullptr : closure);
-      if (last || std::isinf(next.loss)) break;
+      const Point next = look(from, length, counted);
+      if (std::isinf(next.loss)) break;
       now = next;
-      ++evaluations;
     }
-    const NoGrad no_grad;
-    if (evaluations >= options_.max_eval || length_ * largest(direction_) <= options_.tolerance_change ||
+    if (evaluations >= options_.max_eval ||
+        length * largest(memory_.direction) <= options_.tolerance_change ||
         std::abs(now.loss - before) < options_.tolerance_change)
       break;
   }
@@ -212,14 +201,14 @@ double LBFGS::step(const Closure& closure) {
 
 StateDict LBFGS::state_dict() const {
   StateDict state = Optimizer::state_dict();
-  state["lbfgs.numbers"] = numbers({double(iterations_), length_, scale_});
-  if (iterations_ == 0) return state;
-  const NoGrad no_grad;
-  state["lbfgs.direction"] = direction_.clone();
-  state["lbfgs.gradient"] = gradient_.clone();
-  if (steps_.empty()) return state;
-  state["lbfgs.steps"] = stack(steps_, 0);
-  state["lbfgs.changes"] = stack(changes_, 0);
+  const auto& [direction, gradient, steps, changes, length, scale, iterations] = memory_;
+  state["lbfgs.numbers"] = numbers({double(iterations), length, scale});
+  if (iterations == 0) return state;
+  state["lbfgs.direction"] = direction.clone();
+  state["lbfgs.gradient"] = gradient.clone();
+  if (steps.empty()) return state;
+  state["lbfgs.steps"] = stack(steps, 0);
+  state["lbfgs.changes"] = stack(changes, 0);
   return state;
 }
 
@@ -229,36 +218,28 @@ void LBFGS::load_state_dict(const StateDict& state) {
   StateReader reader(kName, mine);
   int64_t n = 0;
   for (const Slot& slot : slots()) n += slot.parameter.numel();
-  const Dtype dtype = slots()[0].parameter.dtype();
-  const std::vector<double> now = reader.rates("lbfgs.numbers", 3);
   const auto vectors = [&](const std::string& name, const Shape& shape) {
-    const Tensor value = reader.take(name, shape, dtype);
+    const Tensor value = reader.take(name, shape, slots()[0].parameter.dtype());
     return value.defined() ? tapegrad::detail::contiguous_copy(value) : value;
   };
-  Tensor direction, gradient;
-  std::vector<Tensor> steps, changes;
+  const std::vector<double> now = reader.rates("lbfgs.numbers", 3);
+  Memory loaded{.length = now[1], .scale = now[2]};
+  loaded.iterations = int64_t(std::min(now[0], double(StateReader::max_count)));
   if (now[0] > 0) {
-    direction = vectors("lbfgs.direction", {n});
-    gradient = vectors("lbfgs.gradient", {n});
+    loaded.direction = vectors("lbfgs.direction", {n});
+    loaded.gradient = vectors("lbfgs.gradient", {n});
   }
   if (const auto at = mine.find("lbfgs.steps"); at != mine.end() && at->second.dim() == 2) {
     const int64_t pairs = std::min(at->second.size(0), options_.history_size);
-    const Tensor all_steps = vectors("lbfgs.steps", {pairs, n}),
-                 all_changes = vectors("lbfgs.changes", {pairs, n});
-    for (int64_t i = 0; all_steps.defined() && all_changes.defined() && i < pairs; ++i) {
-      steps.push_back(all_steps[i]);
-      changes.push_back(all_changes[i]);
+    const Tensor steps = vectors("lbfgs.steps", {pairs, n}), changes = vectors("lbfgs.changes", {pairs, n});
+    for (int64_t i = 0; steps.defined() && changes.defined() && i < pairs; ++i) {
+      loaded.steps.push_back(steps[i]);
+      loaded.changes.push_back(changes[i]);
     }
   }
   reader.finish();
   Optimizer::load_state_dict(shared);
-  direction_ = direction;
-  gradient_ = gradient;
-  steps_ = std::move(steps);
-  changes_ = std::move(changes);
-  iterations_ = int64_t(std::min(now[0], double(StateReader::max_count)));
-  length_ = now[1];
-  scale_ = now[2];
+  memory_ = std::move(loaded);
 }
 
 }  // namespace tapegrad::optim

@@ -27,7 +27,7 @@ const Border kBorders[] = {
     {kLanes, "kernels/vector/lanes.h", "i + 32 <= n"},
     {kSoftmax, "compute/softmax.cpp", "kGrain = 8192;"},
     {kExponentials, "kernels/softmax.cpp", "block = 512;"},
-    {kCrossEntropy, "compute/cross_entropy.cpp", "return 32768 / std::max<int64_t>(classes, 1);"},
+    {kCrossEntropy, "compute/softmax.cpp", "return 32768 / std::max<int64_t>(classes, 1);"},
     {kNorm, "compute/norm.cpp", "32768 / d, (n + 31) / 32"},
     {kBatchRows, "compute/batch_norm.cpp", "std::max<int64_t>(64, (n + 31) / 32)"},
     {kBatchWide, "compute/batch_norm.cpp", "columns ? 1024 : std::max<int64_t>(32768 /"},

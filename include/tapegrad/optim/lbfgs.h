@@ -64,17 +64,19 @@ class LBFGS : public Optimizer {
   };
   std::vector<std::string> moment_names(size_t) const override { return {}; }
   void update(Slot& slot, const Tensor& gradient) override;
-  Tensor flat_gradient() const;
+  Tensor flat(bool gradients) const;  // or the parameters themselves, in one vector
   void find_direction(const Tensor& gradient);
-  Point at(double length, const std::vector<Tensor>& from, const Closure& closure) const;
-  Point strong_wolfe(Point start, double length, const std::vector<Tensor>& from, const Closure& closure,
-                     int64_t& evaluations) const;
+  void move(const Tensor& from, double length) const;  // the parameters to from + length * direction
+  Point look(const Tensor& from, double length, const Closure& closure) const;
+  Point strong_wolfe(const Point& start, const Tensor& from, const Closure& closure) const;
 
   LBFGSOptions options_;
-  Tensor direction_, gradient_;          // of the last iteration; undefined before the first
-  std::vector<Tensor> steps_, changes_;  // s and y, the oldest first
-  double length_ = 0, scale_ = 1;        // t of the last iteration, and H of the last pair
-  int64_t iterations_ = 0;
+  struct Memory {
+    Tensor direction = {}, gradient = {};          // of the last iteration; undefined before the first
+    std::vector<Tensor> steps = {}, changes = {};  // s and y, the oldest first
+    double length = 0, scale = 1;                  // t of the last iteration, and H of the last pair
+    int64_t iterations = 0;
+  } memory_;
 };
 
 }  // namespace tapegrad::optim

@@ -1,5 +1,7 @@
 // How many elements are a number, or lie in an interval: ones, or weights, added up at the number of their bin by index_add(). Ones
 // are added in float64, which counts to 2^53.
+//
+// one_hot: y[..., c] = 1 where c is the index, else 0. Piecewise constant: no gradient.
 #include <algorithm>
 
 #include "ops/elementwise.h"
@@ -38,6 +40,15 @@ Tensor histc(const Tensor& x, int64_t bins, double low, double high) {
   const Tensor bin =
       clamp(floor((where(inside, all, low) - low) / (high - low) * double(bins)), 0, double(bins - 1));
   return index_add(zeros({bins}, {.dtype = float64}), 0, bin.to(int64), inside.to(float64)).to(x.dtype());
+}
+
+Tensor one_hot(const Tensor& indices, int64_t num_classes, TensorOptions options) {
+  if (num_classes < 1) fail<ValueError>("one_hot", "num_classes must be at least 1, got {}", num_classes);
+  compute::check_indices("one_hot", indices, num_classes);
+  Tensor y = compute::one_hot(indices, num_classes, options.dtype);
+  y.set_requires_grad(options.requires_grad);
+  return record_nondifferentiable("one_hot", y, {indices},
+                                  {{"num_classes", num_classes}, {"dtype", to_string(y.dtype())}});
 }
 
 }  // namespace tapegrad

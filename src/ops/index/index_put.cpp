@@ -2,6 +2,8 @@
 //   y[r[i]] = values[i], or y[r[i]] += values[i] with `accumulate`, which is index_add().
 // Without it a row of y is that of the last i with its r[i], or x's: a choice between two operands, by where(), with the
 // gradients that this has. Made of operations.
+//
+// masked_fill: y = value where mask, else x, which is where() whose result keeps x's shape.
 #include "ops/elementwise.h"
 
 namespace tapegrad {
@@ -39,6 +41,12 @@ Tensor index_put(const Tensor& x, TensorList indices, const Tensor& values, Inde
   rest.insert(0, rows);
   return where(ge(last, 0).reshape(rest), index_select(source, 0, where(last < 0, 0, last)), old)
       .reshape(x.shape());
+}
+
+Tensor masked_fill(const Tensor& x, const Tensor& mask, double value) {
+  if (broadcast_shape("masked_fill", x.shape(), mask.shape()) != x.shape())
+    fail<ShapeError>("masked_fill", "mask must broadcast to {}, got {}", x.shape(), mask.shape());
+  return where(mask, value, x);
 }
 
 }  // namespace tapegrad

@@ -5,6 +5,13 @@
 //
 // y = a^-1 is the x of b = 1, whose gradient this gives as -y^T dy y^T.
 // y = det(a):  dy/da_ij is the cofactor of a_ij, y a^-T by Cramer's rule.
+//
+// cholesky: a = L L^T with L lower triangular, of a symmetric, positive definite a.
+//   da = dL L^T + L dL^T, so L^-1 da L^-T = M + M^T with M = L^-1 dL lower triangular, whence M = P(L^-1 da L^-T), where
+//   P takes the lower triangle with half of the diagonal. Turned round, with G the gradient of L:
+//   S = L^-T P(L^T G) L^-1,  gradient of a: (S + S^T) / 2
+// made symmetric, as a stays. L is saved. Source: Murray 2016, "Differentiation of the Cholesky decomposition",
+// arXiv:1602.07527, equations 8 and 10.
 #include "ops/elementwise.h"
 
 namespace tapegrad {
@@ -63,6 +70,31 @@ Tensor det(const Tensor& a) {
     int64_t ignored;
     const Tensor inverted = system(a.get().transpose(-1, -2), identity_like(a), &ignored);
     return {(dy * y).unsqueeze(-1).unsqueeze(-1) * inverted};
+  });
+}
+
+namespace {
+
+Tensor halved_triangle(const Tensor& x) {
+  const TensorOptions options{.dtype = x.dtype()};
+  const int64_t n = x.shape().back();
+  return x * (tril(ones({n, n}, options)) - eye(n, options) * 0.5);
+}
+
+}  // namespace
+
+Tensor cholesky(const Tensor& a) {
+  check_square("cholesky", a);
+  const Tensor y = compute::cholesky(a);
+  if (!compute::all_finite(y))
+    fail<ValueError>(
+        "cholesky",
+        "the matrix must be symmetric and positive definite. Hint: add a small multiple of eye()");
+  return record("cholesky", y, {a}, [y = Saved(y)](const Tensor& dy) -> Gradients {
+    const Tensor turned = y.get().transpose(-1, -2);
+    const Tensor left = solve(turned, halved_triangle(matmul(turned, dy)));
+    const Tensor both = solve(turned, left.transpose(-1, -2));
+    return {(both + both.transpose(-1, -2)) * 0.5};
   });
 }
 

@@ -18,8 +18,9 @@
 // Numerics: the largest logit is subtracted first, so no exponent is positive (src/kernels/softmax.cpp). At
 // the label p - 1 is formed with expm1: no digits are lost when p is nearly one.
 //
-// Source: Szegedy et al. (2016), Rethinking the Inception Architecture, arXiv:1512.00567, section 7 (label
-// smoothing).
+// nll_loss takes ln p itself, with the labels as rows q = w onehot(t): loss = -sum_c q ln p. Made of operations.
+//
+// Source: Szegedy et al. (2016), Rethinking the Inception Architecture, arXiv:1512.00567, section 7 (label smoothing).
 #include "compute/fused.h"
 #include "ops/loss/loss.h"
 
@@ -41,6 +42,14 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& target, const CrossEntr
           ? composed(in)
           : fused("cross_entropy", in, {{"ignore_index", ignored}, {"reduction", name_of(reduction)}},
                   composed, kernel);
+  return reduction == Reduce::none && rows.shape.size() > 1 ? y.reshape(rows.shape) : y;
+}
+
+Tensor nll_loss(const Tensor& log_probs, const Tensor& target, const NllOptions& options) {
+  const auto& [ignore_index, weight, reduction] = options;
+  const Labelled rows = check_labels("nll_loss", log_probs, target, weight, ignore_index, reduction);
+  const Tensor q = compute::label_weights(rows.scores, rows.labels, weight, ignore_index, 0);
+  const Tensor y = likelihood(rows.scores, q, reduction != Reduce::none, rows.scale);
   return reduction == Reduce::none && rows.shape.size() > 1 ? y.reshape(rows.shape) : y;
 }
 

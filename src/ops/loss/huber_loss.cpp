@@ -1,14 +1,24 @@
-// Huber's loss of d = input - target. With c = clamp(d, -delta, delta) both of its pieces are one formula,
+// Losses of d = input - target: d^2 (mse), |d| (l1, with the gradient 0 at the kink), both made of operations, and Huber's. With
+// c = clamp(d, -delta, delta) both of its pieces are one formula,
 //
 //   y = c (d - c / 2)         d^2 / 2 inside, where c = d
 //                             delta (|d| - delta / 2) outside, where c = +-delta
 //
-// and dd = c dy: inside c' = 1 gives (d - c/2) + c/2 = d, outside c' = 0 gives c.
-//
-// Saved: d. Source: Huber (1964), Robust Estimation of a Location Parameter, Ann. Math. Statist. 35(1).
+// and dd = c dy: inside c' = 1 gives (d - c/2) + c/2 = d, outside c' = 0 gives c. d is saved.
 #include "ops/loss/loss.h"
 
 namespace tapegrad {
+
+Tensor mse_loss(const Tensor& input, const Tensor& target, LossOptions options) {
+  check_pair("mse_loss", input, target);
+  const Tensor d = input - target;
+  return reduced("mse_loss", d * d, options.reduction);
+}
+
+Tensor l1_loss(const Tensor& input, const Tensor& target, LossOptions options) {
+  check_pair("l1_loss", input, target);
+  return reduced("l1_loss", abs(input - target), options.reduction);
+}
 
 namespace {
 

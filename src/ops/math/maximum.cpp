@@ -2,6 +2,11 @@
 //   da = dy where a is the larger, dy / 2 where both are equal, else 0    db likewise
 // a and b are saved. The halves are a subgradient that treats both alike, as PyTorch's. NaN in either is NaN
 // out, and then the gradient goes to neither.
+//
+// clamp: y = low where x < low, high where x > high, else x.
+//   dx = dy where low <= x <= high, else 0
+// x is saved. The gradient goes through at the bounds themselves, so that a value that was clamped to one can
+// come back.
 #include "ops/elementwise.h"
 
 namespace tapegrad {
@@ -32,5 +37,17 @@ Tensor maximum(double a, const Tensor& b) { return maximum(number_like("maximum"
 Tensor minimum(const Tensor& a, const Tensor& b) { return winner("minimum", a, b, smaller); }
 Tensor minimum(const Tensor& a, double b) { return minimum(a, number_like("minimum", a, b)); }
 Tensor minimum(double a, const Tensor& b) { return minimum(number_like("minimum", b, a), b); }
+
+Tensor clamp(const Tensor& x, double low, double high) {
+  if (!(low <= high))
+    fail<ValueError>("clamp", "low must not be greater than high, got {} and {}", low, high);
+  // f(x) inside the bounds, `below` and `above` beyond them.
+  const auto choose = [low, high](auto x, auto below, auto above, auto inside) {
+    return where(x < constant(x, low), below, where(x > constant(x, high), above, inside));
+  };
+  return unary(
+      "clamp", x, [=](auto x) { return choose(x, constant(x, low), constant(x, high), x); }, Save::x,
+      [=](auto dy, auto x) { return choose(x, 0, 0, dy); }, {{"low", low}, {"high", high}});
+}
 
 }  // namespace tapegrad

@@ -39,10 +39,60 @@
 // chunk of rows has its own sums for dweight and dbias, added up in the order of the chunks.
 //
 // Source: Ba, Kiros, Hinton (2016), Layer Normalization, arXiv:1607.06450, equation 3.
+//
+// Root mean square normalization: layer normalization that does not subtract a mean. For one
+// row of d elements:
+//
+//   rstd = (mean(x^2) + eps)^(-1/2)     xhat = x rstd     y = xhat weight
+//
+// Backward, with g = dy weight, as there but for the path through mu:
+//
+//   dweight_j = sum over rows of dy_j xhat_j
+//   dx_i      = rstd (g_i - xhat_i mean(g xhat))
+//
+// dx has no component along x (but for eps): stretching a row does not change xhat. Shifting it does.
+//
+// Saved: x, and rstd, one float64 number a row. Numerics and order of sums are the same.
+//
+// Source: Zhang, Sennrich (2019), Root Mean Square Layer Normalization, arXiv:1910.07467, equation 4.
 #include "compute/fused.h"
-#include "ops/norm/norm.h"
+#include "ops/elementwise.h"
 
 namespace tapegrad {
+
+namespace {
+
+// Checks all that is given and throws before anything is computed. weight and bias may be undefined. Returns the axes
+// that are normalized, the last ones.
+Axes check_norm(const char* op, const Tensor& x, const Shape& normalized_shape, const Tensor& weight,
+                const Tensor& bias, double eps) {
+  const int64_t n = normalized_shape.size();
+  if (n == 0 || normalized_shape.numel() == 0)
+    fail<ShapeError>(op, "normalized_shape must have axes, none of size 0, got {}", normalized_shape);
+  if (x.dim() < n)
+    fail<ShapeError>(op,
+                     "input must end in normalized_shape {}, got input {}. Hint: it needs {} axes or more",
+                     normalized_shape, x.shape(), n);
+  const Shape trailing(std::span(x.shape().end() - n, size_t(n)));
+  if (trailing != normalized_shape)
+    fail<ShapeError>(
+        op, "input must end in normalized_shape {}, got input {}. Hint: normalized_shape {} would fit",
+        normalized_shape, x.shape(), trailing);
+  check_floating(op, x);
+  for (const Tensor* parameter : {&weight, &bias}) {
+    if (!parameter->defined()) continue;
+    if (parameter->shape() != normalized_shape)
+      fail<ShapeError>(op, "{} must be normalized_shape {}, got {}", parameter == &weight ? "weight" : "bias",
+                       normalized_shape, parameter->shape());
+    check_same_dtype(op, x, *parameter);
+  }
+  if (!(eps >= 0)) fail<ValueError>(op, "eps must be at least 0, got {}", eps);
+  Shape axes;
+  for (int64_t i = -n; i < 0; ++i) axes.push_back(i);
+  return Axes(axes);
+}
+
+}  // namespace
 
 Tensor layer_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& weight, const Tensor& bias,
                   NormOptions options) {
@@ -59,6 +109,17 @@ Tensor layer_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& 
   };
   return fused("layer_norm", {x, weight, bias}, {{"normalized_shape", normalized_shape}, {"eps", eps}},
                composed, compute::LayerNorm{normalized_shape.numel(), eps, true});
+}
+
+Tensor rms_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& weight, NormOptions options) {
+  const double eps = options.eps;
+  const Axes axes = check_norm("rms_norm", x, normalized_shape, weight, {}, eps);
+  const auto composed = [axes, eps](const Tensors& in) {
+    const Tensor x = in[0].to(float64), xhat = x * rsqrt(mean(x * x, axes, {.keepdim = true}) + eps);
+    return (in[1].defined() ? xhat * in[1].to(float64) : xhat).to(in[0].dtype());
+  };
+  return fused("rms_norm", {x, weight}, {{"normalized_shape", normalized_shape}, {"eps", eps}}, composed,
+               compute::LayerNorm{normalized_shape.numel(), eps, false});
 }
 
 }  // namespace tapegrad
