@@ -1,6 +1,7 @@
 // Views, copies, sums and joins.
-#include "ops/elementwise.h"
 #include "ops/samples.h"
+
+#include "ops/elementwise.h"  // after the modules, whose activations are named before it overloads them
 
 namespace tapegrad {
 
