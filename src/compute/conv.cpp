@@ -1,11 +1,5 @@
-// An image is copied into a frame, its channels with a border of zeros, which stays in the cache. In it the number that
-// output pixel i sees through tap p stands at row[i] + col[p]: two short tables take the place of the unfolded image, and
-// forward is a product with the weights (kernels/gemm/gathered.h). Backward to the image is the same product on a frame of
-// dy. With a stride s, an input pixel meets only the taps of its own remainder by s, so there is a piece for each of
-// the s * s remainders, with tables of its own. Backward to the weights is a product with rows and columns exchanged.
-//
-// Threads take images; at most eight chunks of them, each with a frame of its own. Sums over images are added up chunk by
-// chunk.
+// The products of docs/convolution.md: an image in a frame, tables in place of the unfolded image, a piece for each remainder
+// by the stride. Threads take images; at most eight chunks of them, each with a frame of its own.
 #include "compute/conv.h"
 
 #include <algorithm>
@@ -20,8 +14,6 @@ namespace {
 constexpr int64_t most_chunks = 8;
 constexpr double chunk_flops = 2e6;
 constexpr int64_t few = 4;  // columns from which a tile is better than rows of pixels
-
-Tensor new_table(int64_t n) { return detail::new_tensor({n}, int64); }
 
 // The channels of an image with a border of zeros.
 struct Frame {
@@ -68,11 +60,6 @@ struct Line {
 
   bool has(int64_t tap) const { return tap * dilation % divide == phase; }
   int64_t offset(int64_t tap) const { return sign * (tap * dilation / divide); }
-  int64_t taps() const {
-    int64_t n = 0;
-    for (int64_t t = 0; t < kernel; ++t) n += has(t);
-    return n;
-  }
 };
 
 Line forward_line(const Window& w) { return {w.out, 0, w.stride, 0, 1, w.kernel, w.dilation, 1, 0, 1}; }
@@ -95,10 +82,10 @@ struct Piece {
 
   // Tables for lines of a frame. Results are `width` long rows.
   Piece(const Line& y, const Line& x, const Frame& frame, int64_t channels, int64_t width) {
-    const int64_t rows = y.pixels * x.pixels, cols = channels * y.taps() * x.taps();
-    tables = new_table(2 * rows + cols);
+    const int64_t rows = y.pixels * x.pixels;
+    tables = detail::new_tensor({2 * rows + channels * y.kernel * x.kernel}, int64);
     int64_t *row = detail::mutable_ptr<int64_t>(tables), *to = row + rows, *col = to + rows;
-    gather = {rows, cols, row, col};
+    gather = {rows, 0, row, col};
     runs = {y.pixels, x.pixels, x.step, x.to_step};
     at = x.to_step > 1 || y.to_step > 1 ? to : nullptr;
     for (int64_t i = 0; i < y.pixels; ++i) {
@@ -108,7 +95,7 @@ struct Piece {
       }
     }
     each_tap(y, x, channels, [&](int64_t c, int64_t ty, int64_t tx) {
-      *col++ = c * frame.plane() + y.offset(ty) * frame.pitch + x.offset(tx);
+      col[gather.cols++] = c * frame.plane() + y.offset(ty) * frame.pitch + x.offset(tx);
     });
   }
 

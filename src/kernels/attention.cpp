@@ -65,13 +65,18 @@ void scores(const AttentionHead<T>& h, const Block& b, T* s) {
   });
 }
 
-// f(j, n, words) for each part of a row of the dropout mask, the row of query i and of the keys from `first` on.
+// f(j, n, kept) for each part of a row of the dropout mask, the row of query i and of the keys from `first` on; kept(k) is
+// its number k, 0 or the scale.
 template <class T, class F>
 inline void for_dropout(const AttentionHead<T>& h, int64_t i, int64_t first, int64_t cols, F f) {
   uint32_t words[dropout_block];
+  const auto kept = [from = static_cast<const uint32_t*>(words), keep = h.dropout->keep,
+                     scale = static_cast<T>(h.dropout->scale)](int64_t k) {
+    return from[k] < keep ? scale : T(0);
+  };
   for (int64_t j = 0; j < cols; j += dropout_block) {
     dropout_words(*h.dropout, h.dropout_at + i * h.dropout_step + first + j, words);
-    f(j, std::min(dropout_block, cols - j), words);
+    f(j, std::min(dropout_block, cols - j), kept);
   }
 }
 
@@ -98,11 +103,9 @@ void exponentials(const AttentionHead<T>& h, const Block& b, T* s, T* largest, d
         for (int64_t e = 0; e < h.value_width; ++e) to[e] *= shrink;
       }
       if (!h.dropout) continue;
-      for_dropout(h, b.i + r, b.j, b.cols, [=](int64_t j, int64_t n, const uint32_t* words) {
-        const uint32_t keep = h.dropout->keep;
-        const T scale = static_cast<T>(h.dropout->scale);
+      for_dropout(h, b.i + r, b.j, b.cols, [=](int64_t j, int64_t n, auto kept) {
         TAPEGRAD_INDEPENDENT
-        for (int64_t k = 0; k < n; ++k) p[j + k] *= words[k] < keep ? scale : T(0);
+        for (int64_t k = 0; k < n; ++k) p[j + k] *= kept(k);
       });
     }
   });
@@ -134,14 +137,12 @@ void of_scores(const AttentionHead<T>& h, const Block& b, const double* delta, T
         for (int64_t j = 0; j < b.cols; ++j) ds[j] = p[j] * (ds[j] - mean);
         continue;
       }
-      for_dropout(h, b.i + r, b.j, b.cols, [=](int64_t j, int64_t n, const uint32_t* words) {
-        const uint32_t keep = h.dropout->keep;
-        const T scale = static_cast<T>(h.dropout->scale);
+      for_dropout(h, b.i + r, b.j, b.cols, [=](int64_t j, int64_t n, auto kept) {
         TAPEGRAD_INDEPENDENT
         for (int64_t k = 0; k < n; ++k) {
-          const T kept = words[k] < keep ? scale : T(0);
-          ds[j + k] = p[j + k] * (ds[j + k] * kept - mean);
-          p[j + k] *= kept;
+          const T factor = kept(k);
+          ds[j + k] = p[j + k] * (ds[j + k] * factor - mean);
+          p[j + k] *= factor;
         }
       });
     }

@@ -1,10 +1,5 @@
 // Attention of one head, in blocks of queries and keys whose scores stay in the cache: see docs/attention.md.
-//
-//   s_ij = scale q_i . k_j + bias_ij     p_ij = exp(s_ij - m_i) / l_i     y_i = sum over j of p_ij v_j
-//   m_i = max_j s_ij     l_i = sum_j exp(s_ij - m_i)
-//
-// Nothing of the size of all scores is kept: m and 1 / l of each query are, and backward makes the p again from them. A
-// query that sees no key has 1 / l = 0, and so have its p.
+// What is kept is m and 1 / l of each query; one that sees no key has 1 / l = 0, and so have its p.
 #pragma once
 #include <cstdint>
 
@@ -32,7 +27,7 @@ struct AttentionHead {
   Rows<const uint8_t> mask;    // the same; a key counts where it is not 0
   const DropoutMask* dropout;  // null: none
   int64_t dropout_at,
-      dropout_step;      // p_ij is element at + i step + j of the mask; both are multiples of its blocks
+      dropout_step;      // p_ij is element at + i step + j of the mask; both multiples of its blocks
   T *largest, *inverse;  // m and 1 / l, one a query
 };
 

@@ -44,23 +44,20 @@ MultiheadAttention::MultiheadAttention(int64_t embed_dim, int64_t num_heads,
                        options.rotary ? ", rotary=true" : ""));
 }
 
-// `parts` projections that stand side by side, each as [B, num_heads, T, head size]: views.
-Tensors MultiheadAttention::heads(const Tensor& projected, int64_t parts) const {
-  const int64_t size = in_proj_weight.size(1) / num_heads_;
-  Tensors out = split(projected.reshape({projected.size(0), projected.size(1), parts * num_heads_, size}),
-                      num_heads_, 2);
-  for (Tensor& part : out) part = options_.batch_first ? part.transpose(1, 2) : part.permute({1, 2, 0, 3});
-  return out;
-}
-
-// The query (part 0), key (1) or value (2) of x.
-Tensor MultiheadAttention::project(const Tensor& x, int64_t part) const {
+// `parts` projections of x from one on, of query (0), key (1) and value (2), each [B, num_heads, T, head size]: views.
+Tensors MultiheadAttention::project(const Tensor& x, int64_t first, int64_t parts) const {
   const int64_t d = in_proj_weight.size(1);
   if (x.dim() != 3 || x.size(2) != d)
     fail<ShapeError>("", "inputs must be {}, {}], got {}", options_.batch_first ? "[B, T" : "[T, B", d,
                      x.shape());
-  const Tensor bias = in_proj_bias.defined() ? narrow(in_proj_bias, 0, part * d, d) : Tensor();
-  return heads(linear(x, narrow(in_proj_weight, 0, part * d, d), bias), 1)[0];
+  const auto part = [&](const Tensor& p) {
+    return p.defined() && parts < 3 ? narrow(p, 0, first * d, parts * d) : p;
+  };
+  const Tensor projected = linear(x, part(in_proj_weight), part(in_proj_bias));
+  Tensors out =
+      split(projected.reshape({x.size(0), x.size(1), parts * num_heads_, d / num_heads_}), num_heads_, 2);
+  for (Tensor& head : out) head = options_.batch_first ? head.transpose(1, 2) : head.permute({1, 2, 0, 3});
+  return out;
 }
 
 Tensor MultiheadAttention::attend(Tensor q, Tensor k, Tensor v, const AttentionCall& call) const {
@@ -85,23 +82,19 @@ Tensor MultiheadAttention::attend(Tensor q, Tensor k, Tensor v, const AttentionC
 }
 
 Tensor MultiheadAttention::forward(const Tensor& x, const AttentionCall& call) {
-  const int64_t d = in_proj_weight.size(1);
-  if (x.dim() != 3 || x.size(2) != d)
-    fail<ShapeError>("", "inputs must be {}, {}], got {}", options_.batch_first ? "[B, T" : "[T, B", d,
-                     x.shape());
   if (call.cache && call.lengths.defined()) fail<ValueError>("", "a cache has no lengths");
-  const Tensors parts = heads(linear(x, in_proj_weight, in_proj_bias), 3);
+  const Tensors parts = project(x, 0, 3);
   return attend(parts[0], parts[1], parts[2], call);
 }
 
 Tensor MultiheadAttention::forward(const Tensor& query, const Tensor& key, const Tensor& value,
                                    const AttentionCall& call) {
   if (call.cache) fail<ValueError>("", "a cache is for self-attention. Hint: give x alone");
-  return attend(project(query, 0), project(key, 1), project(value, 2), call);
+  return attend(project(query, 0, 1)[0], project(key, 1, 1)[0], project(value, 2, 1)[0], call);
 }
 
 Tensor MultiheadAttention::weights(const Tensor& query, const Tensor& key, const AttentionCall& call) const {
-  Tensor q = project(query, 0), k = project(key, 1);
+  Tensor q = project(query, 0, 1)[0], k = project(key, 1, 1)[0];
   if (options_.rotary) {
     q = rotary(q);
     k = rotary(k);

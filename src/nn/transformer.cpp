@@ -17,19 +17,24 @@ std::string text(int64_t d_model, int64_t nhead, const TransformerOptions& o) {
                      o.batch_first ? ", batch_first=true" : "", o.norm_first ? ", norm_first=true" : "");
 }
 
-// x + part(norm(x)), or norm(x + part(x)); `part` is dropped out in training.
-template <class Part>
-Tensor residual(const Tensor& x, const TransformerNorm& norm, const TransformerOptions& o, bool training,
-                Part part) {
-  if (o.norm_first) return x + dropout(part(norm(x)), o.dropout, training);
-  return norm(x + dropout(part(x), o.dropout, training));
-}
+// The steps of a layer: x + part(norm(x)), or norm(x + part(x)); `part` is dropped out in training.
+struct Steps {
+  const TransformerOptions& o;
+  bool training;
 
-Tensor feed_forward(const Tensor& x, const Linear& linear1, const Linear& linear2,
-                    const TransformerOptions& o, bool training) {
-  const Tensor h = linear1(x);
-  return linear2(dropout(o.activation == Activation::gelu ? gelu(h) : relu(h), o.dropout, training));
-}
+  template <class Part>
+  Tensor residual(const Tensor& x, const TransformerNorm& norm, Part part) const {
+    if (o.norm_first) return x + dropout(part(norm(x)), o.dropout, training);
+    return norm(x + dropout(part(x), o.dropout, training));
+  }
+  Tensor feed_forward(const Tensor& x, const TransformerNorm& norm, const Linear& linear1,
+                      const Linear& linear2) const {
+    return residual(x, norm, [&](const Tensor& z) {
+      const Tensor h = linear1(z);
+      return linear2(dropout(o.activation == Activation::gelu ? gelu(h) : relu(h), o.dropout, training));
+    });
+  }
+};
 
 }  // namespace
 
@@ -60,11 +65,9 @@ TransformerEncoderLayer::TransformerEncoderLayer(int64_t d_model, int64_t nhead,
 }
 
 Tensor TransformerEncoderLayer::forward(const Tensor& x, const AttentionCall& call) {
-  const bool training = is_training();
-  const Tensor y =
-      residual(x, norm1, options_, training, [&](const Tensor& z) { return self_attn(z, call); });
-  return residual(y, norm2, options_, training,
-                  [&](const Tensor& z) { return feed_forward(z, linear1, linear2, options_, training); });
+  const Steps steps{options_, is_training()};
+  const Tensor y = steps.residual(x, norm1, [&](const Tensor& z) { return self_attn(z, call); });
+  return steps.feed_forward(y, norm2, linear1, linear2);
 }
 
 TransformerEncoder::TransformerEncoder(int64_t d_model, int64_t nhead, int64_t num_layers,
@@ -106,12 +109,11 @@ TransformerDecoderLayer::TransformerDecoderLayer(int64_t d_model, int64_t nhead,
 
 Tensor TransformerDecoderLayer::forward(const Tensor& x, const Tensor& memory, const AttentionCall& call,
                                         const AttentionCall& memory_call) {
-  const bool training = is_training();
-  Tensor y = residual(x, norm1, options_, training, [&](const Tensor& z) { return self_attn(z, call); });
-  y = residual(y, norm2, options_, training,
-               [&](const Tensor& z) { return multihead_attn(z, memory, memory, memory_call); });
-  return residual(y, norm3, options_, training,
-                  [&](const Tensor& z) { return feed_forward(z, linear1, linear2, options_, training); });
+  const Steps steps{options_, is_training()};
+  Tensor y = steps.residual(x, norm1, [&](const Tensor& z) { return self_attn(z, call); });
+  y = steps.residual(y, norm2,
+                     [&](const Tensor& z) { return multihead_attn(z, memory, memory, memory_call); });
+  return steps.feed_forward(y, norm3, linear1, linear2);
 }
 
 }  // namespace tapegrad::nn

@@ -67,8 +67,7 @@ struct MultiheadAttention : Module<MultiheadAttention> {
   Linear out_proj;
 
  private:
-  Tensors heads(const Tensor& projected, int64_t parts) const;
-  Tensor project(const Tensor& x, int64_t part) const;
+  Tensors project(const Tensor& x, int64_t first, int64_t parts) const;
   Tensor attend(Tensor q, Tensor k, Tensor v, const AttentionCall& call) const;
   int64_t num_heads_;
   MultiheadAttentionOptions options_;

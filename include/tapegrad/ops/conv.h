@@ -19,18 +19,15 @@ struct Size2 {
   bool operator==(const Size2&) const = default;
 };
 
-struct Conv1dOptions {
-  int64_t stride = 1;    ///< from window to window
-  int64_t padding = 0;   ///< zeros at both ends
-  int64_t dilation = 1;  ///< from tap to tap
-  int64_t groups = 1;    ///< the channels in so many parts, each with outputs of its own
-};
-struct Conv2dOptions {
-  Size2 stride = 1;    ///< from window to window
-  Size2 padding = 0;   ///< zeros on all four sides
-  Size2 dilation = 1;  ///< from tap to tap
+template <class Size>
+struct ConvOptions {
+  Size stride = 1;     ///< from window to window
+  Size padding = 0;    ///< zeros on all sides
+  Size dilation = 1;   ///< from tap to tap
   int64_t groups = 1;  ///< the channels in so many parts, each with outputs of its own
 };
+using Conv1dOptions = ConvOptions<int64_t>;
+using Conv2dOptions = ConvOptions<Size2>;
 
 /// Cross-correlation, as everybody calls it convolution:
 ///
@@ -51,20 +48,16 @@ Tensor conv2d(const Tensor& input, const Tensor& weight, const Tensor& bias = {}
 /// The same along one axis: input [N, C, L], weight [O, C / groups, K], y [N, O, L'].
 Tensor conv1d(const Tensor& input, const Tensor& weight, const Tensor& bias = {}, Conv1dOptions options = {});
 
-struct ConvTranspose1dOptions {
-  int64_t stride = 1;
-  int64_t padding = 0;
-  int64_t output_padding = 0;  ///< pixels more at the end; below stride or dilation
+template <class Size>
+struct ConvTransposeOptions {
+  Size stride = 1;
+  Size padding = 0;
+  Size output_padding = 0;  ///< pixels more at the end; below stride or dilation
   int64_t groups = 1;
-  int64_t dilation = 1;
+  Size dilation = 1;
 };
-struct ConvTranspose2dOptions {
-  Size2 stride = 1;
-  Size2 padding = 0;
-  Size2 output_padding = 0;  ///< pixels more at the end; below stride or dilation
-  int64_t groups = 1;
-  Size2 dilation = 1;
-};
+using ConvTranspose1dOptions = ConvTransposeOptions<int64_t>;
+using ConvTranspose2dOptions = ConvTransposeOptions<Size2>;
 
 /// The gradient of conv2d() as an operation: each input pixel adds weight times itself to its window of the result, which
 /// is how small images become large.

@@ -7,12 +7,15 @@
 
 namespace tapegrad {
 
-struct MaxPool2dOptions {
-  Size2 stride = 0;        ///< from window to window; 0: kernel_size
-  Size2 padding = 0;       ///< pixels beyond the edge that count as -inf; at most half a kernel
-  Size2 dilation = 1;      ///< from tap to tap
+template <class Size>
+struct MaxPoolOptions {
+  Size stride = 0;         ///< from window to window; 0: kernel_size
+  Size padding = 0;        ///< pixels beyond the edge that count as -inf; at most half a kernel
+  Size dilation = 1;       ///< from tap to tap
   bool ceil_mode = false;  ///< a window more where the last ones would leave pixels out
 };
+using MaxPool1dOptions = MaxPoolOptions<int64_t>;
+using MaxPool2dOptions = MaxPoolOptions<Size2>;
 
 /// The largest number of each window; NaN if one is.
 ///
@@ -20,13 +23,6 @@ struct MaxPool2dOptions {
 /// would begin beyond the image. **Gradient**: to the first of the largest, or the last NaN. PyTorch can return the indices
 /// too.
 Tensor max_pool2d(const Tensor& input, Size2 kernel_size, MaxPool2dOptions options = {});
-
-struct MaxPool1dOptions {
-  int64_t stride = 0;
-  int64_t padding = 0;
-  int64_t dilation = 1;
-  bool ceil_mode = false;
-};
 /// The same along one axis: input [N, C, L].
 Tensor max_pool1d(const Tensor& input, int64_t kernel_size, MaxPool1dOptions options = {});
 
@@ -53,7 +49,7 @@ struct InterpolateOptions {
   double scale_factor = 0;  ///< of both sizes
   Interpolation mode = Interpolation::nearest;
   bool align_corners =
-      false;  ///< bilinear: the centers of the corner pixels stay where they are, not their corners
+      false;  ///< bilinear: the corner pixels' centers stay where they are, not their corners
 };
 
 /// The image in another size. Pixel i of n lies at (i + 1/2) H / n - 1/2 of H, or at i (H - 1) / (n - 1) for

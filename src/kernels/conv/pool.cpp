@@ -13,13 +13,6 @@ namespace {
 
 constexpr int64_t block = 16;  // windows
 
-// The end of all planes, up to which a block may read beyond its own windows, and these.
-template <class T>
-struct Planes {
-  const T* end;
-  Window h, w;
-};
-
 // The first tap of a window that begins at `first` which is not before the image, or kernel.
 inline int64_t first_tap(const Window& w, int64_t first) {
   return first >= 0 ? 0 : std::min(w.kernel, (-first + w.dilation - 1) / w.dilation);
@@ -46,10 +39,10 @@ inline void load_block(const T* x, T* value) {
   }
 }
 
-// The windows [q, q + n) of row o.
+// The windows [q, q + n) of row o. Up to `end`, that of all planes, a block may read beyond its own windows.
 template <class I, class T>
-inline void max_of_block(const Planes<T>& all, const T* x, int64_t o, int64_t q, int64_t n, T* y, T* place) {
-  const Window &h = all.h, &w = all.w;
+inline void max_of_block(const Window& h, const Window& w, const T* end, const T* x, int64_t o, int64_t q,
+                         int64_t n, T* y, T* place) {
   const int64_t top = o * h.stride - h.padding, left = q * w.stride - w.padding;
   alignas(64) T value[block], best[block], at[block];
   TAPEGRAD_LANES
@@ -61,8 +54,7 @@ inline void max_of_block(const Planes<T>& all, const T* x, int64_t o, int64_t q,
     for (int64_t v = 0; v < w.kernel; ++v) {
       const int64_t column = left + v * w.dilation;
       const T* from = x + (top + u * h.dilation) * w.in + column;
-      const bool inside =
-          column >= 0 && column + (n - 1) * w.stride < w.in && from + block * w.stride <= all.end;
+      const bool inside = column >= 0 && column + (n - 1) * w.stride < w.in && from + block * w.stride <= end;
       if (inside && w.stride == 1) {
         load_block<I, 1>(from, value);
       } else if (inside && w.stride == 2) {
@@ -99,11 +91,11 @@ inline void max_of_block(const Planes<T>& all, const T* x, int64_t o, int64_t q,
 template <class T>
 void max_pool(int64_t planes, Window h, Window w, const T* x, T* y, T* place) {
   simd([=](auto isa) {
-    const Planes<T> all{x + planes * h.in * w.in, h, w};
     for (int64_t row = 0; row < planes * h.out; ++row) {
       for (int64_t q = 0; q < w.out; q += block)
-        max_of_block<decltype(isa)>(all, x + row / h.out * h.in * w.in, row % h.out, q,
-                                    std::min(block, w.out - q), y + row * w.out + q, place + row * w.out + q);
+        max_of_block<decltype(isa)>(h, w, x + planes * h.in * w.in, x + row / h.out * h.in * w.in,
+                                    row % h.out, q, std::min(block, w.out - q), y + row * w.out + q,
+                                    place + row * w.out + q);
     }
   });
 }

@@ -45,68 +45,58 @@ inline void turned_out(const T* c, int64_t rows, int64_t cols, const T* bias, T*
   }
 }
 
-template <class I, class T>
-inline void product(const Gather& g, const T* a, const PackedB<T>& b, const T* bias, T* y, int64_t plane,
-                    const int64_t* at) {
-  constexpr int64_t width = panel_width<I, T>;
-  alignas(64) T c[i_block * width];
-  for (int64_t i = 0; i < g.rows; i += i_block) {
-    const int64_t rows = std::min(i_block, g.rows - i);
-    for (int64_t j = 0; j < b.n; j += width) {
-      const int64_t cols = std::min(width, b.n - j);
-      for (int64_t p = 0; p == 0 || p < g.cols; p += k_block) {
-        panel_of_tiles<I>(rows,
-                          Factors<T, Gathered>{std::min(k_block, g.cols - p),
-                                               a,
-                                               {g.row + i, g.col + p},
-                                               0,
-                                               b.data + j * g.cols + p * width,
-                                               width,
-                                               0},
-                          Target<T>{T(1), p == 0 ? T(0) : T(1), c, width}, whole_vectors<I, T>(cols));
-      }
-      turned_out<I>(c, rows, cols, bias ? bias + j : nullptr, y + j * plane + (at ? 0 : i), plane,
-                    at ? at + i : nullptr);
-    }
-  }
-}
-
-template <class I, class T>
-inline void product_added(const Gather& g, const T* a, int64_t n, const T* b, int64_t ldb, T* c,
-                          int64_t ldc) {
-  constexpr int64_t width = panel_width<I, T>;
-  alignas(64) T panel[k_block * width];
-  for (int64_t p = 0; p < g.cols; p += k_block) {
-    const int64_t k = std::min(k_block, g.cols - p);
-    for (int64_t j = 0; j < n; j += width) {
-      const int64_t cols = std::min(width, n - j);
-      turn<I>(k, cols, b + j * ldb + p, ldb, panel);
-      panel_of_tiles<I>(g.rows, Factors<T, Gathered>{k, a, {g.row, g.col + p}, 0, panel, width, 0},
-                        Target<T>{T(1), T(1), c + j, ldc}, whole_vectors<I, T>(cols));
-    }
-  }
-}
-
 }  // namespace
 
 template <class T>
 void gemm_gathered(const Gather& gather, const T* a, const PackedB<T>& b, const T* bias, T* y, int64_t plane,
                    const int64_t* at) {
-  simd_of_product([=](auto isa) { product<decltype(isa)>(gather, a, b, bias, y, plane, at); });
+  simd_of_product([=, g = gather](auto isa) {
+    using I = decltype(isa);
+    constexpr int64_t width = panel_width<I, T>;
+    alignas(64) T c[i_block * width];
+    for (int64_t i = 0; i < g.rows; i += i_block) {
+      const int64_t rows = std::min(i_block, g.rows - i);
+      for (int64_t j = 0; j < b.n; j += width) {
+        const int64_t cols = std::min(width, b.n - j);
+        for (int64_t p = 0; p == 0 || p < g.cols; p += k_block) {
+          const T* panel = b.data + j * g.cols + p * width;
+          const Gathered rows_of_a{g.row + i, g.col + p};
+          panel_of_tiles<I>(
+              rows, Factors<T, Gathered>{std::min(k_block, g.cols - p), a, rows_of_a, 0, panel, width, 0},
+              Target<T>{T(1), p == 0 ? T(0) : T(1), c, width}, whole_vectors<I, T>(cols));
+        }
+        turned_out<I>(c, rows, cols, bias ? bias + j : nullptr, y + j * plane + (at ? 0 : i), plane,
+                      at ? at + i : nullptr);
+      }
+    }
+  });
 }
 
 template <class T>
 void gemm_gathered_add(const Gather& gather, const T* a, int64_t n, const T* b, int64_t ldb, T* c,
                        int64_t ldc) {
-  simd_of_product([=](auto isa) { product_added<decltype(isa)>(gather, a, n, b, ldb, c, ldc); });
+  simd_of_product([=, g = gather](auto isa) {
+    using I = decltype(isa);
+    constexpr int64_t width = panel_width<I, T>;
+    alignas(64) T panel[k_block * width];
+    for (int64_t p = 0; p < g.cols; p += k_block) {
+      const int64_t k = std::min(k_block, g.cols - p);
+      for (int64_t j = 0; j < n; j += width) {
+        const int64_t cols = std::min(width, n - j);
+        turn<I>(k, cols, b + j * ldb + p, ldb, panel);
+        panel_of_tiles<I>(g.rows, Factors<T, Gathered>{k, a, {g.row, g.col + p}, 0, panel, width, 0},
+                          Target<T>{T(1), T(1), c + j, ldc}, whole_vectors<I, T>(cols));
+      }
+    }
+  });
 }
 
-template void gemm_gathered(const Gather&, const float*, const PackedB<float>&, const float*, float*, int64_t,
-                            const int64_t*);
-template void gemm_gathered(const Gather&, const double*, const PackedB<double>&, const double*, double*,
-                            int64_t, const int64_t*);
-template void gemm_gathered_add(const Gather&, const float*, int64_t, const float*, int64_t, float*, int64_t);
-template void gemm_gathered_add(const Gather&, const double*, int64_t, const double*, int64_t, double*,
-                                int64_t);
+#define TAPEGRAD_INSTANTIATE(T)                                                                  \
+  template void gemm_gathered(const Gather&, const T*, const PackedB<T>&, const T*, T*, int64_t, \
+                              const int64_t*);                                                   \
+  template void gemm_gathered_add(const Gather&, const T*, int64_t, const T*, int64_t, T*, int64_t)
+TAPEGRAD_INSTANTIATE(float);
+TAPEGRAD_INSTANTIATE(double);
+#undef TAPEGRAD_INSTANTIATE
 
 }  // namespace tapegrad::kernels

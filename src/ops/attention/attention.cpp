@@ -1,17 +1,8 @@
-// Attention without a matrix of the size of all scores: src/kernels/attention.cpp has the blocks.
+// Attention without a matrix of the size of all scores: docs/attention.md derives forward, backward and dropout,
+// src/kernels/attention.cpp has the blocks.
 //
-//   s_ij = scale q_i . k_j + bias_ij     p_ij = exp(s_ij - m_i) / l_i     y_i = sum over j of p_ij v_j
-//
-// Backward, with dp_ij = dy_i . v_j:
-//   dv_j = sum over i of p_ij dy_i
-//   ds_ij = p_ij (dp_ij - delta_i)       delta_i = sum over j of p_ij dp_ij = dy_i . y_i       dbias = ds
-//   dq_i = scale sum over j of ds_ij k_j     dk_j = scale sum over i of ds_ij q_i
-// With dropout y_i = sum over j of r_ij p_ij v_j, r the mask: r p stands for p in dv, and r dp for dp; delta stays
-// dy_i . y_i.
-//
-// Saved: q, k, v, y, and m_i and 1 / l_i, from which backward makes p again: that costs less than to read it from memory, and
-// the memory does not grow with the square of the length. The mask of dropout is a function of its counter (dropout.cpp).
-// A query that sees no key has m = -inf: it is taken as 0, and so is 1 / l.
+// Saved: q, k, v, y, and m_i and 1 / l_i, from which backward makes p again: that costs less than to read it from memory.
+// The mask of dropout is a function of its counter (dropout.cpp).
 #include <cmath>
 #include <limits>
 

@@ -12,22 +12,20 @@ namespace {
 Tensor resized(const Tensor& x, int64_t axis, int64_t n, double ratio, const InterpolateOptions& o) {
   const int64_t last = x.size(axis) - 1;
   const auto indices = [&](const auto& f) { return compute::generate({n}, int64, f); };
-  if (o.mode == Interpolation::nearest)
-    return index_select(x, axis, indices([&](int64_t i) {
-                          return double(std::min(int64_t(std::floor(double(i) * ratio)), last));
-                        }));
   const auto place = [&](int64_t i) {
-    if (o.align_corners) return n > 1 ? double(i) * double(last) / double(n - 1) : 0;
+    if (o.mode == Interpolation::nearest) return double(i) * ratio;
+    if (o.align_corners) return n > 1 ? double(i) * double(last) / double(n - 1) : 0.0;
     return std::max((double(i) + 0.5) * ratio - 0.5, 0.0);
   };
   const auto low = [&](int64_t i) { return std::min(int64_t(place(i)), last); };
-  const Tensor first = indices([&](int64_t i) { return double(low(i)); }),
-               second = indices([&](int64_t i) { return double(std::min(low(i) + 1, last)); });
+  const Tensor first = index_select(x, axis, indices([&](int64_t i) { return double(low(i)); }));
+  if (o.mode == Interpolation::nearest) return first;
+  const Tensor second = indices([&](int64_t i) { return double(std::min(low(i) + 1, last)); });
   Shape shape;
   for (int64_t d = axis; d < x.dim(); ++d) shape.push_back(d == axis ? n : 1);
   const Tensor share = compute::generate(
       shape, x.dtype(), [&](int64_t i) { return std::clamp(place(i) - double(low(i)), 0.0, 1.0); });
-  return index_select(x, axis, first) * (1 - share) + index_select(x, axis, second) * share;
+  return first * (1 - share) + index_select(x, axis, second) * share;
 }
 
 }  // namespace

@@ -71,11 +71,9 @@ Tensor max_pool2d(const Tensor& input, Size2 kernel_size, MaxPool2dOptions optio
 
 Tensor max_pool1d(const Tensor& input, int64_t kernel_size, MaxPool1dOptions o) {
   if (input.dim() != 3) fail<ShapeError>("max_pool1d", "input must be [N, C, L], got {}", input.shape());
+  const int64_t stride = o.stride == 0 ? kernel_size : o.stride;
   return max_pool("max_pool1d", input.unsqueeze(2), {1, kernel_size},
-                  {.stride = {1, o.stride == 0 ? kernel_size : o.stride},
-                   .padding = {0, o.padding},
-                   .dilation = {1, o.dilation},
-                   .ceil_mode = o.ceil_mode})
+                  {{1, stride}, {0, o.padding}, {1, o.dilation}, o.ceil_mode})
       .squeeze(2);
 }
 

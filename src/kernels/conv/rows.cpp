@@ -1,7 +1,9 @@
-// Convolutions with few channels, depthwise ones above all. A tile of a product (gemm/tile.h) has vectors of channels,
+// Rows of images: copied, as they are short and a call of memcpy for each costs more than the copy, and convolved where
+// there are few channels, as in depthwise convolutions. A tile of a product (gemm/tile.h) has vectors of channels,
 // which would be nearly empty; here they are pixels of a row of the image, and each tap is a pass over that row, which
 // stays in the first-level cache. Sums of weights' gradients are float64.
 #include "kernels/conv/conv.h"
+#include "kernels/gemm/pack.h"
 #include "kernels/loops/map.h"
 #include "kernels/vector/lanes.h"
 
@@ -18,6 +20,24 @@ inline void with_step(int64_t step, F f) {
 }
 
 }  // namespace
+
+template <class T>
+void copy_rows(int64_t rows, int64_t n, const T* from, int64_t from_step, T* to, int64_t to_step) {
+  simd([=](auto isa) {
+    using V = Vector<decltype(isa), T>;
+    constexpr int64_t width = lanes<decltype(isa), T>;
+    const T* source = from;
+    T* target = to;
+    for (int64_t row = 0; row < rows; ++row, source += from_step, target += to_step) {
+      if (n < width) {
+        copy_few(source, target, n);
+        continue;
+      }
+      for (int64_t i = 0; i < n - width; i += width) store(target + i, load<V>(source + i));
+      store(target + n - width, load<V>(source + n - width));  // the last vector may overlap the one before
+    }
+  });
+}
 
 template <class T>
 void conv_few(const Gather& gather, Runs runs, const T* a, int64_t n, const T* b, const T* bias, T* y,
@@ -67,6 +87,7 @@ void conv_few_add(const Gather& gather, Runs runs, const T* a, int64_t n, const 
 }
 
 #define TAPEGRAD_INSTANTIATE(T)                                                                   \
+  template void copy_rows(int64_t, int64_t, const T*, int64_t, T*, int64_t);                      \
   template void conv_few(const Gather&, Runs, const T*, int64_t, const T*, const T*, T*, int64_t, \
                          const int64_t*);                                                         \
   template void conv_few_add(const Gather&, Runs, const T*, int64_t, const T*, int64_t, T*, int64_t)
