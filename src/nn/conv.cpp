@@ -1,7 +1,9 @@
 #include <tapegrad/nn/conv.h>
 #include <tapegrad/nn/init.h>
+#include <tapegrad/nn/pool.h>
 #include <tapegrad/ops.h>
 
+#include <fmt/format.h>
 #include <algorithm>
 #include <cmath>
 
@@ -44,6 +46,16 @@ Tensor bias_of(bool wanted, int64_t out, const Tensor& weight) {
   return wanted ? init::uniform(empty({out}), -bound, bound) : Tensor();
 }
 
+// As PyTorch shows the sizes of pooling.
+std::string brief(Size2 size) {
+  return size.h == size.w ? fmt::format("{}", size.h) : fmt::format("({}, {})", size.h, size.w);
+}
+
+std::string window(Size2 kernel, Size2 stride, Size2 padding) {
+  return fmt::format("kernel_size={}, stride={}, padding={}", brief(kernel),
+                     brief(stride == Size2(0) ? kernel : stride), brief(padding));
+}
+
 }  // namespace
 
 Conv1d::Conv1d(int64_t in, int64_t out, int64_t kernel, Conv1dOptions o)
@@ -65,6 +77,30 @@ ConvTranspose2d::ConvTranspose2d(int64_t in, int64_t out, Size2 kernel, ConvTran
   describe(checked("ConvTranspose2d", in, out, kernel, o));
   weight = add_parameter("weight", weight_of({in, out / o.groups, kernel.h, kernel.w}));
   bias = add_parameter("bias", bias_of(o.bias, out, weight));
+}
+
+MaxPool2d::MaxPool2d(Size2 kernel_size, MaxPool2dOptions options)
+    : kernel_size_(kernel_size), options_(options) {
+  describe(fmt::format("{}, dilation={}, ceil_mode={}", window(kernel_size, options.stride, options.padding),
+                       brief(options.dilation), options.ceil_mode));
+}
+
+AvgPool2d::AvgPool2d(Size2 kernel_size, AvgPool2dOptions options)
+    : kernel_size_(kernel_size), options_(options) {
+  describe(window(kernel_size, options.stride, options.padding) +
+           (options.count_include_pad ? "" : ", count_include_pad=false"));
+}
+
+AdaptiveAvgPool2d::AdaptiveAvgPool2d(Size2 output_size) : output_size_(output_size) {
+  describe("output_size=" + brief(output_size));
+}
+
+Upsample::Upsample(InterpolateOptions options) : options_(options) {
+  describe(fmt::format("{}, mode={}{}",
+                       options.scale_factor != 0 ? fmt::format("scale_factor={}", options.scale_factor)
+                                                 : "size=" + brief(options.size),
+                       options.mode == Interpolation::nearest ? "nearest" : "bilinear",
+                       options.align_corners ? ", align_corners=true" : ""));
 }
 
 }  // namespace tapegrad::nn

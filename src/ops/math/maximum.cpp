@@ -7,6 +7,11 @@
 //   dx = dy where low <= x <= high, else 0
 // x is saved. The gradient goes through at the bounds themselves, so that a value that was clamped to one can
 // come back.
+//
+// y = a where the condition holds, else b; all three broadcast.
+//   da = dy where the condition holds, else 0    db the other way round
+// The condition is saved, the values are not: what was not chosen may be NaN or infinite and does no harm,
+// unlike in condition * a + (1 - condition) * b.
 #include "ops/elementwise.h"
 
 namespace tapegrad {
@@ -48,6 +53,24 @@ Tensor clamp(const Tensor& x, double low, double high) {
   return unary(
       "clamp", x, [=](auto x) { return choose(x, constant(x, low), constant(x, high), x); }, Save::x,
       [=](auto dy, auto x) { return choose(x, 0, 0, dy); }, {{"low", low}, {"high", high}});
+}
+
+Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
+  if (condition.dtype() != boolean)
+    fail<DtypeError>("where",
+                     "the condition must be boolean, got {}. Hint: make a mask with a comparison, ne(x, 0)",
+                     condition.dtype());
+  return record("where", compute::where(condition, a, b), {condition, a, b},
+                [condition = Saved(condition)](const Tensor& dy, Needs needs) -> Gradients {
+                  return {Tensor(), needs[1] ? where(condition, dy, 0) : Tensor(),
+                          needs[2] ? where(condition, 0, dy) : Tensor()};
+                });
+}
+Tensor where(const Tensor& condition, const Tensor& a, double b) {
+  return where(condition, a, number_like("where", a, b));
+}
+Tensor where(const Tensor& condition, double a, const Tensor& b) {
+  return where(condition, number_like("where", b, a), b);
 }
 
 }  // namespace tapegrad
