@@ -114,7 +114,9 @@ TEST(Lectures, ABigramByCountsAndByANet) {
 // Part 3: a deep network whose layers are normalized begins with ln 27, unsaturated, and moves at about 1e-3 a step.
 TEST(Lectures, ADeepNetOfLettersWithBatchNormIsCalmFromTheStart) {
   manual_seed(42);
-  const auto [x, y] = contexts(3);
+  const auto all = contexts(3);
+  const Tensor &x = all.first,
+               &y = all.second;  // not a structured binding, which Clang 14 lets no lambda see
   nn::Embedding embed(27, 10);
   struct Block : nn::Module<Block> {
     explicit Block(int64_t inputs)
