@@ -87,7 +87,13 @@ struct TapeState {
     return runs.back().number + uint32_t(records.size()) - runs.back().position;
   }
   /// Where record `number` stands in the array, or its size if it was dropped; and the other way round.
-  size_t position_of(uint32_t number) const;
+  size_t position_of(uint32_t number) const {
+    size_t end = records.size();
+    for (auto run = runs.rbegin(); run != runs.rend(); end = run++->position)
+      if (const size_t position = size_t(run->position) + number - run->number; number >= run->number)
+        return position < end ? position : records.size();
+    return records.size();
+  }
   uint32_t number_of(size_t position) const;
   Record& record(uint32_t number) { return records[position_of(number)]; }
 };

@@ -119,14 +119,6 @@ TapeState::TapeState() {
   runs.push_back({0, 0, std::make_unique<Arena>(first_chunk, sizeof first_chunk, &pool)});
 }
 
-size_t TapeState::position_of(uint32_t number) const {
-  size_t end = records.size();
-  for (auto run = runs.rbegin(); run != runs.rend(); end = run++->position)
-    if (const size_t position = size_t(run->position) + number - run->number; number >= run->number)
-      return position < end ? position : records.size();
-  return records.size();
-}
-
 uint32_t TapeState::number_of(size_t position) const {
   auto run = runs.rbegin();
   while (position < run->position) ++run;
