@@ -154,6 +154,20 @@ Work norm(const Arguments& a) {
   return {step, parameters};
 }
 
+// Training steps of a network that puts random inputs into classes.
+template <class Net>
+Work classifier(const Arguments& a, const Net& net, const tg::Shape& inputs, int64_t classes) {
+  AnyOptimizer optimizer(a.choice("opt", {"adam", "sgd"}), net.parameters());
+  const Tensor x = tg::randn(inputs), y = tg::randint(0, classes, {inputs[0]});
+  const Step step = [=]() mutable {
+    optimizer.zero();
+    StepTape tape;
+    tape->backward(cross_entropy(net(x), y));
+    optimizer.step();
+  };
+  return {step, net.parameters()};
+}
+
 Work mlp(const Arguments& a) {
   const std::vector<int64_t> sizes = a.list("sizes", "784,1000,1000,10");
   const int64_t batch = a.number("batch", 128);
@@ -166,15 +180,7 @@ Work mlp(const Arguments& a) {
     if (norm == "batch") net.push_back(tg::nn::BatchNorm1d(sizes[i + 1]));
     net.push_back(tg::nn::ReLU());
   }
-  AnyOptimizer optimizer(a.choice("opt", {"adam", "sgd"}), net.parameters());
-  const Tensor x = tg::randn({batch, sizes.front()}), y = tg::randint(0, sizes.back(), {batch});
-  const Step step = [=]() mutable {
-    optimizer.zero();
-    StepTape tape;
-    tape->backward(cross_entropy(net(x), y));
-    optimizer.step();
-  };
-  return {step, net.parameters()};
+  return classifier(a, net, {batch, sizes.front()}, sizes.back());
 }
 
 // A recurrent layer of any cell as a function from the sequence to its outputs.
@@ -270,27 +276,14 @@ Work gpt(const Arguments& a) {
   return {step, parameters};
 }
 
-template <class Net>
-Work classifier(const Arguments& a, const Net& net, const tg::Shape& images) {
-  AnyOptimizer optimizer(a.choice("opt", {"adam", "sgd"}), net.parameters());
-  const Tensor x = tg::randn(images), y = tg::randint(0, 10, {images[0]});
-  const Step step = [=]() mutable {
-    optimizer.zero();
-    StepTape tape;
-    tape->backward(cross_entropy(net(x), y));
-    optimizer.step();
-  };
-  return {step, net.parameters()};
-}
-
 Work cnn(const Arguments& a) {
   return classifier(a, images::Cnn(a.choice("norm", {"none", "batch", "layer"})),
-                    {a.number("batch", 64), 1, 28, 28});
+                    {a.number("batch", 64), 1, 28, 28}, 10);
 }
 
 Work resnet(const Arguments& a) {
   return classifier(a, images::ResNet(a.number("depth", 20), a.choice("norm", {"batch", "group"})),
-                    {a.number("batch", 16), 3, 32, 32});
+                    {a.number("batch", 16), 3, 32, 32}, 10);
 }
 
 Work gemm(const Arguments& a) {
