@@ -3,7 +3,6 @@
 // change of one word changes it.
 #include <tapegrad/io.h>
 #include <tapegrad/nn/module.h>
-#include <tapegrad/ops.h>
 #include <tapegrad/tape.h>
 #include <tapegrad/train/checkpoint.h>
 
@@ -15,6 +14,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "compute/arrays.h"
 #include "core/fail.h"
 
 namespace tapegrad::train {
@@ -87,6 +87,11 @@ std::string hash_of(const Metadata& metadata) {
   return hash.text();
 }
 
+bool is_whole(const Metadata& metadata) {
+  const auto hash = metadata.find("hash");
+  return hash != metadata.end() && hash->second == hash_of(metadata);
+}
+
 std::string at(const Metadata& metadata, const std::string& key) {
   const auto found = metadata.find(key);
   return found == metadata.end() ? std::string() : found->second;
@@ -102,7 +107,7 @@ double metric_of(const Metadata& metadata) {
 /// The tensors of a checkpoint whose hashes are right. Throws FormatError otherwise.
 StateDict load_checked(const std::string& path) {
   const Metadata metadata = load_metadata(path);
-  if (at(metadata, "hash") != hash_of(metadata))
+  if (!is_whole(metadata))
     fail<FormatError>("checkpoint", "{}: its description was changed, or it is none", path);
   StateDict state = load(path);
   for (const auto& [name, value] : state)
@@ -119,8 +124,8 @@ StateDict load_checked(const std::string& path) {
 /// What a checkpoint says of itself; nothing where that cannot be read or was changed.
 Metadata metadata_or_none(const std::string& path) {
   try {
-    const Metadata metadata = load_metadata(path);
-    if (at(metadata, "hash") == hash_of(metadata)) return metadata;
+    Metadata metadata = load_metadata(path);
+    if (is_whole(metadata)) return metadata;
   } catch (const FormatError&) {
   }
   return {};
@@ -148,11 +153,24 @@ void remove_leftovers(const std::string& folder) {
   }
 }
 
+/// The step whose metric is the smallest, or the largest; -1 where there is no metric.
+int64_t best_of(const std::map<int64_t, Metadata>& saved, bool largest) {
+  int64_t best = -1;
+  double least = 0;
+  for (const auto& [step, metadata] : saved) {
+    const double metric = metric_of(metadata) * (largest ? -1 : 1);
+    if (std::isnan(metric) || (best >= 0 && metric >= least)) continue;
+    best = step;
+    least = metric;
+  }
+  return best;
+}
+
 bool parameters_are_finite(const std::vector<StatePart>& parts) {
   for (const StatePart& part : parts)
     if (const auto* module = dynamic_cast<const nn::ModuleBase*>(&part.object))
       for (const Tensor& p : module->parameters())
-        if (!all(isfinite(p.detach())).item()) return false;
+        if (!compute::all_finite(p)) return false;
   return true;
 }
 
@@ -191,17 +209,7 @@ std::vector<int64_t> Checkpointer::steps() const {
   return out;
 }
 
-int64_t Checkpointer::best() const {
-  int64_t best = -1;
-  double least = 0;
-  for (int64_t step : steps()) {
-    const double metric = metric_of(metadata_or_none(path(step))) * (options_.largest ? -1 : 1);
-    if (std::isnan(metric) || (best >= 0 && metric >= least)) continue;
-    best = step;
-    least = metric;
-  }
-  return best;
-}
+int64_t Checkpointer::best() const { return best_of(described(), options_.largest); }
 
 int64_t Checkpointer::resume() {
   const std::vector<int64_t> saved = steps();
@@ -246,17 +254,24 @@ void Checkpointer::save(int64_t step, double metric) {
   prune();
 }
 
+std::map<int64_t, std::map<std::string, std::string>> Checkpointer::described() const {
+  std::map<int64_t, Metadata> out;
+  for (int64_t step : steps()) out[step] = metadata_or_none(path(step));
+  return out;
+}
+
 void Checkpointer::prune() const {
-  const std::vector<int64_t> saved = steps();
-  const int64_t kept_best = best();
+  const std::map<int64_t, Metadata> saved = described();
+  const int64_t kept_best = best_of(saved, options_.largest);
   int64_t newer = 0;
   bool finite = false;
-  for (auto step = saved.rbegin(); step != saved.rend(); ++step) {
-    const bool is_finite = !finite && at(metadata_or_none(path(*step)), "finite") == "yes";
+  for (auto at_step = saved.rbegin(); at_step != saved.rend(); ++at_step) {
+    const auto& [step, metadata] = *at_step;
+    const bool is_finite = !finite && at(metadata, "finite") == "yes";
     finite |= is_finite;
-    if (newer++ < options_.keep || *step == kept_best || is_finite) continue;
+    if (newer++ < options_.keep || step == kept_best || is_finite) continue;
     std::error_code none;
-    fs::remove(path(*step), none);
+    fs::remove(path(step), none);
   }
 }
 

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <initializer_list>
 #include <limits>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -61,6 +62,8 @@ class Checkpointer {
   std::string path(int64_t step) const;
 
  private:
+  /// What each checkpoint says of itself, by its step.
+  std::map<int64_t, std::map<std::string, std::string>> described() const;
   void prune() const;
 
   std::string folder_;
