@@ -146,9 +146,10 @@ TEST(RowBorders, IndicesOfManyRowsPickAndAddWhatALoopDoes) {
              return gather(w.transpose(0, 1), 1, columns.transpose(0, 1)).transpose(0, 1);
            }},
       };
-      for (const auto& [name, pick] : ways)
-        expect_near(results_and_gradients(one([&](const Inputs& in) { return pick(in[0]); }), {table}, {dy}),
-                    {picked, added}, name);
+      for (const auto& way : ways)
+        expect_near(
+            results_and_gradients(one([&](const Inputs& in) { return way.second(in[0]); }), {table}, {dy}),
+            {picked, added}, way.first);
       expect_near(results_and_gradients(
                       one([&](const Inputs& in) { return embedding(in[0], index, {.padding_idx = 3}); }),
                       {table}, {dy}),
