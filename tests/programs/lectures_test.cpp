@@ -113,6 +113,26 @@ TEST(Lectures, ABigramByCountsAndByANet) {
   EXPECT_LT(loss_now, best + 0.1);
 }
 
+// Where its step spends its time: each operation once, the longest first, gather and the division among them.
+TEST(Lectures, TheProfileOfTheBigramNet) {
+  const auto [x, y] = contexts(1);
+  const Tensor W = randn({27, 27}, {.requires_grad = true}), one = one_hot(x.squeeze(1), 27);
+  Tape tape({.profile = true});
+  const Tensor e = exp(matmul(one, W)), probabilities = e / sum(e, 1, {.keepdim = true});
+  tape.backward(-mean(log(gather(probabilities, 1, y.unsqueeze(1)))));
+  std::vector<std::string> names;
+  double last = std::numeric_limits<double>::infinity();
+  for (const ProfileRow& row : tape.profile()) {
+    names.push_back(row.op);
+    EXPECT_EQ(row.calls, 1) << row.op;
+    EXPECT_GE(row.forward_ms, 0) << row.op;
+    EXPECT_LE(row.forward_ms + row.backward_ms, last) << row.op;
+    last = row.forward_ms + row.backward_ms;
+  }
+  EXPECT_THAT(names, ::testing::UnorderedElementsAre("leaf", "matmul", "exp", "sum", "div", "gather", "log",
+                                                     "mean", "neg"));
+}
+
 // Part 3: a deep network whose layers are normalized begins with ln 27, unsaturated, and moves at about 1e-3 a step.
 TEST(Lectures, ADeepNetOfLettersWithBatchNormIsCalmFromTheStart) {
   manual_seed(42);
