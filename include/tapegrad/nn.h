@@ -16,3 +16,4 @@
 #include <tapegrad/nn/position.h>
 #include <tapegrad/nn/recurrent.h>
 #include <tapegrad/nn/transformer.h>
+#include <tapegrad/nn/weight_norm.h>
