@@ -9,7 +9,7 @@ namespace tapegrad {
 namespace {
 
 constexpr double kScale = 3.7;
-constexpr int64_t kCases = 16, kIn = 7, kOut = 11;
+constexpr int64_t kCases = 16, kIn = 7, kOut = 12, kPlaces = 4;
 constexpr TensorOptions k64{.dtype = float64};
 
 // y = norm(x W^T), without eps and without a bias before it.
@@ -26,10 +26,25 @@ Tensor weight_norm(const Tensor& x, const Tensor& w) {
   return linear(x, w * rsqrt(sum(w * w, 1, {.keepdim = true})));
 }
 
-// A matrix of ones with `value` in one row.
-Tensor row_of(int64_t rows, double value) {
+Tensor group(const Tensor& x, const Tensor& w) {
+  return group_norm(linear(x, w).unsqueeze(2), 3, {}, {}, {.eps = 0});
+}
+// A case is four places, each a row of x, and the channels of w at each.
+Tensor instance(const Tensor& x, const Tensor& w) {
+  return instance_norm(linear(x, w).reshape({kCases / kPlaces, kPlaces, kOut}).transpose(1, 2), {}, {},
+                       {.eps = 0});
+}
+Tensor spectral_norm(const Tensor& x, const Tensor& w) {
+  nn::SpectralNorm layer(nn::Linear(kIn, kOut, {.bias = false}), {.n_power_iterations = 200});
+  layer.to(float64);
+  layer.weight_orig.copy_(w);
+  return layer(x);
+}
+
+// A matrix of ones with `value` in `count` rows.
+Tensor row_of(int64_t rows, double value, int64_t count = 1) {
   std::vector<double> factors(size_t(rows), 1);
-  factors[2] = value;
+  std::fill_n(factors.begin() + 2 * count, count, value);
   return from_vector(factors, {rows, 1});
 }
 
@@ -44,6 +59,7 @@ struct Row {
   const char* name;
   Layer f;
   bool invariant[6];
+  int64_t places = 1;  // rows of x that are one case
 };
 void PrintTo(const Row& row, std::ostream* out) { *out << row.name; }
 
@@ -61,7 +77,7 @@ TEST_P(Invariance, IsWhatTheTableSays) {
                      {"weight vector re-scaled", x, w * row_of(kOut, kScale)},
                      {"dataset re-scaled", x * kScale, w},
                      {"dataset re-centred", x + shift, w},
-                     {"single case re-scaled", x * row_of(kCases, kScale), w}};
+                     {"single case re-scaled", x * row_of(kCases, kScale, GetParam().places), w}};
   for (int i = 0; i < 6; ++i) {
     const double changed = change(GetParam().f, x, w, transforms[i].x, transforms[i].w);
     if (GetParam().invariant[i])
@@ -76,7 +92,10 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(Row{"BatchNorm", batch, {true, false, true, true, true, false}},
                       Row{"WeightNorm", weight_norm, {true, false, true, false, false, false}},
                       Row{"LayerNorm", layer, {true, true, false, true, false, true}},
-                      Row{"RMSNorm", rms, {true, false, false, true, false, true}}),
+                      Row{"RMSNorm", rms, {true, false, false, true, false, true}},
+                      Row{"GroupNorm", group, {true, true, false, true, false, true}},
+                      Row{"InstanceNorm", instance, {true, false, true, true, true, true}, kPlaces},
+                      Row{"SpectralNorm", spectral_norm, {true, false, false, false, false, false}}),
     [](const auto& info) { return std::string(info.param.name); });
 
 // dL/dW and dL/da for L = sum(f(x, W) c), where a = x W^T.
