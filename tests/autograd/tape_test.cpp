@@ -215,6 +215,22 @@ TEST(Tape, FailsForAWrongNumberOfGradients) {
   EXPECT_THAT([&] { tape.backward(y); },
               ThrowsMessage<AutogradError>(
                   StrEq("two: the backward function must return one gradient per input (2), got 1")));
+  const Tensor z = record("one", tensor(1.0), {w}, [](const Tensor& dy) -> Gradients { return {dy, dy}; });
+  EXPECT_THAT([&] { tape.backward(z); },
+              ThrowsMessage<AutogradError>(
+                  StrEq("one: the backward function must return one gradient per input (1), got 2")));
+}
+
+// A parameter that an operation returns stays the leaf that it is; the operation has a handle of its own.
+TEST(Tape, GivesAHandleOfItsOwnToAnOperationThatReturnsAStrangersLeaf) {
+  const Tensor w = tensor(2.0, {.requires_grad = true}), other = tensor(5.0, {.requires_grad = true});
+  Tape tape;
+  const Tensor y = record("stranger", other, {w}, [](const Tensor& dy) -> Gradients { return {3.0 * dy}; });
+  EXPECT_FALSE(y.requires_grad());
+  tape.backward(y);
+  EXPECT_EQ(w.grad().item(), 3);
+  EXPECT_FALSE(other.grad().defined());
+  EXPECT_FALSE(other.is_recorded());
 }
 
 TEST(Tape, FailsForAGradientOfTheWrongShape) {

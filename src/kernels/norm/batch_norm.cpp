@@ -138,9 +138,10 @@ void batch_norm_stats(Channels whole, int64_t parts, const T* x, const double* s
   sum_partials(parts, whole.c, sums, mean);
   sum_partials(parts, whole.c, squares, variance);
   for (int64_t c = 0; c < whole.c; ++c) {
-    const double shift = mean[c] / count, v = variance[c] / count - shift * shift;
+    const double shift = mean[c] / count;
     mean[c] = double{x[c * whole.l]} + shift;
-    variance[c] = v < 0.0 ? 0.0 : v;
+    variance[c] = variance[c] / count -
+                  shift * shift;  // >= shift^2 / count: the first value itself is so far from the mean
   }
 }
 
