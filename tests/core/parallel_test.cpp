@@ -10,6 +10,8 @@
 #include <thread>
 #include <vector>
 
+#include "system/denormals.h"
+
 namespace tapegrad {
 namespace {
 
@@ -40,6 +42,25 @@ TEST(Parallel, CutsRowsByGrainAlone) {
     EXPECT_EQ(end_of[64], 96);
     EXPECT_EQ(end_of[96], 100);
   }
+}
+
+// Each of two chunks waits for the other, so each has a thread of its own; a product that is subnormal tells the thread's mode.
+TEST(Parallel, GivesTheCallersFloatingModeToItsHelpers) {
+  const Threads scope(2);
+  const auto products = [] {
+    std::atomic<int> begun = 0;
+    std::vector<float> result(2);
+    parallel_for(2, [&](int64_t chunk) {
+      const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+      for (++begun; begun < 2 && std::chrono::steady_clock::now() < deadline;) std::this_thread::yield();
+      volatile float small = 1e-30f, factor = 1e-10f;
+      result[static_cast<size_t>(chunk)] = small * factor;
+    });
+    return result;
+  };
+  for (const float product : products()) EXPECT_GT(product, 0);
+  const FlushDenormals flush;
+  for (const float product : products()) EXPECT_EQ(product, 0);
 }
 
 TEST(Parallel, HasNothingToDoForNoRows) {
