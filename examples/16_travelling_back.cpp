@@ -17,7 +17,7 @@
 #include <filesystem>
 #include <random>
 
-#include "travel.h"
+#include "runs.h"
 
 using namespace tapegrad;
 
