@@ -122,7 +122,8 @@ std::string write(Gpt& model, const data::Text& corpus, const Settings& s, Gener
 
 int learn(const data::Text& corpus, const Settings& s, const RunFolder& kept, const Travel& travel) {
   manual_seed(uint64_t(s.seed));
-  const auto [train_text, test_text] = corpus.split(0.9);
+  const auto parts = corpus.split(0.9);
+  const data::Text &train_text = parts.train, &test_text = parts.test;
   Gpt model(corpus.vocabulary_size(), s);
   fmt::print("{} characters, {} different ones; {} parameters, norm {}\n", corpus.size(),
              corpus.vocabulary_size(), model.parameter_count(), s.norm);
