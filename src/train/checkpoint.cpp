@@ -83,23 +83,27 @@ std::vector<int64_t> Checkpointer::steps() const { return checkpoint_steps(folde
 int64_t Checkpointer::best() const { return best_of(described(), options_.largest); }
 
 int64_t Checkpointer::resume() {
-  const std::vector<int64_t> saved = steps();
-  for (auto step = saved.rbegin(); step != saved.rend(); ++step) {
-    StateDict state;
-    try {
-      if (at(describe_checkpoint(path(*step)), "finite") == "no")
-        fail<FormatError>("checkpoint", "{}: its parameters are not finite", path(*step));
-      state = read_checkpoint(path(*step));
-    } catch (const FormatError& error) {
-      fmt::print(options_.stream, "passed over: {}\n", error.what());
-      continue;
+  for (std::vector<int64_t> saved = steps(), now; !saved.empty(); saved = now) {
+    for (auto step = saved.rbegin(); step != saved.rend(); ++step) {
+      StateDict state;
+      try {
+        if (at(describe_checkpoint(path(*step)), "finite") == "no")
+          fail<FormatError>("checkpoint", "{}: its parameters are not finite", path(*step));
+        state = read_checkpoint(path(*step));
+      } catch (const FormatError& error) {
+        if (std::filesystem::exists(path(*step)))
+          fmt::print(options_.stream, "passed over: {}\n", error.what());
+        continue;
+      }
+      state_.load_state_dict(state);
+      return *step;
     }
-    state_.load_state_dict(state);
-    return *step;
+    now = steps();  // a process that saves may have taken all of them away meanwhile
+    if (now == saved)
+      fail<FormatError>("Checkpointer",
+                        "{}: none of its {} checkpoints is good. Hint: begin in another folder", folder_,
+                        saved.size());
   }
-  if (!saved.empty())
-    fail<FormatError>("Checkpointer", "{}: none of its {} checkpoints is good. Hint: begin in another folder",
-                      folder_, saved.size());
   return 0;
 }
 
@@ -125,7 +129,11 @@ void Checkpointer::write(const std::string& path, int64_t step, double metric) c
 void Checkpointer::save(int64_t step, double metric) {
   if (step < 0) fail<ValueError>("Checkpointer", "a step must not be negative, got {}", step);
   write(path(step), step, metric);
-  prune();
+  try {
+    prune();
+  } catch (const FormatError&) {
+    // The folder cannot be listed now; the next save takes away what this one leaves.
+  }
 }
 
 std::map<int64_t, std::map<std::string, std::string>> Checkpointer::described() const {

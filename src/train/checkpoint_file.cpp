@@ -118,8 +118,10 @@ std::string checkpoint_path(const std::string& folder, int64_t step) {
 
 std::vector<int64_t> checkpoint_steps(const std::string& folder) {
   std::vector<int64_t> out;
-  for (const auto& entry : fs::directory_iterator(folder))
-    if (const int64_t step = step_of(entry.path().filename().string()); step >= 0) out.push_back(step);
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error))
+    if (const int64_t step = step_of(entry->path().filename().string()); step >= 0) out.push_back(step);
+  if (error) fail<FormatError>("Checkpointer", "{}: cannot be listed: {}", folder, error.message());
   std::sort(out.begin(), out.end());
   return out;
 }

@@ -19,7 +19,7 @@ std::string at(const Metadata& metadata, const std::string& key);
 void make_folder(const char* owner, const std::string& folder);
 /// Where the checkpoint of a step is.
 std::string checkpoint_path(const std::string& folder, int64_t step);
-/// The steps of the checkpoints in a folder, oldest first.
+/// The steps of the checkpoints in a folder, oldest first. Throws FormatError where it cannot be listed.
 std::vector<int64_t> checkpoint_steps(const std::string& folder);
 
 /// Writes a state with its hashes. `metadata` has what else is known of it.
