@@ -6,10 +6,10 @@
 // nats a character. A model that knows only how frequent each character is gets the entropy of these
 // frequencies, printed first.
 //
-//   05_char_rnn --text book.txt --minutes 10 --model book.safetensors     learns, keeps the best model
-//   05_char_rnn --text book.txt --model book.safetensors --steps 0 --temperature 0.7      writes
+//   05_char_rnn --text book.txt --minutes 10 --run runs/book                  learns, keeps the newest and the best model
+//   05_char_rnn --text book.txt --run runs/book --steps 0 --temperature 0.7   writes
 //
-// Without --text it reads tapegrad's own documentation. Sizes and rates as in Karpathy 2015, "The
+// Ctrl-C saves, and the same command goes on. Without --text it reads tapegrad's own documentation. Sizes and rates as in Karpathy 2015, "The
 // unreasonable effectiveness of recurrent neural networks", with layer normalization in the cell (Ba et al.
 // 2016).
 #include <tapegrad/tapegrad.h>
@@ -22,6 +22,7 @@
 #include <sstream>
 
 #include "recurrent.h"
+#include "runs.h"
 
 using namespace tapegrad;
 
@@ -29,7 +30,7 @@ struct Settings {
   RecurrentArguments net;
   double dropout, lr, temperature, minutes;
   int64_t batch_size, unroll, steps, sample;
-  std::string model, prompt;
+  std::string prompt;
   bool quick;
 };
 
@@ -53,6 +54,32 @@ struct CharModel : nn::Module<CharModel<Layer>> {
   Layer rnn;
   nn::Dropout drop;
   nn::Linear head;
+};
+
+// What the network carries on from one batch to the next, and the time that it has learned.
+template <class State>
+struct Place : Stateful {
+  State state;
+  double seconds = 0;
+
+  StateDict state_dict() const override {
+    StateDict out{{"seconds", full({1}, seconds, {.dtype = float64})}};
+    if constexpr (requires { state.c; }) {
+      if (state.c.defined()) out["c"] = state.c.clone();
+      if (state.h.defined()) out["h"] = state.h.clone();
+    } else {
+      if (state.defined()) out["h"] = state.clone();
+    }
+    return out;
+  }
+  void load_state_dict(const StateDict& from) override {
+    const auto at = [&](const char* name) { return from.contains(name) ? from.at(name) : Tensor(); };
+    seconds = from.at("seconds").item();
+    if constexpr (requires { state.c; })
+      state = {at("h"), at("c")};
+    else
+      state = at("h");
+  }
 };
 
 template <class Model>
@@ -108,12 +135,10 @@ double entropy_of_characters(const data::Text& text) {
 }
 
 template <class Layer>
-int learn(const data::Text& corpus, const Settings& s) {
+int learn(const data::Text& corpus, const Settings& s, const RunFolder& kept) {
   manual_seed(uint64_t(s.net.seed));
   const auto [train, test] = corpus.split(0.9);
   CharModel<Layer> model(corpus.vocabulary_size(), s);
-  if (!s.model.empty() && std::filesystem::exists(s.model)) model.load_state_dict(load(s.model));
-
   const double alphabet_entropy = entropy_of_characters(corpus);
   fmt::print("{} characters, {} different ones of {:.3f} nats; {} parameters, cell {}, norm {}\n",
              corpus.size(), corpus.vocabulary_size(), alphabet_entropy, model.parameter_count(), s.net.cell,
@@ -124,53 +149,63 @@ int learn(const data::Text& corpus, const Settings& s) {
   const auto batches = data::text_batches(train, {.batch_size = s.batch_size, .steps = s.unroll});
   // By the clock progress counts in milliseconds.
   const int64_t total = s.steps >= 0 ? s.steps : std::llround(6e4 * s.minutes);
-  train::Progress progress(total, {.label = "learning"});
-  std::map<std::string, Tensor> best_model;
-  double best = std::numeric_limits<double>::infinity(), nats = 0;
-  train::Meter recent;
-  typename Layer::State state;
   const int64_t between =
       std::clamp<int64_t>(total / 4, 1, 500);  // steps from one look at the held-back text to the next
+  Place<typename Layer::State> place;
+  train::Meter recent;
+  train::Checkpointer checkpoints(kept.path(),
+                                  {{"model", model},
+                                   {"optimizer", optimizer},
+                                   {"place", place},
+                                   {"recent", recent},
+                                   {"random", default_generator()}},
+                                  {.every = between, .keep = 1});
+  int64_t step = checkpoints.resume();
+  const double before = place.seconds;
+  train::Progress progress(total, {.label = "learning"});
+  double nats = std::nan("");
 
-  for (int64_t step = 0, done = 0; done < total; ++step) {
-    if (step % batches.batches() == 0) state = {};  // the text begins again
+  for (int64_t done = s.steps >= 0 ? step : std::llround(1e3 * before); done < total;) {
+    if (step % batches.batches() == 0) place.state = {};  // the text begins again
     const double share = double(done) / double(total);
     optimizer.set_lr(s.lr * std::min(1.0, double(step + 1) / 20) * 0.5 *
                      (1 + std::cos(std::numbers::pi * share)));
     {
       Tape tape;
-      const Tensor loss = loss_of(model, batches[step % batches.batches()], state);
+      const Tensor loss = loss_of(model, batches[step % batches.batches()], place.state);
       optimizer.zero_grad();
       tape.backward(loss);
       clip_grad_norm(model.parameters(), 1.0);
       optimizer.step();
       recent.add(loss.item());
     }
-    done = s.steps >= 0 ? step + 1 : std::llround(1e3 * progress.seconds());
-    if ((step + 1) % between == 0 || done >= total) {
+    ++step;
+    place.seconds = before + progress.seconds();
+    done = s.steps >= 0 ? step : std::llround(1e3 * place.seconds);
+    const bool look = step % between == 0 || done >= total;
+    if (look) {
       nats = evaluate(model, test);
       progress.clear();
-      fmt::print("step {:6}: {:.3f} nats a character learned, {:.3f} held back\n", step + 1, recent.mean(),
-                 nats);
+      fmt::print("step {:6}: {:.3f} nats a character learned, {:.3f} held back\n", step, recent.mean(), nats);
       std::fflush(stdout);
       recent.reset();
-      if (nats < best) {
-        best = nats;
-        best_model.clear();
-        for (const auto& [name, value] : model.state_dict()) best_model[name] = value.clone();
-        if (!s.model.empty()) save(s.model, best_model, {{"held_back_nats", fmt::format("{:.4f}", best)}});
-      }
     }
-    if (std::isfinite(best))
+    const double metric = look ? nats : std::nan("");
+    if (done >= total)
+      checkpoints.save(step, metric);
+    else if (!checkpoints.step(step, metric))
+      return 1;
+    if (std::isfinite(nats))
       progress.set(std::min(done, total), {{"loss", recent.mean()}, {"held back", nats}});
     else
       progress.set(std::min(done, total), {{"loss", recent.mean()}});
   }
   progress.clear();
-  if (!best_model.empty()) model.load_state_dict(best_model);
-  if (std::isfinite(best))
-    fmt::print("best: {:.3f} nats a character ({:.3f} bits)\n", best, best / std::numbers::ln2);
-  fmt::print("\n{}\n", write(model, corpus, s));
+  if (checkpoints.best() >= 0) checkpoints.load(checkpoints.best());
+  const double best = evaluate(model, test);
+  fmt::print("best: {:.3f} nats a character ({:.3f} bits)\n\n{}\n", best, best / std::numbers::ln2,
+             write(model, corpus, s));
+  kept.finish();
   return !s.quick || best < alphabet_entropy - 0.3 ? 0 : 1;
 }
 
@@ -194,9 +229,6 @@ std::string documentation() {
 // What would else be found after the training.
 void check(const data::Text& corpus, const Settings& s) {
   if (corpus.encode(s.prompt).numel() == 0) throw std::runtime_error("--prompt takes a character at least");
-  const auto folder = ("." / std::filesystem::path(s.model)).parent_path();
-  if (!std::filesystem::is_directory(folder))
-    throw std::runtime_error(fmt::format("--model: there is no folder {}", folder.string()));
 }
 
 int main(int argc, char** argv) {
@@ -206,8 +238,6 @@ int main(int argc, char** argv) {
         Settings s;
         const std::string text =
             arguments.text("text", "", "the file to learn; else tapegrad's documentation");
-        s.model =
-            arguments.text("model", "", "file of the best model: loaded if it exists, and kept up to date");
         s.quick = arguments.flag("quick", "a small model for a few seconds, and whether it learned anything");
         s.net = recurrent_arguments(arguments, "layer", s.quick ? 64 : 256);
         s.minutes = arguments.number("minutes", 5, "to learn", {1e-3, 1e5});
@@ -222,10 +252,11 @@ int main(int argc, char** argv) {
                                          "of what is written: small is safe, 1 is as learned", {1e-3, 100});
         s.sample = arguments.integer("sample", s.quick ? 100 : 600, "characters to write", {0});
         s.prompt = arguments.text("prompt", "\n", "the beginning of what is written");
+        const RunFolder kept(arguments, "05_char_rnn");
         arguments.finish();
 
         const data::Text corpus = text.empty() ? data::Text(documentation()) : data::Text::read(text);
         check(corpus, s);
-        return with_cell(s.net.cell, [&]<class Layer>() { return learn<Layer>(corpus, s); });
+        return with_cell(s.net.cell, [&]<class Layer>() { return learn<Layer>(corpus, s, kept); });
       });
 }

@@ -1,13 +1,13 @@
-// Stop and go on: a training run that is saved in the middle, and continued from the file by a new process,
-// ends with the same bits as one that was never stopped.
+// Stop and go on: a training run that is stopped in the middle, and continued by a new process, ends with the same bits as
+// one that was never stopped.
 //
 // What the next step depends on: the parameters and buffers of the model; the moments and step counts of the
 // optimizer; where the schedule of the learning rate is; which batch comes next; and where the random numbers
-// are (dropout reads them). Each of these parts has a state_dict(); a StateGroup is all of them as one, and goes
-// into one safetensors file, which other programs can read too.
+// are (dropout reads them). A Checkpointer keeps all of these in one safetensors file, which other programs can read too.
 //
-// Without arguments the program trains 200 steps in one go, then 120 steps, saves, starts itself anew with
-// --resume FILE for the rest, and compares.
+//   08_save_and_resume --run runs/digits --steps 1000000     until Ctrl-C; the same command goes on
+//
+// Without arguments the program trains 200 steps in one go, then 120 steps, starts itself anew for the rest, and compares.
 #include <tapegrad/tapegrad.h>
 
 #include <cstdlib>
@@ -30,28 +30,37 @@ struct Mlp : nn::Module<Mlp> {
 struct Run {
   Mlp model;
   data::DataLoader loader{data::csv(data_file("digits.csv")), {.batch_size = 32, .shuffle = true, .seed = 7}};
+  train::Batches<data::DataLoader> batches{loader};
   optim::AdamW optimizer{model.named_parameters(), {.lr = 2e-3}};
   optim::CosineAnnealingLR schedule{optimizer, {.T_max = 200}};
+  train::Checkpointer checkpoints;
 
-  StateGroup all{{"model", model},
-                 {"optimizer", optimizer},
-                 {"schedule", schedule},
-                 {"loader", loader},
-                 {"random", default_generator()}};
+  explicit Run(const std::string& folder)
+      : checkpoints(folder,
+                    {{"model", model},
+                     {"optimizer", optimizer},
+                     {"schedule", schedule},
+                     {"loader", loader},
+                     {"random", default_generator()}},
+                    {.every = 40}) {}
 
-  void train_until(int64_t steps) {
-    loader.seek(loader.epoch(), loader.position());  // the next loop is the rest of the epoch
-    while (schedule.steps() < steps) {
-      for (auto [x, y] : loader) {
+  // Trains from where it was, and returns false where Ctrl-C stopped it.
+  bool train_until(int64_t steps) {
+    int64_t step = checkpoints.resume();
+    if (step > 0) fmt::print("goes on at step {}\n", step);
+    while (step < steps) {
+      auto [x, y] = batches.next();
+      {
         Tape tape;
         const Tensor loss = cross_entropy(model(x / 16.0), y);
         optimizer.zero_grad();
         tape.backward(loss);
-        optimizer.step();
-        schedule.step();
-        if (schedule.steps() == steps) return;
       }
+      optimizer.step();
+      schedule.step();
+      if (!checkpoints.step(++step)) return false;
     }
+    return true;
   }
 };
 
@@ -72,39 +81,30 @@ std::vector<std::string> differences(const StateDict& a, const StateDict& b) {
 int main(int argc, char** argv) {
   const std::string program = argv[0];
   return run(argc, argv, "Trains, stops, and goes on with the same bits.", [&](Arguments& arguments) {
-    const std::string resume =
-        arguments.text("resume", "", "go on from this file to step 200, and save there");
+    const std::string folder = arguments.text("run", "", "train in this folder, or go on there");
+    const int64_t steps = arguments.integer("steps", 200, "to train", {1});
     arguments.finish();
 
-    if (!resume.empty()) {
-      Run rest;
-      rest.all.load_state_dict(load(resume));
-      fmt::print("a new process goes on at step {}\n", rest.schedule.steps());
-      rest.train_until(200);
-      save(resume, rest.all.state_dict());
-      return 0;
-    }
+    if (!folder.empty()) return Run(folder).train_until(steps) ? 0 : 1;
 
-    const auto folder = std::filesystem::temp_directory_path();
-    const std::string whole =
-        (folder / fmt::format("tapegrad_whole_{}.safetensors", std::random_device()())).string();
-    const std::string parts = whole + ".parts";
+    const auto own =
+        std::filesystem::temp_directory_path() / fmt::format("tapegrad_{}", std::random_device()());
+    const std::string whole = (own / "whole").string(), parts = (own / "parts").string();
     manual_seed(1);
-    Run uninterrupted;
+    Run uninterrupted(whole);
     uninterrupted.train_until(200);
-    save(whole, uninterrupted.all.state_dict());
-
-    manual_seed(1);
-    Run stopped;
-    stopped.train_until(120);
-    save(parts, stopped.all.state_dict());
+    {
+      manual_seed(1);
+      Run stopped(parts);
+      stopped.train_until(120);
+    }
     std::fflush(stdout);
-    if (std::system(fmt::format("\"{}\" --resume \"{}\"", program, parts).c_str()) != 0) return 1;
+    if (std::system(fmt::format("\"{}\" --run \"{}\"", program, parts).c_str()) != 0) return 1;
 
-    const StateDict expected = load(whole), resumed = load(parts);
-    std::filesystem::remove(whole);
-    std::filesystem::remove(parts);
-    const std::vector<std::string> names = differences(expected, resumed);
+    const StateDict expected = load(uninterrupted.checkpoints.path(200)),
+                    continued = load(Run(parts).checkpoints.path(200));
+    std::filesystem::remove_all(own);
+    const std::vector<std::string> names = differences(expected, continued);
     if (names.empty())
       fmt::print("the same bits in all {} tensors\n", expected.size());
     else

@@ -7,8 +7,10 @@
 //
 //   12_transformer_names                                          names; --norm post to compare
 //   12_transformer_names --text book.txt --layers 6 --d 192 --context 128 --steps 5000
+//   12_transformer_names --run runs/names; 12_transformer_names --travel runs/names --step 200
 //
-// Writing keeps the keys and values of what was read, so a character costs one row, not the whole text again.
+// Ctrl-C saves, and the same command goes on. Writing keeps the keys and values of what was read, so a character costs one
+// row, not the whole text again.
 // Sources: Radford et al. 2018, "Improving language understanding by generative pre-training"; Xiong et al. 2020,
 // "On layer normalization in the Transformer architecture", arXiv:2002.04745.
 #include <tapegrad/tapegrad.h>
@@ -17,7 +19,7 @@
 #include <iterator>
 #include <sstream>
 
-#include "arguments.h"
+#include "runs.h"
 
 using namespace tapegrad;
 
@@ -118,44 +120,59 @@ std::string write(Gpt& model, const data::Text& corpus, const Settings& s, Gener
   return text;
 }
 
-int learn(const data::Text& corpus, const Settings& s) {
+int learn(const data::Text& corpus, const Settings& s, const RunFolder& kept, const Travel& travel) {
   manual_seed(uint64_t(s.seed));
-  const auto [train_text, test_text] = corpus.split(0.9);
+  const auto parts = corpus.split(0.9);
+  const data::Text &train_text = parts.train, &test_text = parts.test;
   Gpt model(corpus.vocabulary_size(), s);
   fmt::print("{} characters, {} different ones; {} parameters, norm {}\n", corpus.size(),
              corpus.vocabulary_size(), model.parameter_count(), s.norm);
   const int64_t length = std::min(s.context, test_text.size() - 1);
   optim::AdamW optimizer(model.named_parameters(), {.lr = s.lr});
   optim::WarmupCosineLR schedule(optimizer, {.warmup_steps = s.steps / 20, .total_steps = s.steps});
+  Generator starts_at{uint64_t(s.seed)};
+  std::vector<int64_t> starts(size_t(s.batch_size), 0);
+  const double before = evaluate(model, test_text, length);
+  train::Recorder run(travel.folder.empty() ? kept.path() : travel.folder,
+                      {{"model", model},
+                       {"optimizer", optimizer},
+                       {"schedule", schedule},
+                       {"starts", starts_at},
+                       {"random", default_generator()}},
+                      [&](Tape& tape, int64_t) {
+                        for (int64_t& start : starts) start = starts_at.below(train_text.size() - length);
+                        const Tensor loss = loss_of(model, windows(train_text, length, starts));
+                        optimizer.zero_grad();
+                        tape.backward(loss);
+                        clip_grad_norm(model.parameters(), 1.0);
+                        optimizer.step();
+                        schedule.step();
+                        return loss;
+                      });
+  if (!travel.folder.empty()) {
+    fmt::print("{}", run.answer(travel.question));
+    return 0;
+  }
   train::Progress progress(s.steps, {.label = "learning"});
   train::Meter recent;
-  Generator random{uint64_t(s.seed)};
-  const double before = evaluate(model, test_text, length);
   double best = before;
-  std::vector<int64_t> starts(size_t(s.batch_size), 0);
-  for (int64_t step = 0; step < s.steps; ++step) {
-    for (int64_t& start : starts) start = random.below(train_text.size() - length);
-    {
-      Tape tape;
-      const Tensor loss = loss_of(model, windows(train_text, length, starts));
-      optimizer.zero_grad();
-      tape.backward(loss);
-      clip_grad_norm(model.parameters(), 1.0);
-      optimizer.step();
-      schedule.step();
-      recent.add(loss.item());
-    }
-    progress.step({{"loss", recent.mean()}, {"held back", best}});
-    if ((step + 1) % std::max<int64_t>(1, s.steps / 5) != 0) continue;
+  for (int64_t step = run.resume(); step < s.steps;) {
+    if (!run.step(step++)) return 1;
+    recent.add(run.loss());
+    progress.set(step, {{"loss", recent.mean()}, {"held back", best}});
+    if (step % std::max<int64_t>(1, s.steps / 5) != 0) continue;
     const double nats = evaluate(model, test_text, length);
+    Generator random(uint64_t(s.seed),
+                     uint64_t(step));  // a stream of its own: a run that goes on writes the same
     best = std::min(best, nats);
     progress.clear();
-    fmt::print("step {:5}: {:.3f} nats a character learned, {:.3f} held back\n{}\n", step + 1, recent.mean(),
+    fmt::print("step {:5}: {:.3f} nats a character learned, {:.3f} held back\n{}\n", step, recent.mean(),
                nats, write(model, corpus, s, random));
     std::fflush(stdout);
     recent.reset();
   }
   progress.clear();
+  kept.finish();
   return !s.quick || best < before - 0.6 ? 0 : 1;
 }
 
@@ -190,7 +207,9 @@ int main(int argc, char** argv) {
         s.sample =
             arguments.integer("sample", 64, "characters to write at each look, at most the context", {0});
         s.seed = arguments.integer("seed", 0, "of the random numbers", {0});
+        const RunFolder kept(arguments, "12_transformer_names");
+        const Travel travel = travel_arguments(arguments);
         arguments.finish();
-        return learn(file.empty() ? names() : data::Text::read(file), s);
+        return learn(file.empty() ? names() : data::Text::read(file), s, kept, travel);
       });
 }

@@ -4,11 +4,17 @@
 // files of MNIST (train-images-idx3-ubyte and so on, decompressed): after four passes over them LeNet reads 99.4 % of the
 // images that it has not seen. In training images are moved by up to two pixels: a digit is the same one wherever it stands,
 // and the network has to learn it.
+//
+// Ctrl-C saves, and the same command goes on. What --run FOLDER keeps can be travelled back:
+//
+//   14_mnist_cnn --run runs/lenet
+//   14_mnist_cnn --travel runs/lenet --step 200 --print features.1.grad
+//
 // Source: LeCun, Bottou, Bengio, Haffner 1998, Gradient-based learning applied to document recognition, section II; He,
 // Zhang, Ren, Sun 2015, arXiv:1512.03385, section 4.2.
 #include <tapegrad/tapegrad.h>
 
-#include "arguments.h"
+#include "runs.h"
 
 using namespace tapegrad;
 
@@ -94,39 +100,58 @@ int main(int argc, char** argv) {
                   batch = arguments.integer("batch", 64, "images in a step", {1, 10000}),
                   seed = arguments.integer("seed", 0, "of the random numbers", {0, 1e9});
     const double lr = arguments.number("lr", 3e-3, "learning rate, the highest", {0, 10});
+    const Travel travel = travel_arguments(arguments);
+    const RunFolder kept(arguments, "14_mnist_cnn");
     arguments.finish();
 
     manual_seed(uint64_t(seed));
     const data::Split digits = read_digits(folder);
     const int64_t size = digits.train.x().size(-1), shift = size >= 28 ? 2 : 0;
     Net net(kind, size);
+    data::DataLoader loader(digits.train, {.batch_size = batch, .shuffle = true, .drop_last = true});
+    train::Batches batches(loader);
+    const int64_t steps = epochs * loader.batches();
+    optim::Adam optimizer(net.named_parameters(), {.lr = lr});
+    optim::WarmupCosineLR schedule(optimizer, {.warmup_steps = steps / 20, .total_steps = steps});
+    train::Recorder run(travel.folder.empty() ? kept.path() : travel.folder,
+                        {{"net", net},
+                         {"optimizer", optimizer},
+                         {"schedule", schedule},
+                         {"loader", loader},
+                         {"random", default_generator()}},
+                        [&](Tape& tape, int64_t) {
+                          const auto [x, y] = batches.next();
+                          const Tensor loss = cross_entropy(net(moved(x.unsqueeze(1), shift)), y);
+                          optimizer.zero_grad();
+                          tape.backward(loss);
+                          optimizer.step();
+                          schedule.step();
+                          return loss;
+                        });
+    if (!travel.folder.empty()) {
+      fmt::print("{}", run.answer(travel.question));
+      return 0;
+    }
     fmt::print("{}\n{} images of {} x {} to learn, {} to test\n", net, digits.train.size(), size, size,
                digits.test.size());
-    data::DataLoader loader(digits.train, {.batch_size = batch, .shuffle = true, .drop_last = true});
-    const int64_t steps = epochs * loader.batches();
-    optim::Adam optimizer(net.parameters(), {.lr = lr});
-    optim::WarmupCosineLR schedule(optimizer, {.warmup_steps = steps / 20, .total_steps = steps});
     train::Progress progress(steps, {.label = kind});
+    train::Meter recent;
     double accuracy = 0;
-    for (int64_t epoch = 1; epoch <= epochs; ++epoch) {
-      train::Meter recent;
-      for (auto [x, y] : loader) {
-        Tape tape;
-        const Tensor loss = cross_entropy(net(moved(x.unsqueeze(1), shift)), y);
-        optimizer.zero_grad();
-        tape.backward(loss);
-        optimizer.step();
-        schedule.step();
-        recent.add(loss.item());
-        progress.step({{"loss", recent.mean()}, {"accuracy", accuracy}});
-      }
+    for (int64_t step = run.resume(); step < steps;) {
+      if (!run.step(step++)) return 1;
+      recent.add(run.loss());
+      progress.set(step, {{"loss", recent.mean()}, {"accuracy", accuracy}});
+      if (step % loader.batches() != 0) continue;
+      const int64_t epoch = step / loader.batches();
       accuracy = test_accuracy(net, digits.test);
       progress.clear();
       if (epoch % std::max<int64_t>(1, epochs / 12) == 0)
         fmt::print("epoch {:3}: loss {:.4f}, {:.2f} % of {} test images right, {:.0f} s\n", epoch,
                    recent.mean(), 100 * accuracy, digits.test.size(), progress.seconds());
       std::fflush(stdout);
+      recent.reset();
     }
+    kept.finish();
     return accuracy >= (folder.empty() ? (quick ? 0.85 : 0.97) : quick ? 0.98 : 0.992) ? 0 : 1;
   });
 }

@@ -23,9 +23,10 @@ InputFile::InputFile(const char* op, std::string path) : op_(op), path_(std::mov
   // Asked before it is opened, since a pipe would be waited for.
   if (std::filesystem::exists(path_, none) && !std::filesystem::is_regular_file(path_, none))
     fail<FormatError>(op_, "{}: is not a regular file", path_);
-  stream_.open(path_, std::ios::binary);
+  stream_.open(path_, std::ios::binary | std::ios::ate);
   if (!stream_) fail<FormatError>(op_, "{}: cannot be opened: {}", path_, std::strerror(errno));
-  size_ = std::filesystem::file_size(path_);
+  size_ = uint64_t(stream_.tellg());  // of the open file: its name may be another one's by now
+  stream_.seekg(0);
 }
 
 void InputFile::read(void* to, uint64_t bytes) {

@@ -46,6 +46,9 @@ class Checkpointer {
   /// **Throws** FormatError where there are checkpoints and none is good, and ValueError where a good one does not fit the
   /// parts: then nothing is changed.
   int64_t resume();
+  /// Loads the checkpoint of one step, whether its parameters are finite or not. Throws FormatError where there is none
+  /// or its bits changed, and as resume().
+  void load(int64_t step);
 
   /// Call it after each step. Saves where `step` is a multiple of `every`, and where a signal has come; then it returns
   /// false. **Throws** as save().
@@ -62,8 +65,10 @@ class Checkpointer {
   std::string path(int64_t step) const;
 
  private:
+  friend class Recorder;
   /// What each checkpoint says of itself, by its step.
   std::map<int64_t, std::map<std::string, std::string>> described() const;
+  void write(const std::string& path, int64_t step, double metric) const;
   void prune() const;
 
   std::string folder_;
