@@ -1,8 +1,8 @@
 # What tapegrad::datasets stands on: zlib and libzip, which it needs, and libpng, without which PNG images are not read.
 # After this the targets ZLIB::ZLIB, tapegrad::zip and PNG::PNG exist where the libraries do.
 macro(tapegrad_find_datasets_libraries)
-  find_package(ZLIB QUIET)
-  find_package(PNG QUIET)
+  find_package(ZLIB QUIET GLOBAL)
+  find_package(PNG QUIET GLOBAL)
   # The package of libzip asks for its programs, which distributions keep apart, so the library is looked for itself.
   find_path(TAPEGRAD_ZIP_INCLUDE_DIR zip.h)
   find_library(TAPEGRAD_ZIP_LIBRARY zip)
