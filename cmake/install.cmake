@@ -7,6 +7,13 @@ install(DIRECTORY include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHIN
 install(TARGETS tapegrad tapegrad_train EXPORT tapegradTargets)
 install(EXPORT tapegradTargets NAMESPACE tapegrad:: DESTINATION ${package_dir})
 
+# Datasets are a set of their own, since they stand on libraries that are found again.
+if(TARGET tapegrad_datasets)
+  install(TARGETS tapegrad_datasets EXPORT tapegradDatasetsTargets)
+  install(EXPORT tapegradDatasetsTargets NAMESPACE tapegrad:: DESTINATION ${package_dir})
+  install(FILES cmake/datasets.cmake DESTINATION ${package_dir})
+endif()
+
 # The kit is a set of its own: a user without GoogleTest still finds the library.
 if(TAPEGRAD_TESTING_KIT)
   install(TARGETS tapegrad_testing EXPORT tapegradTestingTargets)

@@ -1,7 +1,7 @@
 // Handwritten digits by convolution: LeNet, or a small residual network.
 //
 // Without --data the digits that ship with tapegrad are learned, 1797 images of 8 x 8 pixels. --data FOLDER takes the four
-// files of MNIST (train-images-idx3-ubyte and so on, decompressed): after four passes over them LeNet reads 99.4 % of the
+// files of MNIST (scripts/fetch_data mnist FOLDER; compressed or not): after four passes over them LeNet reads 99.4 % of the
 // images that it has not seen. In training images are moved by up to two pixels: a digit is the same one wherever it stands,
 // and the network has to learn it.
 //
@@ -12,6 +12,7 @@
 //
 // Source: LeCun, Bottou, Bengio, Haffner 1998, Gradient-based learning applied to document recognition, section II; He,
 // Zhang, Ren, Sun 2015, arXiv:1512.03385, section 4.2.
+#include <tapegrad/datasets.h>
 #include <tapegrad/tapegrad.h>
 
 #include "runs.h"
@@ -79,14 +80,6 @@ double test_accuracy(Net& net, const data::TensorDataset& test) {
   return right.mean();
 }
 
-data::Split read_digits(const std::string& folder) {
-  if (!folder.empty())
-    return {data::idx(folder + "/train-images-idx3-ubyte", folder + "/train-labels-idx1-ubyte"),
-            data::idx(folder + "/t10k-images-idx3-ubyte", folder + "/t10k-labels-idx1-ubyte")};
-  const data::TensorDataset all = data::csv(data_file("digits.csv"));
-  return data::TensorDataset((all.x() / 16.0).reshape({-1, 8, 8}), all.y()).split(0.8);
-}
-
 int main(int argc, char** argv) {
   return run(argc, argv, "Reads handwritten digits by convolution.", [](Arguments& arguments) {
     const bool quick = arguments.flag("quick", "few epochs, and a lower mark");
@@ -105,7 +98,7 @@ int main(int argc, char** argv) {
     arguments.finish();
 
     manual_seed(uint64_t(seed));
-    const data::Split digits = read_digits(folder);
+    const data::Split digits = folder.empty() ? datasets::digits(data_file("")) : datasets::mnist(folder);
     const int64_t size = digits.train.x().size(-1), shift = size >= 28 ? 2 : 0;
     Net net(kind, size);
     data::DataLoader loader(digits.train, {.batch_size = batch, .shuffle = true, .drop_last = true});

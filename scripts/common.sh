@@ -46,6 +46,9 @@ missing_things() {
   has_header fmt/core.h || echo fmt
   has_header gmock/gmock.h || echo googletest
   has_header nlohmann/json.hpp || echo json
+  has_header zlib.h || echo zlib
+  has_header zip.h || echo libzip
+  has_header png.h || echo libpng
 }
 
 package_of() {  # package_of MANAGER THING
@@ -56,8 +59,10 @@ package_of() {  # package_of MANAGER THING
     apt-get:fmt) echo libfmt-dev ;;
     apt-get:googletest) echo libgtest-dev libgmock-dev ;;
     apt-get:json) echo nlohmann-json3-dev ;;
+    apt-get:zlib) echo zlib1g-dev ;;
+    apt-get:libzip | apt-get:libpng) echo "$2-dev" ;;
     dnf:compiler) echo gcc-c++ ;;
-    dnf:openblas | dnf:fmt | dnf:json) echo "$2-devel" ;;
+    dnf:openblas | dnf:fmt | dnf:json | dnf:zlib | dnf:libzip | dnf:libpng) echo "$2-devel" ;;
     dnf:googletest) echo gtest-devel gmock-devel ;;
     pacman:compiler) echo gcc ;;
     pacman:googletest) echo gtest ;;

@@ -8,6 +8,7 @@
 
 #include "compute/elementwise.h"
 #include "core/fail.h"
+#include "data/idx_format.h"
 #include "io/file.h"
 
 namespace tapegrad::data {
@@ -37,40 +38,53 @@ uint64_t big_endian(const char* from, size_t bytes) {
   return word;
 }
 
-Tensor read(const std::string& path, std::optional<Dtype> wanted, double scale) {
+}  // namespace
+
+IdxHeader idx_header(const std::string& path, std::string_view begin, uint64_t bytes) {
   const char* op = "idx";
-  const std::string bytes = read_file(op, path);
-  if (bytes.size() < 4 || bytes[0] != 0 || bytes[1] != 0)
+  if (begin.size() < 4 || begin[0] != 0 || begin[1] != 0)
     fail<FormatError>(
         op, "{}: is no IDX file: it must begin with two zero bytes, a type and a number of axes", path);
-  const uint8_t code = uint8_t(bytes[2]), rank = uint8_t(bytes[3]);
+  const uint8_t code = uint8_t(begin[2]), rank = uint8_t(begin[3]);
   const Type* type = std::ranges::find(kTypes, code, &Type::code);
   if (type == std::end(kTypes))
     fail<FormatError>(op, "{}: byte 3: element type {:#04x} is unknown", path, code);
   if (rank < 1 || rank > Shape::max_dims)
     fail<FormatError>(op, "{}: byte 4: the number of axes must be in [1, {}], got {}", path, Shape::max_dims,
                       rank);
-  const size_t header = 4 + 4 * size_t(rank);
-  if (bytes.size() < header)
-    fail<FormatError>(op, "{}: the header has {} bytes, the file {}", path, header, bytes.size());
-  Shape shape;
+  IdxHeader header{code, type->size, 4 + 4 * uint64_t(rank), type->dtype, {}};
+  if (begin.size() < header.size)
+    fail<FormatError>(op, "{}: the header has {} bytes, the file {}", path, header.size, begin.size());
   uint64_t expected = type->size;
   bool fits = true;
   for (size_t i = 0; i < rank; ++i) {
-    const uint64_t size = big_endian(bytes.data() + 4 + 4 * i, 4);
-    shape.push_back(int64_t(size));
+    const uint64_t size = big_endian(begin.data() + 4 + 4 * i, 4);
+    header.shape.push_back(int64_t(size));
     fits = fits && !__builtin_mul_overflow(expected, size, &expected);
   }
-  if (!fits || expected != bytes.size() - header)
-    fail<FormatError>(op, "{}: sizes {} do not fit the {} bytes after the header", path, shape,
-                      bytes.size() - header);
-  const Dtype dtype = wanted.value_or(type->dtype);
-  if (dtype == boolean || (dtype == int64 && type->dtype != int64))
-    fail<DtypeError>(op, "{}: elements of type {:#04x} are not read as {}", path, code, dtype);
-  const char* from = bytes.data() + header;
-  return compute::generate(shape, dtype, [=](int64_t i) {
-    return type->value(big_endian(from + size_t(i) * type->size, type->size)) * scale;
+  if (!fits || expected != bytes - header.size)
+    fail<FormatError>(op, "{}: sizes {} do not fit the {} bytes after the header", path, header.shape,
+                      bytes - header.size);
+  return header;
+}
+
+Tensor idx_elements(const std::string& path, const IdxHeader& header, const char* from, const Shape& shape,
+                    std::optional<Dtype> wanted, double scale) {
+  const Type& type = *std::ranges::find(kTypes, header.code, &Type::code);
+  const Dtype dtype = wanted.value_or(type.dtype);
+  if (dtype == boolean || (dtype == int64 && type.dtype != int64))
+    fail<DtypeError>("idx", "{}: elements of type {:#04x} are not read as {}", path, header.code, dtype);
+  return compute::generate(shape, dtype, [=, &type](int64_t i) {
+    return type.value(big_endian(from + size_t(i) * type.size, type.size)) * scale;
   });
+}
+
+namespace {
+
+Tensor read(const std::string& path, std::optional<Dtype> wanted, double scale) {
+  const std::string bytes = read_file("idx", path);
+  const IdxHeader header = idx_header(path, bytes, bytes.size());
+  return idx_elements(path, header, bytes.data() + header.size, header.shape, wanted, scale);
 }
 
 }  // namespace

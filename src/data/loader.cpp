@@ -1,6 +1,9 @@
 #include <tapegrad/data/loader.h>
 
 #include <algorithm>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
 
 #include "core/fail.h"
 #include "data/order.h"
@@ -11,6 +14,8 @@ namespace tapegrad::data {
 Loader::Loader(int64_t size, DataLoaderOptions options) : size_(size), options_(options) {
   if (options.batch_size < 1)
     fail<ValueError>("DataLoader", "batch_size must be at least 1, got {}", options.batch_size);
+  if (options.workers < 0 || options.workers > 256)
+    fail<ValueError>("DataLoader", "workers must be in [0, 256], got {}", options.workers);
   if (size < 1) fail<ValueError>("DataLoader", "the dataset has no samples");
   if (batches() == 0)
     fail<ValueError>(
@@ -62,10 +67,11 @@ void Loader::start() {
   sample_order(order_, size_, options_.shuffle, seed_, epoch_);
 }
 
-std::span<const int64_t> Loader::next() {
-  const int64_t first = position_ * options_.batch_size;
+std::span<const int64_t> Loader::next() { return samples(position_++); }
+
+std::span<const int64_t> Loader::samples(int64_t batch) const {
+  const int64_t first = batch * options_.batch_size;
   const int64_t count = std::min(options_.batch_size, size_ - first);
-  ++position_;
   return std::span<const int64_t>(order_).subspan(size_t(first), size_t(count));
 }
 
@@ -75,6 +81,69 @@ bool Loader::finished() {
   position_ = 0;
   running_ = false;
   return true;
+}
+
+struct detail::Workers {
+  using Made = std::pair<std::shared_ptr<void>, std::exception_ptr>;
+  std::function<std::shared_ptr<void>(int64_t)> make;
+  int64_t started, taken, last;
+  std::vector<std::optional<Made>> made;  // batch n at n % size: free once the one before it there is taken
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::vector<std::thread> threads;
+
+  ~Workers() {
+    std::unique_lock lock(mutex);
+    last = started;
+    lock.unlock();
+    changed.notify_all();
+    for (std::thread& thread : threads) thread.join();
+  }
+  std::optional<Made>& place(int64_t n) { return made[size_t(n) % made.size()]; }
+  void work() {
+    for (std::unique_lock lock(mutex);;) {
+      changed.wait(lock, [this] { return started == last || started < taken + int64_t(made.size()); });
+      if (started == last) return;
+      const int64_t n = started++;
+      lock.unlock();
+      Made result;
+      try {
+        result.first = make(n);
+      } catch (...) {
+        result.second = std::current_exception();
+      }
+      lock.lock();
+      place(n) = std::move(result);
+      changed.notify_all();
+    }
+  }
+};
+
+std::shared_ptr<detail::Workers> detail::start_workers(int64_t threads, int64_t first, int64_t last,
+                                                       std::function<std::shared_ptr<void>(int64_t)> make) {
+  auto workers = std::make_shared<Workers>();
+  workers->make = std::move(make);
+  workers->started = workers->taken = first;
+  workers->last = last;
+  workers->made.resize(size_t(2 * threads));
+  try {
+    while (threads-- > 0) workers->threads.emplace_back(&Workers::work, workers.get());
+  } catch (const std::system_error&) {
+    // The system has no more threads: go on with those there are.
+  }
+  return workers;
+}
+
+std::shared_ptr<void> detail::take_batch(Workers& workers, int64_t batch) {
+  std::unique_lock lock(workers.mutex);
+  if (batch != workers.taken || workers.threads.empty()) return nullptr;
+  std::optional<Workers::Made>& place = workers.place(batch);
+  workers.changed.wait(lock, [&] { return place.has_value(); });
+  const Workers::Made result = *std::exchange(place, std::nullopt);
+  ++workers.taken;
+  workers.changed.notify_all();
+  if (result.second) std::rethrow_exception(result.second);
+  return result.first;
 }
 
 }  // namespace tapegrad::data

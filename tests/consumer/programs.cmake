@@ -4,6 +4,13 @@ target_link_libraries(program PRIVATE tapegrad::tapegrad)
 add_executable(program_test ${CMAKE_CURRENT_LIST_DIR}/tests.cpp)
 target_link_libraries(program_test PRIVATE tapegrad::train tapegrad::testing GTest::gtest_main)
 
+# Where the libraries are that datasets stand on, a program that asks for them links.
+if(TARGET tapegrad::datasets)
+  add_executable(datasets ${CMAKE_CURRENT_LIST_DIR}/datasets.cpp)
+  target_link_libraries(datasets PRIVATE tapegrad::datasets)
+  add_custom_command(TARGET datasets POST_BUILD COMMAND datasets)
+endif()
+
 foreach(property INTERFACE_COMPILE_OPTIONS INTERFACE_COMPILE_DEFINITIONS INTERFACE_LINK_OPTIONS)
   foreach(target tapegrad::tapegrad tapegrad::train)
     get_target_property(leaked ${target} ${property})

@@ -1,5 +1,7 @@
 #pragma once
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <utility>
@@ -17,7 +19,27 @@ struct DataLoaderOptions {
   /// Of the orders; unset: a number from default_generator(), so that manual_seed() decides and a loader that
   /// is made anew for each epoch has a new order each time.
   std::optional<uint64_t> seed = {};
+  /// Threads that make batches ahead of the loop, at most two each: the same batches in the same order, and what
+  /// one throws comes where it is handed out. They call the dataset's get() at the same time.
+  int64_t workers = 0;
 };
+
+namespace detail {
+template <class Dataset>
+auto batch_of(const Dataset& dataset, std::span<const int64_t> indices, int64_t epoch) {
+  if constexpr (requires { dataset.get(indices, epoch); })
+    return dataset.get(indices, epoch);
+  else
+    return dataset.get(indices);
+}
+
+// Threads that make the batches `first` to `last - 1`, at most 2 * threads of them before the next one that is taken.
+struct Workers;
+std::shared_ptr<Workers> start_workers(int64_t threads, int64_t first, int64_t last,
+                                       std::function<std::shared_ptr<void>(int64_t batch)> make);
+// Waits for the batch and throws what making it threw; null where it is not the next one.
+std::shared_ptr<void> take_batch(Workers& workers, int64_t batch);
+}  // namespace detail
 
 /// Which samples are in which batch: what loaders of all datasets have in common.
 class Loader : public Stateful {
@@ -29,6 +51,7 @@ class Loader : public Stateful {
   /// Batches of this epoch that were handed out.
   int64_t position() const { return position_; }
   uint64_t seed() const { return seed_; }
+  int64_t workers() const { return options_.workers; }
   /// The next loop is the rest of `epoch` from batch `position` on. Throws IndexError unless epoch >= 0 and
   /// 0 <= position <= batches().
   void seek(int64_t epoch, int64_t position = 0);
@@ -41,6 +64,7 @@ class Loader : public Stateful {
   Loader(int64_t size, DataLoaderOptions options);
   void start();
   std::span<const int64_t> next();
+  std::span<const int64_t> samples(int64_t batch) const;
   bool finished();
 
  private:
@@ -65,32 +89,46 @@ class Loader : public Stateful {
 ///
 /// A dataset is anything with `int64_t size() const` and `get(std::span<const int64_t> indices) const`, whose
 /// result is what the loop hands out: TensorDataset, TensorsDataset, CollatedDataset, TextWindows, one of
-/// your own.
+/// your own. Where get() takes the epoch as a second argument, what it gives may change with it.
 template <class Dataset>
 class LoaderOf : public Loader {
  public:
-  using Batch = decltype(std::declval<const Dataset&>().get(std::span<const int64_t>()));
+  using Batch = decltype(detail::batch_of(std::declval<const Dataset&>(), {}, 0));
 
   /// Throws ValueError unless batch_size >= 1 and there is a batch: for a dataset without samples, and for
   /// drop_last with fewer samples than one batch has.
   LoaderOf(Dataset dataset, DataLoaderOptions options = {})
-      : Loader(dataset.size(), options), dataset_(std::move(dataset)) {}
+      : Loader(dataset.size(), options), dataset_(std::make_shared<const Dataset>(std::move(dataset))) {}
 
   struct End {};
   struct Iterator {
     LoaderOf* loader;
-    Batch operator*() const { return loader->dataset_.get(loader->next()); }
+    Batch operator*() const { return loader->batch(); }
     Iterator& operator++() { return *this; }
     bool operator!=(End) const { return !loader->finished(); }
   };
   Iterator begin() {
+    ahead_.reset();
     start();
+    if (workers() > 0)
+      ahead_ = detail::start_workers(workers(), position(), batches(), [loader = *this](int64_t n) {
+        return std::make_shared<Batch>(detail::batch_of(*loader.dataset_, loader.samples(n), loader.epoch()));
+      });
     return {this};
   }
   End end() const { return {}; }
 
  private:
-  Dataset dataset_;
+  Batch batch() {
+    const std::span<const int64_t> indices = next();
+    const auto made = ahead_ ? detail::take_batch(*ahead_, position() - 1) : nullptr;
+    if (made) return std::move(*std::static_pointer_cast<Batch>(made));
+    return detail::batch_of(*dataset_, indices, epoch());
+  }
+
+  std::shared_ptr<const Dataset> dataset_;
+  // A copy of the loader may share them: what they make belongs to one epoch.
+  std::shared_ptr<detail::Workers> ahead_;
 };
 
 /// Batches of x and y.
