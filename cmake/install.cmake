@@ -7,6 +7,12 @@ install(DIRECTORY include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHIN
 install(TARGETS tapegrad tapegrad_train EXPORT tapegradTargets)
 install(EXPORT tapegradTargets NAMESPACE tapegrad:: DESTINATION ${package_dir})
 
+# So is what needs an MPI, which a static library finds again.
+if(TAPEGRAD_MPI)
+  install(TARGETS tapegrad_mpi EXPORT tapegradMpiTargets)
+  install(EXPORT tapegradMpiTargets NAMESPACE tapegrad:: DESTINATION ${package_dir})
+endif()
+
 # The kit is a set of its own: a user without GoogleTest still finds the library.
 if(TAPEGRAD_TESTING_KIT)
   install(TARGETS tapegrad_testing EXPORT tapegradTestingTargets)

@@ -11,6 +11,11 @@ namespace tapegrad::data {
 Loader::Loader(int64_t size, DataLoaderOptions options) : size_(size), options_(options) {
   if (options.batch_size < 1)
     fail<ValueError>("DataLoader", "batch_size must be at least 1, got {}", options.batch_size);
+  const auto [first, last, parts] = options.shard;
+  if (first < 0 || last <= first || parts < last || parts > options.batch_size)
+    fail<ValueError>("DataLoader",
+                     "shard must have 0 <= first < last <= parts <= batch_size, got {}, {}, {} and {}", first,
+                     last, parts, options.batch_size);
   if (size < 1) fail<ValueError>("DataLoader", "the dataset has no samples");
   if (batches() == 0)
     fail<ValueError>(
@@ -24,8 +29,8 @@ Loader::Loader(int64_t size, DataLoaderOptions options) : size_(size), options_(
 }
 
 int64_t Loader::batches() const {
-  const int64_t whole = size_ / options_.batch_size;
-  return options_.drop_last || size_ % options_.batch_size == 0 ? whole : whole + 1;
+  const int64_t whole = size_ / options_.batch_size, rest = size_ % options_.batch_size;
+  return options_.drop_last || rest < options_.shard.parts ? whole : whole + 1;
 }
 
 void Loader::seek(int64_t epoch, int64_t position) {
@@ -66,7 +71,11 @@ std::span<const int64_t> Loader::next() {
   const int64_t first = position_ * options_.batch_size;
   const int64_t count = std::min(options_.batch_size, size_ - first);
   ++position_;
-  return std::span<const int64_t>(order_).subspan(size_t(first), size_t(count));
+  const auto begin = [&, parts = options_.shard.parts](int64_t part) {
+    return first + part * (count / parts) + std::min(part, count % parts);
+  };
+  const int64_t from = begin(options_.shard.first), to = begin(options_.shard.last);
+  return std::span<const int64_t>(order_).subspan(size_t(from), size_t(to - from));
 }
 
 bool Loader::finished() {

@@ -10,6 +10,12 @@
 
 namespace tapegrad::data {
 
+/// The part of each batch that a process takes, where several share them: of `parts` parts, which differ by one sample at
+/// most, the first ones being the larger, those from `first` to before `last`.
+struct Shard {
+  int64_t first = 0, last = 1, parts = 1;
+};
+
 struct DataLoaderOptions {
   int64_t batch_size = 1;  ///< >= 1
   bool shuffle = false;    ///< a new order each epoch
@@ -17,6 +23,9 @@ struct DataLoaderOptions {
   /// Of the orders; unset: a number from default_generator(), so that manual_seed() decides and a loader that
   /// is made anew for each epoch has a new order each time.
   std::optional<uint64_t> seed = {};
+  /// Of each batch, batch_size and the positions being those of the whole; it needs a seed that all have. A last batch
+  /// with less samples than parts is left out.
+  Shard shard = {};
 };
 
 /// Which samples are in which batch: what loaders of all datasets have in common.
