@@ -1,6 +1,8 @@
 // Three models are trained on all ranks, and on one rank alone: the same bits, in parameters, buffers, moments and losses.
 #include "distributed/job.h"
 
+#include <filesystem>
+
 namespace tapegrad::distributed {
 
 namespace {
@@ -101,6 +103,29 @@ const auto next_letter = [](auto& net, const Tensor& x, const Tensor& y) {
   return cross_entropy(net(x).flatten(0, 1), y.flatten(0, 1));
 };
 
+// Trains the MLP from the newest checkpoint in the folder to `steps`.
+StateDict continued(Context& context, const std::string& folder, int64_t steps) {
+  manual_seed(6);
+  Mlp net;
+  DataParallel parallel(net, context);
+  optim::Adam optimizer(net.named_parameters(), {.lr = 1e-2});
+  data::DataLoader loader(points(), {.batch_size = 40, .shuffle = true, .seed = 3, .shard = context.shard()});
+  Checkpointer run(
+      context, folder,
+      {{"net", net}, {"optimizer", optimizer}, {"loader", loader}, {"random", default_generator()}},
+      {.every = 4, .on_signal = false});
+  for (int64_t step = run.resume(); step < steps;)
+    for (auto [x, y] : loader) {
+      Tape tape;
+      optimizer.zero_grad();
+      tape.backward(parallel([](auto& net, auto& x, auto& y) { return cross_entropy(net(x), y); }, x, y));
+      optimizer.step();
+      run.step(++step);
+      if (step == steps) break;
+    }
+  return snapshot(StateGroup{{"net", net}, {"optimizer", optimizer}, {"random", default_generator()}});
+}
+
 }  // namespace
 
 TEST(SameBits, OfAnMlpWithSyncBatchNormAndDropoutAndUnevenBatches) {
@@ -110,6 +135,25 @@ TEST(SameBits, OfAnMlpWithSyncBatchNormAndDropoutAndUnevenBatches) {
 
 TEST(SameBits, OfALayerNormalizedLstm) {
   expect_same_bits([] { return Recurrent(); }, letters(), next_letter, 20);
+}
+
+TEST(SameBits, OfARunThatIsStoppedAndGoesOnOnAnotherNumberOfRanks) {
+  namespace fs = std::filesystem;
+  const fs::path root = fs::temp_directory_path() / fmt::format("tapegrad_mpi_{}", job().ranks());
+  const auto folder = [&](const char* name) { return (root / name).string(); };
+  Context alone({.shards = job().shards()});
+  if (job().is_root()) fs::remove_all(root);
+  job().barrier();
+  const StateDict straight = continued(job(), folder("straight"), 18);
+  continued(job(), folder("fewer"), 9);  // whose last checkpoint is of step 8
+  if (job().is_root()) {
+    EXPECT_TRUE(same_bits(continued(alone, folder("fewer"), 18), straight)) << "from many to one";
+    continued(alone, folder("more"), 9);
+  }
+  job().barrier();
+  EXPECT_TRUE(same_bits(continued(job(), folder("more"), 18), straight)) << "from one to many";
+  job().barrier();
+  if (job().is_root()) fs::remove_all(root);
 }
 
 TEST(SameBits, OfAGpt) {
