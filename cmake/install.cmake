@@ -52,6 +52,9 @@ install(FILES ${PROJECT_BINARY_DIR}/tapegrad.pc DESTINATION ${CMAKE_INSTALL_LIBD
 # A static library stands on an OpenBLAS that is no package, which CPS cannot say.
 if(CMAKE_VERSION VERSION_GREATER_EQUAL 4.3 AND NOT TAPEGRAD_IS_STATIC)
   install(PACKAGE_INFO tapegrad EXPORT tapegradTargets DEFAULT_TARGETS tapegrad LICENSE MIT)
+  if(TAPEGRAD_MPI)
+    install(PACKAGE_INFO tapegrad APPENDIX mpi EXPORT tapegradMpiTargets)
+  endif()
   if(TAPEGRAD_TESTING_KIT)
     install(PACKAGE_INFO tapegrad APPENDIX testing EXPORT tapegradTestingTargets)
   endif()

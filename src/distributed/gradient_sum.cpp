@@ -105,11 +105,8 @@ GradientSum::Result GradientSum::wait() {
       const size_t i = bucket.parameters[place];
       if (values[i + 2] == 0) continue;
       const int64_t offset = bucket.offsets[place];
-      Tensor gradient = slice(bucket.total, 0, offset, offset + parameters_[i].numel())
-                            .view(parameters_[i].shape())
-                            .clone();
-      compute::scale_in_place(gradient, 1 / values[1]);
-      result.gradients[i] = gradient;
+      const Tensor sum = slice(bucket.total, 0, offset, offset + parameters_[i].numel());
+      result.gradients[i] = sum.view(parameters_[i].shape()) * (1 / values[1]);
     }
   }
   return result;

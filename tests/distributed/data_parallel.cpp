@@ -118,7 +118,7 @@ TEST(DataParallel, NamesTheRankThatDiffers) {
 
 TEST(DataParallel, RefusesWhatWouldGoWrong) {
   const auto [x, y] = own(whole(16));
-  const auto with = [&, &x = x, &y = y](auto f) {
+  const auto with = [](auto f) {
     Net net;
     DataParallel parallel(net, job());
     Tape tape;
