@@ -1,7 +1,7 @@
 // One model on several ranks, or in the usual loop: data_parallel WORK BATCH SHARDS SECONDS, with mpirun or without.
 //
-//   WORK     mlp, charlm or gpt, as in tapegrad_bench
-//   BATCH    of all ranks together
+//   WORK     mlp, charlm or gpt, as in tapegrad_bench; sum: one all-reduce alone
+//   BATCH    of all ranks together; for sum how many numbers
 //   SHARDS   as ContextOptions has it, 0 for one a rank; -1 for the loop without DataParallel
 //
 // Prints the least and the median time of a step in milliseconds, the time of the all-reduce in one step, and the share of
@@ -15,6 +15,8 @@
 #include <cstdlib>
 #include <string>
 #include <vector>
+
+#include "distributed/tree.h"
 
 namespace tg = tapegrad;
 using tg::Tensor;
@@ -84,11 +86,33 @@ void measure(tg::distributed::Context& mpi, bool plain, double seconds, Tensor x
              1e3 * spent / double(times.size()), spent > 0 ? hidden / spent : 0);
 }
 
+void measure_sum(tg::distributed::Context& mpi, int64_t n, double seconds) {
+  using Clock = std::chrono::steady_clock;
+  tg::distributed::Transport& transport = mpi.transport();
+  const int64_t rank = mpi.rank();
+  std::vector<double> times;
+  const Clock::time_point begin = Clock::now();
+  while (mpi.sum(mpi.is_root() && std::chrono::duration<double>(Clock::now() - begin).count() < seconds) >
+         0) {
+    const Tensor x = tg::ones({n});
+    const Clock::time_point start = Clock::now();
+    transport
+        .post("sum",
+              [&] {
+                all_reduce(transport, {{rank, rank + 1, x}}, mpi.ranks(), tg::distributed::add_up, true);
+              })
+        .get();
+    times.push_back(std::chrono::duration<double, std::milli>(Clock::now() - start).count());
+  }
+  std::sort(times.begin(), times.end());
+  fmt::print("{:.3f} {:.3f}\n", times.front(), times[times.size() / 2]);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   if (argc != 5) {
-    fmt::print(stderr, "usage: data_parallel mlp|charlm|gpt BATCH SHARDS SECONDS\n");
+    fmt::print(stderr, "usage: data_parallel mlp|charlm|gpt|sum BATCH SHARDS SECONDS\n");
     return 1;
   }
   const std::string work = argv[1];
@@ -96,7 +120,9 @@ int main(int argc, char** argv) {
   tg::distributed::Context mpi(argc, argv, {.shards = std::max<int64_t>(shards, 0)});
   const int64_t rows = batch / mpi.ranks();
   const double seconds = std::atof(argv[4]);
-  if (work == "mlp")
+  if (work == "sum")
+    measure_sum(mpi, batch, seconds);
+  else if (work == "mlp")
     measure<Mlp>(mpi, shards < 0, seconds, tg::randn({rows, 784}), tg::randint(0, 10, {rows}));
   else if (work == "charlm")
     measure<CharModel>(mpi, shards < 0, seconds, tg::randint(0, 96, {rows, 64}),

@@ -159,9 +159,12 @@ Tensor DataParallelBase::run(const Body& body, const Tensors& inputs) {
     int64_t rows;
   };
   std::vector<Gradient> waiting;  // of shards that run in turns
-  const auto hand_on = [&](const Gradient& from) {
-    for (size_t i = from.leaves.size(); i-- > 0;)
-      if (const Tensor gradient = from.leaves[i].grad(); gradient.defined()) sum.add(from.shard, i, gradient);
+  const auto hand_on = [&](Gradient& from) {
+    for (size_t i = from.leaves.size(); i-- > 0;) {
+      Tensor gradient = from.leaves[i].grad();
+      from.leaves[i].zero_grad();
+      if (gradient.defined()) sum.add(from.shard, i, std::move(gradient));
+    }
     sum.end(from.shard, from.loss, from.rows);
   };
   const auto one_shard = [&](int64_t shard) {
@@ -208,7 +211,7 @@ Tensor DataParallelBase::run(const Body& body, const Tensors& inputs) {
       hand_on(gradient);
   };
   Turns(transport, part.first, part.last, context_.shards()).run(meet, one_shard);
-  for (const Gradient& gradient : waiting) hand_on(gradient);
+  for (Gradient& gradient : waiting) hand_on(gradient);
   waiting.clear();
   auto [loss, gradients] = sum.wait();
   traffic_.bytes += sum.bytes;

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "compute/arrays.h"
+#include "tensor/impl.h"
 
 namespace tapegrad::distributed {
 
@@ -20,7 +21,7 @@ GradientSum::GradientSum(Transport& transport, int64_t last_shard, int64_t shard
   for (size_t i = parameters.size(); i-- > 0;) {
     const Tensor& p = parameters[i];
     const bool joins = !buckets_.empty() && buckets_.back().dtype == p.dtype() &&
-                       buckets_.back().numel * int64_t(item_size(p.dtype())) < bucket_bytes;
+                       (buckets_.back().numel + p.numel()) * int64_t(item_size(p.dtype())) <= bucket_bytes;
     if (!joins) buckets_.push_back({.dtype = p.dtype()});
     Bucket& bucket = buckets_.back();
     place_[i] = {buckets_.size() - 1, bucket.parameters.size()};
@@ -36,22 +37,26 @@ GradientSum::~GradientSum() {
     if (bucket.done.valid()) bucket.done.wait();
 }
 
-void GradientSum::add(int64_t shard, size_t parameter, const Tensor& gradient) {
+void GradientSum::add(int64_t shard, size_t parameter, Tensor gradient) {
   const auto [bucket, place] = place_[parameter];
   has_gradient_[parameter] = true;
-  fill(buckets_[bucket], shard, place, gradient);
+  fill(buckets_[bucket], shard, place, std::move(gradient));
 }
 
-void GradientSum::fill(Bucket& bucket, int64_t shard, size_t place, const Tensor& gradient) {
+void GradientSum::fill(Bucket& bucket, int64_t shard, size_t place, Tensor gradient) {
   const NoGrad no_grad;
-  if (!bucket.filling.defined()) bucket.filling = empty({bucket.numel}, {.dtype = bucket.dtype});
   const Tensor& p = parameters_[bucket.parameters[place]];
-  Tensor to =
-      slice(bucket.filling, 0, bucket.offsets[place], bucket.offsets[place] + p.numel()).view(p.shape());
-  if (gradient.defined())
-    compute::copy_into(gradient, to);
-  else
-    to.zero_();
+  if (bucket.parameters.size() == 1 && gradient.defined() && tapegrad::detail::is_exclusive(gradient)) {
+    bucket.filling = gradient.view({bucket.numel});
+  } else {
+    if (!bucket.filling.defined()) bucket.filling = empty({bucket.numel}, {.dtype = bucket.dtype});
+    const int64_t offset = bucket.offsets[place];
+    Tensor to = slice(bucket.filling, 0, offset, offset + p.numel()).view(p.shape());
+    if (gradient.defined())
+      compute::copy_into(gradient, to);
+    else
+      to.zero_();
+  }
   if (++bucket.filled < bucket.parameters.size()) return;
   bucket.filled = 0;
   push(bucket.nodes, {shard, shard + 1, std::exchange(bucket.filling, {})}, shards_, add_up);
@@ -105,9 +110,15 @@ GradientSum::Result GradientSum::wait() {
       const size_t i = bucket.parameters[place];
       if (values[i + 2] == 0) continue;
       const int64_t offset = bucket.offsets[place];
-      const Tensor sum = slice(bucket.total, 0, offset, offset + parameters_[i].numel());
-      result.gradients[i] = sum.view(parameters_[i].shape()) * (1 / values[1]);
+      Tensor mean =
+          slice(bucket.total, 0, offset, offset + parameters_[i].numel()).view(parameters_[i].shape());
+      if (bucket.parameters.size() > 1)
+        mean = mean * (1 / values[1]);
+      else  // it has the bucket's memory for itself
+        compute::scale_in_place(mean, 1 / values[1]);
+      result.gradients[i] = std::move(mean);
     }
+    bucket.total = {};
   }
   return result;
 }

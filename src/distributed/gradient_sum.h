@@ -16,8 +16,9 @@ class GradientSum {
               int64_t bucket_bytes);
   ~GradientSum();
 
-  /// The gradient of a parameter on a shard. The shards come in their order, of each the parameters in any.
-  void add(int64_t shard, size_t parameter, const Tensor& gradient);
+  /// The gradient of a parameter on a shard. The shards come in their order, of each the parameters in any. A tensor that
+  /// nobody else holds is written to.
+  void add(int64_t shard, size_t parameter, Tensor gradient);
   /// There are no more of this shard. `loss` is the sum over its rows.
   void end(int64_t shard, double loss, int64_t rows);
 
@@ -47,7 +48,7 @@ class GradientSum {
     Clock::time_point begin = {}, end = {};  // of the sum
     std::future<void> done = {};
   };
-  void fill(Bucket& bucket, int64_t shard, size_t place, const Tensor& gradient);
+  void fill(Bucket& bucket, int64_t shard, size_t place, Tensor gradient);
   void send_complete();
 
   Transport& transport_;

@@ -27,7 +27,8 @@ std::terminate_handler terminate_before = nullptr;
     fmt::print(stderr, "tapegrad: rank {} of {} ends the job at step {}: {}\n", transport->rank,
                transport->ranks, transport->step.load(), why);
     std::fflush(nullptr);
-    std::this_thread::sleep_for(std::chrono::milliseconds(300));  // MPICH's mpirun forgets what came just before
+    std::this_thread::sleep_for(
+        std::chrono::milliseconds(300));  // MPICH's mpirun forgets what came just before
     MPI_Abort(MPI_COMM_WORLD, 1);
   }
   std::_Exit(1);
