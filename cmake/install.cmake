@@ -14,6 +14,12 @@ if(TARGET tapegrad_datasets)
   install(FILES cmake/datasets.cmake DESTINATION ${package_dir})
 endif()
 
+# So is what needs an MPI, which a static library finds again.
+if(TAPEGRAD_MPI)
+  install(TARGETS tapegrad_mpi EXPORT tapegradMpiTargets)
+  install(EXPORT tapegradMpiTargets NAMESPACE tapegrad:: DESTINATION ${package_dir})
+endif()
+
 # The kit is a set of its own: a user without GoogleTest still finds the library.
 if(TAPEGRAD_TESTING_KIT)
   install(TARGETS tapegrad_testing EXPORT tapegradTestingTargets)
@@ -53,6 +59,9 @@ install(FILES ${PROJECT_BINARY_DIR}/tapegrad.pc DESTINATION ${CMAKE_INSTALL_LIBD
 # A static library stands on an OpenBLAS that is no package, which CPS cannot say.
 if(CMAKE_VERSION VERSION_GREATER_EQUAL 4.3 AND NOT TAPEGRAD_IS_STATIC)
   install(PACKAGE_INFO tapegrad EXPORT tapegradTargets DEFAULT_TARGETS tapegrad LICENSE MIT)
+  if(TAPEGRAD_MPI)
+    install(PACKAGE_INFO tapegrad APPENDIX mpi EXPORT tapegradMpiTargets)
+  endif()
   if(TAPEGRAD_TESTING_KIT)
     install(PACKAGE_INFO tapegrad APPENDIX testing EXPORT tapegradTestingTargets)
   endif()

@@ -16,6 +16,11 @@ Loader::Loader(int64_t size, DataLoaderOptions options) : size_(size), options_(
     fail<ValueError>("DataLoader", "batch_size must be at least 1, got {}", options.batch_size);
   if (options.workers < 0 || options.workers > 256)
     fail<ValueError>("DataLoader", "workers must be in [0, 256], got {}", options.workers);
+  const auto [first, last, parts] = options.shard;
+  if (first < 0 || last <= first || parts < last || parts > options.batch_size)
+    fail<ValueError>("DataLoader",
+                     "shard must have 0 <= first < last <= parts <= batch_size, got {}, {}, {} and {}", first,
+                     last, parts, options.batch_size);
   if (size < 1) fail<ValueError>("DataLoader", "the dataset has no samples");
   if (batches() == 0)
     fail<ValueError>(
@@ -29,8 +34,8 @@ Loader::Loader(int64_t size, DataLoaderOptions options) : size_(size), options_(
 }
 
 int64_t Loader::batches() const {
-  const int64_t whole = size_ / options_.batch_size;
-  return options_.drop_last || size_ % options_.batch_size == 0 ? whole : whole + 1;
+  const int64_t whole = size_ / options_.batch_size, rest = size_ % options_.batch_size;
+  return options_.drop_last || rest < options_.shard.parts ? whole : whole + 1;
 }
 
 void Loader::seek(int64_t epoch, int64_t position) {
@@ -72,7 +77,11 @@ std::span<const int64_t> Loader::next() { return samples(position_++); }
 std::span<const int64_t> Loader::samples(int64_t batch) const {
   const int64_t first = batch * options_.batch_size;
   const int64_t count = std::min(options_.batch_size, size_ - first);
-  return std::span<const int64_t>(order_).subspan(size_t(first), size_t(count));
+  const auto begin = [&, parts = options_.shard.parts](int64_t part) {
+    return first + part * (count / parts) + std::min(part, count % parts);
+  };
+  const int64_t from = begin(options_.shard.first), to = begin(options_.shard.last);
+  return std::span<const int64_t>(order_).subspan(size_t(from), size_t(to - from));
 }
 
 bool Loader::finished() {

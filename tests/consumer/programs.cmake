@@ -3,6 +3,10 @@ add_executable(program ${CMAKE_CURRENT_LIST_DIR}/program.cpp)
 target_link_libraries(program PRIVATE tapegrad::tapegrad)
 add_executable(program_test ${CMAKE_CURRENT_LIST_DIR}/tests.cpp)
 target_link_libraries(program_test PRIVATE tapegrad::train tapegrad::testing GTest::gtest_main)
+if(TARGET tapegrad::mpi)
+  add_executable(mpi_program ${CMAKE_CURRENT_LIST_DIR}/mpi_program.cpp)
+  target_link_libraries(mpi_program PRIVATE tapegrad::mpi)
+endif()
 
 # Where the libraries are that datasets stand on, a program that asks for them links.
 if(TARGET tapegrad::datasets)

@@ -101,6 +101,29 @@ TEST(DataLoader, DropLastLeavesOutTheSmallBatch) {
   EXPECT_EQ(epoch(loader), (std::vector<std::vector<int64_t>>{{0, 1, 2, 3}, {4, 5, 6, 7}}));
 }
 
+TEST(DataLoader, ShardsOfABatchAreTheBatch) {
+  const auto part = [](int64_t first, int64_t last) {
+    DataLoader loader(counted(23), {.batch_size = 10, .shuffle = true, .seed = 2, .shard = {first, last, 4}});
+    EXPECT_EQ(loader.batches(), 2) << "3 samples are no 4 parts";
+    return epoch(loader);
+  };
+  const auto whole = part(0, 4), a = part(0, 1), b = part(1, 3), c = part(3, 4);
+  for (size_t i = 0; i < 2; ++i) {
+    auto together = a[i];
+    together.insert(together.end(), b[i].begin(), b[i].end());
+    together.insert(together.end(), c[i].begin(), c[i].end());
+    EXPECT_EQ(together, whole[i]);
+    EXPECT_EQ(a[i].size(), 3u);
+    EXPECT_EQ(b[i].size(), 5u);
+    EXPECT_EQ(c[i].size(), 2u);
+  }
+  EXPECT_THAT(([] {
+                DataLoader(counted(9), {.batch_size = 4, .shard = {0, 1, 5}});
+              }),
+              ThrowsMessage<ValueError>(
+                  "DataLoader: shard must have 0 <= first < last <= parts <= batch_size, got 0, 1, 5 and 4"));
+}
+
 TEST(DataLoader, OrderIsNewEachEpochAndTheSameForTheSameSeed) {
   DataLoader a(counted(20), {.batch_size = 7, .shuffle = true, .seed = 5});
   DataLoader b(counted(20), {.batch_size = 7, .shuffle = true, .seed = 5});

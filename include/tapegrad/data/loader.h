@@ -12,6 +12,12 @@
 
 namespace tapegrad::data {
 
+/// The part of each batch that a process takes, where several share them: of `parts` parts, which differ by one sample at
+/// most, the first ones being the larger, those from `first` to before `last`.
+struct Shard {
+  int64_t first = 0, last = 1, parts = 1;
+};
+
 struct DataLoaderOptions {
   int64_t batch_size = 1;  ///< >= 1
   bool shuffle = false;    ///< a new order each epoch
@@ -22,6 +28,9 @@ struct DataLoaderOptions {
   /// Threads that make batches ahead of the loop, at most two each: the same batches in the same order, and what
   /// one throws comes where it is handed out. They call the dataset's get() at the same time.
   int64_t workers = 0;
+  /// Of each batch, batch_size and the positions being those of the whole; it needs a seed that all have. A last batch
+  /// with less samples than parts is left out.
+  Shard shard = {};
 };
 
 namespace detail {
