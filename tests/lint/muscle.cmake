@@ -1,6 +1,6 @@
 # Types, pointers and threads are handled in compute and below it. This finds a source file of the rooms above that chooses
 # by dtype, takes a raw pointer to a tensor's numbers or cuts work for threads.
-file(GLOB_RECURSE files RELATIVE ${ROOT} ${ROOT}/src/ops/* ${ROOT}/src/nn/* ${ROOT}/src/optim/* ${ROOT}/src/data/* ${ROOT}/src/train/*)
+file(GLOB_RECURSE files RELATIVE ${ROOT} ${ROOT}/src/ops/* ${ROOT}/src/nn/* ${ROOT}/src/optim/* ${ROOT}/src/data/* ${ROOT}/src/train/* ${ROOT}/src/inspect/*)
 foreach(file ${files})
   file(STRINGS ${ROOT}/${file} lines REGEX "dispatch_(float|all|number)|(^|[^a-z_])(mutable_)?ptr(_or_null)?<[A-Za-z]|parallel_(rows|for)\\(")
   if(lines)
