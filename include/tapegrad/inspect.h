@@ -11,6 +11,9 @@
 //   }
 //   inspect::write_report({"run.jsonl"}, "run.html");
 #pragma once
+#include <tapegrad/inspect/check.h>
+#include <tapegrad/inspect/draw.h>
 #include <tapegrad/inspect/first_nan.h>
 #include <tapegrad/inspect/listing.h>
 #include <tapegrad/inspect/microscope.h>
+#include <tapegrad/inspect/report.h>
