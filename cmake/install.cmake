@@ -4,7 +4,8 @@ include(CMakePackageConfigHelpers)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/tapegrad)
 
 install(DIRECTORY include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
-install(TARGETS tapegrad tapegrad_train EXPORT tapegradTargets)
+install(TARGETS tapegrad tapegrad_train tapegrad_inspect EXPORT tapegradTargets)
+install(TARGETS tapegrad-report)
 install(EXPORT tapegradTargets NAMESPACE tapegrad:: DESTINATION ${package_dir})
 
 # Datasets are a set of their own, since they stand on libraries that are found again.

@@ -13,11 +13,12 @@ set(headers_of_optim optim)
 set(headers_of_io io)
 set(headers_of_data data)
 set(headers_of_train train)
+set(headers_of_inspect inspect)
 set(headers_of_datasets datasets)
 set(headers_of_distributed distributed)
 set(headers_of_testing testing)
 set(headers_of_all tapegrad)
-set(rooms core system kernels tensor compute autograd ops nn optim io data train datasets distributed testing all)
+set(rooms core system kernels tensor compute autograd ops nn optim io data train inspect datasets distributed testing all)
 
 # room_of(RESULT PATH): PATH is tapegrad/... for a public header, ROOM/... for a private one.
 function(room_of result path)
