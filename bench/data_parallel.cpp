@@ -39,14 +39,13 @@ struct CharModel : tg::nn::Module<CharModel> {
 struct Gpt : tg::nn::Module<Gpt> {
   tg::nn::Embedding tokens = add("tokens", tg::nn::Embedding(96, 128));
   tg::nn::LearnedPositions positions = add("positions", tg::nn::LearnedPositions(128, 128));
-  tg::nn::TransformerEncoder blocks =
-      add("blocks", tg::nn::TransformerEncoder(128, 4, 4,
-                                               {.dim_feedforward = 512,
-                                                .dropout = 0,
-                                                .activation = tg::nn::Activation::gelu,
-                                                .batch_first = true,
-                                                .norm_first = true,
-                                                .final_norm = true}));
+  tg::nn::TransformerEncoder blocks = add("blocks", tg::nn::TransformerEncoder(128, 4, 4,
+                                                                               {.dim_feedforward = 512,
+                                                                                .dropout = 0,
+                                                                                .activation = tg::nn::Activation::gelu,
+                                                                                .batch_first = true,
+                                                                                .norm_first = true,
+                                                                                .final_norm = true}));
   tg::nn::Linear head = add("head", tg::nn::Linear(128, 96));
   Tensor forward(const Tensor& x) { return head(blocks(positions(tokens(x)), {.is_causal = true})); }
 };
@@ -80,8 +79,7 @@ void measure(tg::distributed::Context& mpi, bool plain, double seconds, Tensor x
   }
   std::sort(times.begin(), times.end());
   const tg::distributed::Traffic& traffic = parallel.traffic();
-  const double spent = traffic.seconds - before.seconds,
-               hidden = traffic.hidden_seconds - before.hidden_seconds;
+  const double spent = traffic.seconds - before.seconds, hidden = traffic.hidden_seconds - before.hidden_seconds;
   fmt::print("{:.3f} {:.3f} {:.3f} {:.2f}\n", times.front(), times[times.size() / 2],
              1e3 * spent / double(times.size()), spent > 0 ? hidden / spent : 0);
 }
@@ -92,8 +90,7 @@ void measure_sum(tg::distributed::Context& mpi, int64_t n, double seconds) {
   const int64_t rank = mpi.rank();
   std::vector<double> times;
   const Clock::time_point begin = Clock::now();
-  while (mpi.sum(mpi.is_root() && std::chrono::duration<double>(Clock::now() - begin).count() < seconds) >
-         0) {
+  while (mpi.sum(mpi.is_root() && std::chrono::duration<double>(Clock::now() - begin).count() < seconds) > 0) {
     const Tensor x = tg::ones({n});
     const Clock::time_point start = Clock::now();
     transport
@@ -125,8 +122,7 @@ int main(int argc, char** argv) {
   else if (work == "mlp")
     measure<Mlp>(mpi, shards < 0, seconds, tg::randn({rows, 784}), tg::randint(0, 10, {rows}));
   else if (work == "charlm")
-    measure<CharModel>(mpi, shards < 0, seconds, tg::randint(0, 96, {rows, 64}),
-                       tg::randint(0, 96, {rows, 64}));
+    measure<CharModel>(mpi, shards < 0, seconds, tg::randint(0, 96, {rows, 64}), tg::randint(0, 96, {rows, 64}));
   else
     measure<Gpt>(mpi, shards < 0, seconds, tg::randint(0, 96, {rows, 128}), tg::randint(0, 96, {rows, 128}));
   return 0;

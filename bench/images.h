@@ -34,8 +34,7 @@ struct Cnn : nn::Module<Cnn> {
 
 struct Block : nn::Module<Block> {
   Block(int64_t in, int64_t out, const std::string& norm)
-      : conv1(
-            add("conv1", nn::Conv2d(in, out, 3, {.stride = in == out ? 1 : 2, .padding = 1, .bias = false}))),
+      : conv1(add("conv1", nn::Conv2d(in, out, 3, {.stride = in == out ? 1 : 2, .padding = 1, .bias = false}))),
         conv2(add("conv2", nn::Conv2d(out, out, 3, {.padding = 1, .bias = false}))),
         norm1(add("norm1", norm_of(norm, out))),
         norm2(add("norm2", norm_of(norm, out))),

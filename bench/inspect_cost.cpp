@@ -59,8 +59,8 @@ int main() {
   manual_seed(0);
   const Tensor x = randn({128, 64}), y = randint(0, 10, {128});
   measure("MLP 64-256-256-10, LayerNorm, 128",
-          nn::Sequential(nn::Linear(64, 256), nn::LayerNorm(256), nn::ReLU(), nn::Linear(256, 256),
-                         nn::LayerNorm(256), nn::ReLU(), nn::Linear(256, 10)),
+          nn::Sequential(nn::Linear(64, 256), nn::LayerNorm(256), nn::ReLU(), nn::Linear(256, 256), nn::LayerNorm(256),
+                         nn::ReLU(), nn::Linear(256, 10)),
           [&](auto& model) { return cross_entropy(model(x), y); });
   const Tensor sequence = randn({50, 32, 32});
   measure("LSTM 32-128, layer norm, 50 steps", nn::LSTM(32, 128, {.norm = nn::Norm::layer}),

@@ -39,8 +39,7 @@ std::vector<Shape> shapes(bool large) {
     all.push_back({out, in, batch, true, false});
   };
   for (const int64_t batch : {1, 2, 4, 8, 16, 32, 128}) {
-    for (const auto& [in, out] :
-         {std::pair<int64_t, int64_t>{64, 10}, {64, 64}, {128, 128}, {128, 512}, {784, 1000}})
+    for (const auto& [in, out] : {std::pair<int64_t, int64_t>{64, 10}, {64, 64}, {128, 128}, {128, 512}, {784, 1000}})
       layer(batch, in, out);
   }
   layer(2048, 64, 256);
@@ -86,8 +85,8 @@ double peak() {
     constexpr int64_t k = 256, width = panel_width<I, T>;
     alignas(64) static T a[I::tile_rows * k], b[k * width], c[I::tile_rows * width];
     *to = speed(2.0 * k * width * I::tile_rows, [] {
-      column_of_tiles<I, I::tile_vectors>(I::tile_rows, Factors<T>{k, a, k, 1, b, width, 0},
-                                          Target<T>{1, 0, c, width}, width);
+      column_of_tiles<I, I::tile_vectors>(I::tile_rows, Factors<T>{k, a, k, 1, b, width, 0}, Target<T>{1, 0, c, width},
+                                          width);
     });
   });
   return result;
@@ -97,20 +96,15 @@ template <class T>
 void measure(const Shape& s) {
   std::vector<T> a(static_cast<size_t>(s.m * s.k), T(0.5)), b(static_cast<size_t>(s.n * s.k), T(0.25));
   std::vector<T> c(static_cast<size_t>(s.m * s.n)), memory(static_cast<size_t>(packed_size<T>(s.k, s.n)));
-  const GemmArgs<T> g{s.trans_a, s.trans_b,
-                      s.m,       s.n,
-                      s.k,       1,
-                      a.data(),  s.trans_a ? s.m : s.k,
-                      b.data(),  s.trans_b ? s.k : s.n,
-                      0,         c.data(),
-                      s.n};
+  const GemmArgs<T> g{
+      s.trans_a, s.trans_b, s.m, s.n, s.k, 1, a.data(), s.trans_a ? s.m : s.k, b.data(), s.trans_b ? s.k : s.n,
+      0,         c.data(),  s.n};
   const double flops = 2.0 * static_cast<double>(s.m) * static_cast<double>(s.n) * static_cast<double>(s.k);
   const auto column = [&](bool possible, auto run) {
     fmt::print("{:>9}", possible ? fmt::format("{:.1f}", speed(flops, run)) : "");
   };
   fmt::print("{:>5} {:>5} {:>5} {}{}", s.m, s.n, s.k, s.trans_a ? 't' : 'n', s.trans_b ? 't' : 'n');
-  column(true,
-         [&] { gemm<T>(g.trans_a, g.trans_b, g.m, g.n, g.k, 1, g.a, g.lda, g.b, g.ldb, 0, g.c, g.ldc); });
+  column(true, [&] { gemm<T>(g.trans_a, g.trans_b, g.m, g.n, g.k, 1, g.a, g.lda, g.b, g.ldb, 0, g.c, g.ldc); });
   column(true, [&] { gemm_panels(g); });
   column(!s.trans_b, [&] { gemm_rows(g); });
   column(!s.trans_a && s.trans_b, [&] { gemm_dots(g); });
@@ -124,8 +118,8 @@ void measure(const Shape& s) {
 
 template <class T>
 void run(const std::vector<Shape>& all) {
-  fmt::print("{}, peak {:.1f} GFLOP/s\n{:>5} {:>5} {:>5}   {:>9}{:>9}{:>9}{:>9}{:>9}{:>9}\n", isa_name(),
-             peak<T>(), "m", "n", "k", "gemm", "panels", "rows", "dots", "packed", "OpenBLAS");
+  fmt::print("{}, peak {:.1f} GFLOP/s\n{:>5} {:>5} {:>5}   {:>9}{:>9}{:>9}{:>9}{:>9}{:>9}\n", isa_name(), peak<T>(),
+             "m", "n", "k", "gemm", "panels", "rows", "dots", "packed", "OpenBLAS");
   for (const Shape& s : all) measure<T>(s);
 }
 
@@ -144,8 +138,8 @@ int main(int argc, char** argv) {
       seconds = std::atof(argv[++i]);
     } else if (i + 3 < argc && std::string_view(argv[i + 3]).size() == 2) {
       const std::string_view trans = argv[i + 3];
-      all.push_back({std::atoll(argv[i]), std::atoll(argv[i + 1]), std::atoll(argv[i + 2]), trans[0] == 't',
-                     trans[1] == 't'});
+      all.push_back(
+          {std::atoll(argv[i]), std::atoll(argv[i + 1]), std::atoll(argv[i + 2]), trans[0] == 't', trans[1] == 't'});
       i += 3;
     } else {
       fmt::print(stderr, "products [--double] [--large] [--seconds S] [M N K nn|nt|tn|tt]...\n");

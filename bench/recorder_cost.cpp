@@ -12,17 +12,15 @@
 
 using namespace tapegrad;
 
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
+double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 double cpu_time() { return double(std::clock()) / CLOCKS_PER_SEC; }
 
 // An MLP on noise: what is compared is the time of a step.
 void compare(const char* name, int64_t width, int64_t batch, double seconds, int turns) {
   manual_seed(0);
-  nn::Sequential model(nn::Linear(64, width), nn::LayerNorm(width), nn::ReLU(), nn::Linear(width, width),
-                       nn::ReLU(), nn::Linear(width, 10));
+  nn::Sequential model(nn::Linear(64, width), nn::LayerNorm(width), nn::ReLU(), nn::Linear(width, width), nn::ReLU(),
+                       nn::Linear(width, 10));
   optim::Adam adam(model.named_parameters(), {.lr = 1e-5});
   const Tensor x = randn({batch, 64}), y = randint(0, 10, {batch});
   const auto step = [&](Tape& tape, int64_t) {
@@ -52,8 +50,8 @@ void compare(const char* name, int64_t width, int64_t batch, double seconds, int
   for (const auto& entry : std::filesystem::directory_iterator(folder))
     checkpoints += entry.path().extension() == ".safetensors";
   const double a = plain / double(plain_steps), b = recorded / double(recorded_steps);
-  fmt::print("{:<20} {:>8} parameters  {:9.4f} ms plain  {:9.4f} ms recorded  {:+.2f} %  {} checkpoints\n",
-             name, model.parameter_count(), 1e3 * a, 1e3 * b, 100 * (b / a - 1), checkpoints);
+  fmt::print("{:<20} {:>8} parameters  {:9.4f} ms plain  {:9.4f} ms recorded  {:+.2f} %  {} checkpoints\n", name,
+             model.parameter_count(), 1e3 * a, 1e3 * b, 100 * (b / a - 1), checkpoints);
   std::filesystem::remove_all(folder);
 }
 

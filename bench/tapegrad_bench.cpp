@@ -66,8 +66,7 @@ struct Arguments {
   std::string choice(const std::string& key, const std::vector<std::string>& allowed) const {
     const std::string value = text(key, allowed[0]);
     if (std::find(allowed.begin(), allowed.end(), value) == allowed.end())
-      throw tg::ValueError(
-          fmt::format("--{} takes one of {}, got '{}'", key, fmt::join(allowed, ", "), value));
+      throw tg::ValueError(fmt::format("--{} takes one of {}, got '{}'", key, fmt::join(allowed, ", "), value));
     return value;
   }
 };
@@ -110,8 +109,7 @@ class AnyOptimizer {
       zero = [adam] { adam->zero_grad(); };
       step = [adam] { adam->step(); };
     } else {
-      auto sgd =
-          std::make_shared<tg::optim::SGD>(parameters, tg::optim::SGDOptions{.lr = 0.01, .momentum = 0.9});
+      auto sgd = std::make_shared<tg::optim::SGD>(parameters, tg::optim::SGDOptions{.lr = 0.01, .momentum = 0.9});
       zero = [sgd] { sgd->zero_grad(); };
       step = [sgd] { sgd->step(); };
     }
@@ -190,18 +188,16 @@ struct Recurrent {
 };
 
 Recurrent recurrent(const Arguments& a, int64_t in, int64_t hidden, const std::string& default_cell) {
-  const std::string cell =
-      a.choice("cell", default_cell == "lstm" ? std::vector<std::string>{"lstm", "rnn", "gru"}
-                                              : std::vector<std::string>{"rnn", "lstm", "gru"});
+  const std::string cell = a.choice("cell", default_cell == "lstm" ? std::vector<std::string>{"lstm", "rnn", "gru"}
+                                                                   : std::vector<std::string>{"rnn", "lstm", "gru"});
   const std::string norm_name = a.choice("norm", {"none", "layer", "rms"});
   const auto norm = norm_name == "none"  ? tg::nn::Norm::none
                     : norm_name == "rms" ? tg::nn::Norm::rms
                                          : tg::nn::Norm::layer;
   const int64_t layers = a.number("layers", 1);
   const auto wrap = [](auto net) {
-    return Recurrent{
-        [net](const Tensor& x, const Tensor& lengths) { return net(x, {}, {.lengths = lengths}).output; },
-        net.parameters()};
+    return Recurrent{[net](const Tensor& x, const Tensor& lengths) { return net(x, {}, {.lengths = lengths}).output; },
+                     net.parameters()};
   };
   if (cell == "lstm") return wrap(tg::nn::LSTM(in, hidden, {.num_layers = layers, .norm = norm}));
   if (cell == "gru") return wrap(tg::nn::GRU(in, hidden, {.num_layers = layers, .norm = norm}));
@@ -277,8 +273,8 @@ Work gpt(const Arguments& a) {
 }
 
 Work cnn(const Arguments& a) {
-  return classifier(a, images::Cnn(a.choice("norm", {"none", "batch", "layer"})),
-                    {a.number("batch", 64), 1, 28, 28}, 10);
+  return classifier(a, images::Cnn(a.choice("norm", {"none", "batch", "layer"})), {a.number("batch", 64), 1, 28, 28},
+                    10);
 }
 
 Work resnet(const Arguments& a) {
@@ -291,8 +287,8 @@ Work gemm(const Arguments& a) {
   const Tensor x = tg::randn({n, n}), y = tg::randn({n, n});
   Tensor z = tg::empty({n, n});
   const Step step = [=]() mutable {
-    tg::kernels::gemm<float>(false, false, n, n, n, 1, x.data<float>().data(), n, y.data<float>().data(), n,
-                             0, z.mutable_data<float>().data(), n);
+    tg::kernels::gemm<float>(false, false, n, n, n, 1, x.data<float>().data(), n, y.data<float>().data(), n, 0,
+                             z.mutable_data<float>().data(), n);
   };
   return {step, {z}};
 }
@@ -316,8 +312,7 @@ void measure(const std::string& label, const Arguments& a, const Step& step) {
   profile.clear();
   std::vector<double> times;
   const auto begin = clock::now();
-  while (int64_t(times.size()) < least ||
-         std::chrono::duration<double>(clock::now() - begin).count() < seconds) {
+  while (int64_t(times.size()) < least || std::chrono::duration<double>(clock::now() - begin).count() < seconds) {
     const auto from = clock::now();
     step();
     times.push_back(std::chrono::duration<double, std::milli>(clock::now() - from).count());
@@ -330,9 +325,8 @@ void measure(const std::string& label, const Arguments& a, const Step& step) {
   if (!profiling) return;
   std::vector<tg::ProfileRow> rows;
   for (const auto& [op, row] : profile) rows.push_back(row);
-  std::sort(rows.begin(), rows.end(), [](const auto& x, const auto& y) {
-    return x.forward_ms + x.backward_ms > y.forward_ms + y.backward_ms;
-  });
+  std::sort(rows.begin(), rows.end(),
+            [](const auto& x, const auto& y) { return x.forward_ms + x.backward_ms > y.forward_ms + y.backward_ms; });
   const double steps = double(times.size());
   fmt::print(stderr, "{:<16} {:>8} {:>12} {:>12}\n", "operation", "calls", "forward ms", "backward ms");
   for (const tg::ProfileRow& row : rows)
@@ -348,8 +342,7 @@ int main(int argc, char** argv) try {
   Arguments a;
   for (int i = 2; i < argc; i += 2) {
     const std::string key = argv[i];
-    if (!key.starts_with("--") || i + 1 == argc)
-      throw tg::ValueError("arguments are --key value, got '" + key + "'");
+    if (!key.starts_with("--") || i + 1 == argc) throw tg::ValueError("arguments are --key value, got '" + key + "'");
     a.values[key.substr(2)] = argv[i + 1];
   }
   const std::map<std::string, std::function<Work(const Arguments&)>> works = {

@@ -21,8 +21,7 @@ double error_in_ulp(float y, double exact) {
   if (std::isnan(exact) || std::isnan(y)) return std::isnan(exact) && std::isnan(y) ? 0 : HUGE_VAL;
   const float rounded = static_cast<float>(exact);
   if (y == rounded)
-    return std::isinf(y) ? 0
-                         : std::fabs(y - exact) / std::ldexp(1.0, std::max(std::ilogb(rounded), -126) - 23);
+    return std::isinf(y) ? 0 : std::fabs(y - exact) / std::ldexp(1.0, std::max(std::ilogb(rounded), -126) - 23);
   if (std::isinf(y) || std::isinf(rounded)) return HUGE_VAL;
   return std::fabs(y - exact) / std::ldexp(1.0, std::max(std::ilogb(exact), -126) - 23);
 }
@@ -50,8 +49,7 @@ void sweep(const char* name, F f, double (*exact)(double), uint64_t step) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const uint64_t step =
-      argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 1;  // 251: every 251st float, in seconds
+  const uint64_t step = argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 1;  // 251: every 251st float, in seconds
   sweep(
       "exp", [](float x) { return math::exp(x); }, std::exp, step);
   sweep(

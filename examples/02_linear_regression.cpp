@@ -31,8 +31,7 @@ int main(int argc, char** argv) {
     slope -= 0.3 * slope.grad();
     offset -= 0.3 * offset.grad();
     if (step % 20 == 0)
-      fmt::print("step {:3}: error {:.4f}   y = {:.3f} x + {:.3f}\n", step, error, slope.item(),
-                 offset.item());
+      fmt::print("step {:3}: error {:.4f}   y = {:.3f} x + {:.3f}\n", step, error, slope.item(), offset.item());
   }
 
   // What is left of the error is the variance of the noise, 0.01.

@@ -39,8 +39,8 @@ int main(int argc, char** argv) {
         mean_loss.add(loss.item());
       }
       accuracy = tg::train::accuracy(model(test.x()), test.y());
-      fmt::print("epoch {:2}: loss {:.4f}, {:.1f} % of {} held-back digits right\n", epoch + 1,
-                 mean_loss.mean(), 100 * accuracy, test.size());
+      fmt::print("epoch {:2}: loss {:.4f}, {:.1f} % of {} held-back digits right\n", epoch + 1, mean_loss.mean(),
+                 100 * accuracy, test.size());
     }
     return accuracy >= 0.96 ? 0 : 1;
   });

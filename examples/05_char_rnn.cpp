@@ -96,8 +96,8 @@ double evaluate(Model& model, const data::Text& text) {
   typename Model::State state;
   train::Meter nats;
   const int64_t streams = std::clamp<int64_t>(text.size() / 200, 1, 8);
-  for (const data::Batch& batch : data::text_batches(
-           text, {.batch_size = streams, .steps = std::min<int64_t>(100, (text.size() - 1) / streams)}))
+  for (const data::Batch& batch :
+       data::text_batches(text, {.batch_size = streams, .steps = std::min<int64_t>(100, (text.size() - 1) / streams)}))
     nats.add(loss_of(model, batch, state).item());
   model.train();
   return nats.mean();
@@ -114,8 +114,7 @@ std::string write(Model& model, const data::Text& corpus, const Settings& s) {
   for (int64_t i = 0; i < s.sample; ++i) {
     auto [logits, next] = model(x, state);
     state = next;
-    const std::vector<float> p =
-        softmax(logits[logits.size(0) - 1][0] / s.temperature).template to_vector<float>();
+    const std::vector<float> p = softmax(logits[logits.size(0) - 1][0] / s.temperature).template to_vector<float>();
     double left = random.uniform();
     int64_t token = 0;
     while (token + 1 < int64_t(p.size()) && (left -= double(p[size_t(token)])) > 0) ++token;
@@ -140,9 +139,8 @@ int learn(const data::Text& corpus, const Settings& s, const RunFolder& kept) {
   const auto [train, test] = corpus.split(0.9);
   CharModel<Layer> model(corpus.vocabulary_size(), s);
   const double alphabet_entropy = entropy_of_characters(corpus);
-  fmt::print("{} characters, {} different ones of {:.3f} nats; {} parameters, cell {}, norm {}\n",
-             corpus.size(), corpus.vocabulary_size(), alphabet_entropy, model.parameter_count(), s.net.cell,
-             s.net.norm_name);
+  fmt::print("{} characters, {} different ones of {:.3f} nats; {} parameters, cell {}, norm {}\n", corpus.size(),
+             corpus.vocabulary_size(), alphabet_entropy, model.parameter_count(), s.net.cell, s.net.norm_name);
   std::fflush(stdout);  // for those who write into a file and look in
 
   optim::AdamW optimizer(model.named_parameters(), {.lr = s.lr});
@@ -168,8 +166,7 @@ int learn(const data::Text& corpus, const Settings& s, const RunFolder& kept) {
   for (int64_t done = s.steps >= 0 ? step : std::llround(1e3 * before); done < total;) {
     if (step % batches.batches() == 0) place.state = {};  // the text begins again
     const double share = double(done) / double(total);
-    optimizer.set_lr(s.lr * std::min(1.0, double(step + 1) / 20) * 0.5 *
-                     (1 + std::cos(std::numbers::pi * share)));
+    optimizer.set_lr(s.lr * std::min(1.0, double(step + 1) / 20) * 0.5 * (1 + std::cos(std::numbers::pi * share)));
     {
       Tape tape;
       const Tensor loss = loss_of(model, batches[step % batches.batches()], place.state);
@@ -218,8 +215,7 @@ std::string documentation() {
   for (const char* folder : {"docs", "include"})
     if (std::filesystem::exists(root / folder))
       for (const auto& entry : std::filesystem::recursive_directory_iterator(root / folder))
-        if (entry.path().extension() == ".md" || entry.path().extension() == ".h")
-          files.push_back(entry.path());
+        if (entry.path().extension() == ".md" || entry.path().extension() == ".h") files.push_back(entry.path());
   std::sort(files.begin(), files.end());
   std::ostringstream text;
   for (const auto& file : files) text << std::ifstream(file).rdbuf();
@@ -232,31 +228,27 @@ void check(const data::Text& corpus, const Settings& s) {
 }
 
 int main(int argc, char** argv) {
-  return run(
-      argc, argv, "Learns a text, character by character, and writes in its manner.",
-      [](Arguments& arguments) {
-        Settings s;
-        const std::string text =
-            arguments.text("text", "", "the file to learn; else tapegrad's documentation");
-        s.quick = arguments.flag("quick", "a small model for a few seconds, and whether it learned anything");
-        s.net = recurrent_arguments(arguments, "layer", s.quick ? 64 : 256);
-        s.minutes = arguments.number("minutes", 5, "to learn", {1e-3, 1e5});
-        s.steps = arguments.integer("steps", s.quick ? 120 : -1,
-                                    "to learn, in place of minutes if >= 0; 0: only write", {-1});
-        s.batch_size = arguments.integer("batch", s.quick ? 16 : 32, "streams side by side", {1, 4096});
-        s.unroll =
-            arguments.integer("unroll", s.quick ? 32 : 64, "characters of a stream in a step", {1, 4096});
-        s.lr = arguments.number("lr", 4e-3, "learning rate, the highest", {0, 10});
-        s.dropout = arguments.number("dropout", s.quick ? 0 : 0.1, "share of values left out", {0, 0.95});
-        s.temperature = arguments.number("temperature", 0.8,
-                                         "of what is written: small is safe, 1 is as learned", {1e-3, 100});
-        s.sample = arguments.integer("sample", s.quick ? 100 : 600, "characters to write", {0});
-        s.prompt = arguments.text("prompt", "\n", "the beginning of what is written");
-        const RunFolder kept(arguments, "05_char_rnn");
-        arguments.finish();
+  return run(argc, argv, "Learns a text, character by character, and writes in its manner.", [](Arguments& arguments) {
+    Settings s;
+    const std::string text = arguments.text("text", "", "the file to learn; else tapegrad's documentation");
+    s.quick = arguments.flag("quick", "a small model for a few seconds, and whether it learned anything");
+    s.net = recurrent_arguments(arguments, "layer", s.quick ? 64 : 256);
+    s.minutes = arguments.number("minutes", 5, "to learn", {1e-3, 1e5});
+    s.steps =
+        arguments.integer("steps", s.quick ? 120 : -1, "to learn, in place of minutes if >= 0; 0: only write", {-1});
+    s.batch_size = arguments.integer("batch", s.quick ? 16 : 32, "streams side by side", {1, 4096});
+    s.unroll = arguments.integer("unroll", s.quick ? 32 : 64, "characters of a stream in a step", {1, 4096});
+    s.lr = arguments.number("lr", 4e-3, "learning rate, the highest", {0, 10});
+    s.dropout = arguments.number("dropout", s.quick ? 0 : 0.1, "share of values left out", {0, 0.95});
+    s.temperature =
+        arguments.number("temperature", 0.8, "of what is written: small is safe, 1 is as learned", {1e-3, 100});
+    s.sample = arguments.integer("sample", s.quick ? 100 : 600, "characters to write", {0});
+    s.prompt = arguments.text("prompt", "\n", "the beginning of what is written");
+    const RunFolder kept(arguments, "05_char_rnn");
+    arguments.finish();
 
-        const data::Text corpus = text.empty() ? data::Text(documentation()) : data::Text::read(text);
-        check(corpus, s);
-        return with_cell(s.net.cell, [&]<class Layer>() { return learn<Layer>(corpus, s, kept); });
-      });
+    const data::Text corpus = text.empty() ? data::Text(documentation()) : data::Text::read(text);
+    check(corpus, s);
+    return with_cell(s.net.cell, [&]<class Layer>() { return learn<Layer>(corpus, s, kept); });
+  });
 }

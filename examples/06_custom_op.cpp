@@ -38,16 +38,14 @@ int main(int argc, char** argv) {
 
   const auto check = [&](Tensor (*f)(const Tensor&), auto kind) {
     const GradcheckReport report = kind([f](const std::vector<Tensor>& in) { return f(in[0]); });
-    fmt::print("{}\n",
-               report.ok ? fmt::format("right: largest error {:.1e}", report.max_error) : report.message);
+    fmt::print("{}\n", report.ok ? fmt::format("right: largest error {:.1e}", report.max_error) : report.message);
     return report.ok;
   };
   const auto first = [&](const GradcheckFunction& f) { return gradcheck(f, {x}); };
   const auto second = [&](const GradcheckFunction& f) { return gradgradcheck(f, {x}); };
 
   const bool right = check(swish, first);
-  const bool right_again =
-      check(swish, second);  // the backward function is made of operations: it has one too
+  const bool right_again = check(swish, second);  // the backward function is made of operations: it has one too
   const bool caught = !check(wrong_swish, first);
   return right && right_again && caught ? 0 : 1;
 }

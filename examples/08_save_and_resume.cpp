@@ -69,10 +69,9 @@ std::vector<std::string> differences(const StateDict& a, const StateDict& b) {
   std::vector<std::string> names;
   for (const auto& [name, value] : a) {
     const auto other = b.find(name);
-    const bool same =
-        other != b.end() && value.shape() == other->second.shape() &&
-        value.dtype() == other->second.dtype() &&
-        eq(value, other->second).to_vector<bool>() == std::vector<bool>(size_t(value.numel()), true);
+    const bool same = other != b.end() && value.shape() == other->second.shape() &&
+                      value.dtype() == other->second.dtype() &&
+                      eq(value, other->second).to_vector<bool>() == std::vector<bool>(size_t(value.numel()), true);
     if (!same) names.push_back(name);
   }
   return names;
@@ -87,8 +86,7 @@ int main(int argc, char** argv) {
 
     if (!folder.empty()) return Run(folder).train_until(steps) ? 0 : 1;
 
-    const auto own =
-        std::filesystem::temp_directory_path() / fmt::format("tapegrad_{}", std::random_device()());
+    const auto own = std::filesystem::temp_directory_path() / fmt::format("tapegrad_{}", std::random_device()());
     const std::string whole = (own / "whole").string(), parts = (own / "parts").string();
     manual_seed(1);
     Run uninterrupted(whole);

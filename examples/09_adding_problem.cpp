@@ -46,61 +46,58 @@ struct Adder : nn::Module<Adder<Layer>> {
 };
 
 int main(int argc, char** argv) {
-  return run(
-      argc, argv, "Learns to add two numbers that lie far apart in a sequence.", [](Arguments& arguments) {
-        const bool quick = arguments.flag("quick", "short sequences, for a few seconds");
-        const RecurrentArguments net = recurrent_arguments(arguments, "layer", quick ? 32 : 64);
-        const int64_t length =
-            arguments.integer("length", quick ? 20 : 100, "steps of a sequence, T", {2, 100000});
-        const int64_t steps =
-            arguments.integer("steps", quick ? 400 : 1500, "of training, each with 32 new sequences", {1});
-        const double lr = arguments.number("lr", 5e-3, "learning rate", {0, 10});
-        const bool chrono = arguments.choice("forget", "chrono", {"standard", "chrono"},
-                                             "an LSTM's first biases") == "chrono";
-        const std::string out = arguments.text("out", "", "write the curve to this file, as SVG");
-        arguments.finish();
+  return run(argc, argv, "Learns to add two numbers that lie far apart in a sequence.", [](Arguments& arguments) {
+    const bool quick = arguments.flag("quick", "short sequences, for a few seconds");
+    const RecurrentArguments net = recurrent_arguments(arguments, "layer", quick ? 32 : 64);
+    const int64_t length = arguments.integer("length", quick ? 20 : 100, "steps of a sequence, T", {2, 100000});
+    const int64_t steps =
+        arguments.integer("steps", quick ? 400 : 1500, "of training, each with 32 new sequences", {1});
+    const double lr = arguments.number("lr", 5e-3, "learning rate", {0, 10});
+    const bool chrono =
+        arguments.choice("forget", "chrono", {"standard", "chrono"}, "an LSTM's first biases") == "chrono";
+    const std::string out = arguments.text("out", "", "write the curve to this file, as SVG");
+    arguments.finish();
 
-        constexpr double memoryless = 1.0 / 6;
-        const std::string name = fmt::format("{}, norm {}", net.cell, net.norm_name);
-        Plot plot{.title = fmt::format("Adding problem, T = {}", length),
-                  .x_name = "steps",
-                  .y_name = "mean squared error",
-                  .curves = {{name, {}}},
-                  .levels = {{"without memory", memoryless}}};
-        double error = 0;
-        with_cell(net.cell, [&]<class Layer>() {
-          manual_seed(uint64_t(net.seed));
-          Adder<Layer> model(net);
-          if (chrono) remember_up_to(model.rnn, double(length));
-          optim::Adam optimizer(model.parameters(), {.lr = lr});
-          optim::CosineAnnealingLR schedule(optimizer, {.T_max = steps});
-          train::Progress progress(steps, {.label = name});
-          train::Meter recent;
-          for (int64_t step = 1; step <= steps; ++step) {
-            const auto [x, y] = sequences(length, 32, default_generator());
-            Tape tape;
-            const Tensor loss = mse_loss(model(x), y);
-            optimizer.zero_grad();
-            tape.backward(loss);
-            clip_grad_norm(model.parameters(), 1.0);
-            optimizer.step();
-            schedule.step();
-            recent.add(loss.item());
-            progress.step({{"error", recent.mean()}, {"without memory", memoryless}});
-            if (step % std::max<int64_t>(1, steps / 64) == 0) {
-              plot.curves[0].points.push_back({double(step), recent.mean()});
-              recent.reset();
-            }
-          }
-          progress.clear();
-          const auto [x, y] = sequences(length, 1000, default_generator());
-          error = mse_loss(model(x), y).item();
-        });
+    constexpr double memoryless = 1.0 / 6;
+    const std::string name = fmt::format("{}, norm {}", net.cell, net.norm_name);
+    Plot plot{.title = fmt::format("Adding problem, T = {}", length),
+              .x_name = "steps",
+              .y_name = "mean squared error",
+              .curves = {{name, {}}},
+              .levels = {{"without memory", memoryless}}};
+    double error = 0;
+    with_cell(net.cell, [&]<class Layer>() {
+      manual_seed(uint64_t(net.seed));
+      Adder<Layer> model(net);
+      if (chrono) remember_up_to(model.rnn, double(length));
+      optim::Adam optimizer(model.parameters(), {.lr = lr});
+      optim::CosineAnnealingLR schedule(optimizer, {.T_max = steps});
+      train::Progress progress(steps, {.label = name});
+      train::Meter recent;
+      for (int64_t step = 1; step <= steps; ++step) {
+        const auto [x, y] = sequences(length, 32, default_generator());
+        Tape tape;
+        const Tensor loss = mse_loss(model(x), y);
+        optimizer.zero_grad();
+        tape.backward(loss);
+        clip_grad_norm(model.parameters(), 1.0);
+        optimizer.step();
+        schedule.step();
+        recent.add(loss.item());
+        progress.step({{"error", recent.mean()}, {"without memory", memoryless}});
+        if (step % std::max<int64_t>(1, steps / 64) == 0) {
+          plot.curves[0].points.push_back({double(step), recent.mean()});
+          recent.reset();
+        }
+      }
+      progress.clear();
+      const auto [x, y] = sequences(length, 1000, default_generator());
+      error = mse_loss(model(x), y).item();
+    });
 
-        fmt::print("{}\n", text_plot(plot));
-        fmt::print("mean squared error on 1000 new sequences: {:.5f}; without memory {:.5f}\n", error,
-                   memoryless);
-        if (!out.empty()) write_svg(out, plot);
-        return error < 0.3 * memoryless ? 0 : 1;
-      });
+    fmt::print("{}\n", text_plot(plot));
+    fmt::print("mean squared error on 1000 new sequences: {:.5f}; without memory {:.5f}\n", error, memoryless);
+    if (!out.empty()) write_svg(out, plot);
+    return error < 0.3 * memoryless ? 0 : 1;
+  });
 }

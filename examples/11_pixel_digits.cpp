@@ -61,8 +61,8 @@ int main(int argc, char** argv) {
         accuracy = train::accuracy(model(digits.test.x()), digits.test.y());
         if ((epoch + 1) % std::max<int64_t>(1, epochs / 10) == 0) {
           progress.clear();
-          fmt::print("epoch {:3}: loss {:.3f}, {:.1f} % of {} held-back digits right\n", epoch + 1,
-                     recent.mean(), 100 * accuracy, digits.test.size());
+          fmt::print("epoch {:3}: loss {:.3f}, {:.1f} % of {} held-back digits right\n", epoch + 1, recent.mean(),
+                     100 * accuracy, digits.test.size());
         }
       }
       progress.clear();

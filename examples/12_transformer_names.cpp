@@ -52,15 +52,14 @@ struct Gpt : nn::Module<Gpt> {
   Gpt(int64_t characters, const Settings& s)
       : embed(add("embed", nn::Embedding(characters, s.d))),
         positions(add("positions", nn::LearnedPositions(s.context, s.d))),
-        blocks(
-            add("blocks", nn::TransformerEncoder(s.d, s.heads, s.layers,
-                                                 {.dim_feedforward = 4 * s.d,
-                                                  .dropout = s.dropout,
-                                                  .activation = nn::Activation::gelu,
-                                                  .batch_first = true,
-                                                  .norm_first = s.norm != "post",
-                                                  .norm = s.norm == "rms" ? nn::Norm::rms : nn::Norm::layer,
-                                                  .final_norm = s.norm != "post"}))),
+        blocks(add("blocks", nn::TransformerEncoder(s.d, s.heads, s.layers,
+                                                    {.dim_feedforward = 4 * s.d,
+                                                     .dropout = s.dropout,
+                                                     .activation = nn::Activation::gelu,
+                                                     .batch_first = true,
+                                                     .norm_first = s.norm != "post",
+                                                     .norm = s.norm == "rms" ? nn::Norm::rms : nn::Norm::layer,
+                                                     .final_norm = s.norm != "post"}))),
         head(add("head", nn::Linear(s.d, characters))) {
     embed.weight.copy_(embed.weight * 0.02);  // about as large as the positions
   }
@@ -125,8 +124,8 @@ int learn(const data::Text& corpus, const Settings& s, const RunFolder& kept, co
   const auto parts = corpus.split(0.9);
   const data::Text &train_text = parts.train, &test_text = parts.test;
   Gpt model(corpus.vocabulary_size(), s);
-  fmt::print("{} characters, {} different ones; {} parameters, norm {}\n", corpus.size(),
-             corpus.vocabulary_size(), model.parameter_count(), s.norm);
+  fmt::print("{} characters, {} different ones; {} parameters, norm {}\n", corpus.size(), corpus.vocabulary_size(),
+             model.parameter_count(), s.norm);
   const int64_t length = std::min(s.context, test_text.size() - 1);
   optim::AdamW optimizer(model.named_parameters(), {.lr = s.lr});
   optim::WarmupCosineLR schedule(optimizer, {.warmup_steps = s.steps / 20, .total_steps = s.steps});
@@ -166,8 +165,8 @@ int learn(const data::Text& corpus, const Settings& s, const RunFolder& kept, co
                      uint64_t(step));  // a stream of its own: a run that goes on writes the same
     best = std::min(best, nats);
     progress.clear();
-    fmt::print("step {:5}: {:.3f} nats a character learned, {:.3f} held back\n{}\n", step, recent.mean(),
-               nats, write(model, corpus, s, random));
+    fmt::print("step {:5}: {:.3f} nats a character learned, {:.3f} held back\n{}\n", step, recent.mean(), nats,
+               write(model, corpus, s, random));
     std::fflush(stdout);
     recent.reset();
   }
@@ -187,29 +186,25 @@ data::Text names() {
 }
 
 int main(int argc, char** argv) {
-  return run(
-      argc, argv, "A Transformer learns names, or any text, and makes up new ones.",
-      [](Arguments& arguments) {
-        Settings s;
-        const std::string file = arguments.text("text", "", "the file to learn; else a list of names");
-        s.quick = arguments.flag("quick", "a few seconds, and whether it learned anything");
-        s.norm =
-            arguments.choice("norm", "pre", {"pre", "post", "rms"}, "where the norms stand, or RMS norms");
-        s.d = arguments.integer("d", s.quick ? 32 : 64, "features", {1, 4096});
-        s.heads = arguments.integer("heads", 4, "heads of attention; they divide d", {1, 64});
-        s.layers = arguments.integer("layers", s.quick ? 1 : 2, "blocks", {1, 64});
-        s.context = arguments.integer("context", 64, "characters that it looks back", {2, 4096});
-        s.batch_size = arguments.integer("batch", 16, "texts side by side", {1, 4096});
-        s.steps = arguments.integer("steps", s.quick ? 120 : 400, "of Adam", {1});
-        s.lr = arguments.number("lr", 3e-3, "learning rate, the highest", {0, 10});
-        s.dropout = arguments.number("dropout", s.quick ? 0 : 0.2, "share of values left out", {0, 0.95});
-        s.temperature = arguments.number("temperature", 0.8, "small is safe, 1 is as learned", {1e-3, 100});
-        s.sample =
-            arguments.integer("sample", 64, "characters to write at each look, at most the context", {0});
-        s.seed = arguments.integer("seed", 0, "of the random numbers", {0});
-        const RunFolder kept(arguments, "12_transformer_names");
-        const Travel travel = travel_arguments(arguments);
-        arguments.finish();
-        return learn(file.empty() ? names() : data::Text::read(file), s, kept, travel);
-      });
+  return run(argc, argv, "A Transformer learns names, or any text, and makes up new ones.", [](Arguments& arguments) {
+    Settings s;
+    const std::string file = arguments.text("text", "", "the file to learn; else a list of names");
+    s.quick = arguments.flag("quick", "a few seconds, and whether it learned anything");
+    s.norm = arguments.choice("norm", "pre", {"pre", "post", "rms"}, "where the norms stand, or RMS norms");
+    s.d = arguments.integer("d", s.quick ? 32 : 64, "features", {1, 4096});
+    s.heads = arguments.integer("heads", 4, "heads of attention; they divide d", {1, 64});
+    s.layers = arguments.integer("layers", s.quick ? 1 : 2, "blocks", {1, 64});
+    s.context = arguments.integer("context", 64, "characters that it looks back", {2, 4096});
+    s.batch_size = arguments.integer("batch", 16, "texts side by side", {1, 4096});
+    s.steps = arguments.integer("steps", s.quick ? 120 : 400, "of Adam", {1});
+    s.lr = arguments.number("lr", 3e-3, "learning rate, the highest", {0, 10});
+    s.dropout = arguments.number("dropout", s.quick ? 0 : 0.2, "share of values left out", {0, 0.95});
+    s.temperature = arguments.number("temperature", 0.8, "small is safe, 1 is as learned", {1e-3, 100});
+    s.sample = arguments.integer("sample", 64, "characters to write at each look, at most the context", {0});
+    s.seed = arguments.integer("seed", 0, "of the random numbers", {0});
+    const RunFolder kept(arguments, "12_transformer_names");
+    const Travel travel = travel_arguments(arguments);
+    arguments.finish();
+    return learn(file.empty() ? names() : data::Text::read(file), s, kept, travel);
+  });
 }

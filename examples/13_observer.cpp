@@ -16,12 +16,9 @@ struct Watch : TapeObserver {
   std::map<const void*, std::string> names;  // of the parameters, by their numbers' address
 
   explicit Watch(const nn::Sequential& model) {
-    for (const auto& [name, parameter] : model.named_parameters())
-      names[parameter.data<float>().data()] = name;
+    for (const auto& [name, parameter] : model.named_parameters()) names[parameter.data<float>().data()] = name;
   }
-  void on_forward(const OperationView& operation, const Tensors&, const Tensors&) override {
-    ++calls[operation.name];
-  }
+  void on_forward(const OperationView& operation, const Tensors&, const Tensors&) override { ++calls[operation.name]; }
   void on_leaf(const Tensor& leaf, const Tensor& gradient) override {
     norms.emplace_back(names[leaf.data<float>().data()], norm(gradient).item());
   }

@@ -22,10 +22,9 @@ using namespace tapegrad;
 // relu(x + two convolutions of x), each with a norm.
 struct Block : nn::Module<Block> {
   Block(int64_t in, int64_t out, int64_t stride)
-      : body(add("body", nn::Sequential(
-                             nn::Conv2d(in, out, 3, {.stride = stride, .padding = 1, .bias = false}),
-                             nn::BatchNorm2d(out), nn::ReLU(),
-                             nn::Conv2d(out, out, 3, {.padding = 1, .bias = false}), nn::BatchNorm2d(out)))),
+      : body(add("body", nn::Sequential(nn::Conv2d(in, out, 3, {.stride = stride, .padding = 1, .bias = false}),
+                                        nn::BatchNorm2d(out), nn::ReLU(),
+                                        nn::Conv2d(out, out, 3, {.padding = 1, .bias = false}), nn::BatchNorm2d(out)))),
         shortcut(add("shortcut", nn::Sequential())) {
     if (in != out) shortcut.push_back(nn::Conv2d(in, out, 1, {.stride = stride, .bias = false}));
   }
@@ -139,8 +138,8 @@ int main(int argc, char** argv) {
       accuracy = test_accuracy(net, digits.test);
       progress.clear();
       if (epoch % std::max<int64_t>(1, epochs / 12) == 0)
-        fmt::print("epoch {:3}: loss {:.4f}, {:.2f} % of {} test images right, {:.0f} s\n", epoch,
-                   recent.mean(), 100 * accuracy, digits.test.size(), progress.seconds());
+        fmt::print("epoch {:3}: loss {:.4f}, {:.2f} % of {} test images right, {:.0f} s\n", epoch, recent.mean(),
+                   100 * accuracy, digits.test.size(), progress.seconds());
       std::fflush(stdout);
       recent.reset();
     }

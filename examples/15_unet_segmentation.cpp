@@ -27,8 +27,7 @@ nn::Sequential norm_of(const std::string& norm, int64_t channels) {
 
 nn::Sequential twice(int64_t in, int64_t out, const std::string& norm) {
   const auto conv = [](int64_t in, int64_t out) { return nn::Conv2d(in, out, 3, {.padding = 1}); };
-  return nn::Sequential(conv(in, out), norm_of(norm, out), nn::ReLU(), conv(out, out), norm_of(norm, out),
-                        nn::ReLU());
+  return nn::Sequential(conv(in, out), norm_of(norm, out), nn::ReLU(), conv(out, out), norm_of(norm, out), nn::ReLU());
 }
 
 struct UNet : nn::Module<UNet> {
@@ -95,8 +94,7 @@ void show(const Tensor& image, const Tensor& mask, const Tensor& predicted) {
   const char *grey = " .:-=+*#%@", *kinds = " o#^";
   for (int64_t y = 0; y < kSize; y += 2) {
     std::string line;
-    for (int64_t x = 0; x < kSize; ++x)
-      line += grey[std::clamp<int64_t>(int64_t(10 * image[0][y][x].item()), 0, 9)];
+    for (int64_t x = 0; x < kSize; ++x) line += grey[std::clamp<int64_t>(int64_t(10 * image[0][y][x].item()), 0, 9)];
     for (const Tensor& map : {mask, predicted}) {
       line += " | ";
       for (int64_t x = 0; x < kSize; ++x) line += kinds[int64_t(map[y][x].item())];
@@ -116,12 +114,11 @@ void write_pgm(const std::string& file, const Tensor& values, double scale) {
 int main(int argc, char** argv) {
   return run(argc, argv, "Finds shapes in noise, pixel by pixel.", [](Arguments& arguments) {
     const bool quick = arguments.flag("quick", "a small network, few steps, and a lower mark");
-    const std::string norm = arguments.choice("norm", "batch", {"batch", "group", "layer", "none"},
-                                              "normalization"),
+    const std::string norm = arguments.choice("norm", "batch", {"batch", "group", "layer", "none"}, "normalization"),
                       pictures = arguments.text("pictures", "", "folder for the test images as PGM files");
     const int64_t steps = arguments.integer("steps", quick ? 250 : 600, "steps", {1, 1e6}),
-                  width = arguments.integer("width", quick ? 8 : 16,
-                                            "channels of the first maps, a multiple of 4", {4, 256}),
+                  width = arguments.integer("width", quick ? 8 : 16, "channels of the first maps, a multiple of 4",
+                                            {4, 256}),
                   batch = arguments.integer("batch", 16, "images in a step", {1, 1000}),
                   seed = arguments.integer("seed", 0, "of the random numbers", {0, 1e9});
     const double lr = arguments.number("lr", quick ? 1e-2 : 5e-3, "learning rate, the highest", {0, 10});

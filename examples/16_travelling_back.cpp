@@ -82,8 +82,7 @@ int main(int argc, char** argv) {
     }
     if (!folder.empty()) return Digits(folder).train() ? 0 : 1;
 
-    const auto own =
-        std::filesystem::temp_directory_path() / fmt::format("tapegrad_{}", std::random_device()());
+    const auto own = std::filesystem::temp_directory_path() / fmt::format("tapegrad_{}", std::random_device()());
     Digits digits(own.string());
     if (!digits.train()) return 1;
     const int64_t step = digits.run.bisect(train::condition("loss>1.5"));

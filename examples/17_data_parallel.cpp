@@ -42,8 +42,7 @@ int main(int argc, char** argv) {
   return run(argc, argv, "Learns a text on as many processes as mpirun starts.", [&](Arguments& arguments) {
     const bool quick = arguments.flag("quick", "a few steps, and whether it learned anything");
     const int64_t steps = arguments.integer("steps", quick ? 60 : 1000, "to learn", {1});
-    const int64_t batch_size =
-        arguments.integer("batch", 32, "windows of text, of all ranks together", {8, 4096});
+    const int64_t batch_size = arguments.integer("batch", 32, "windows of text, of all ranks together", {8, 4096});
     const int64_t shards = arguments.integer("shards", 8, "parts of a batch; 0: one a rank", {0, 4096});
     const std::string folder = arguments.text("folder", "", "of checkpoints, to go on from");
     arguments.finish();
@@ -70,8 +69,7 @@ int main(int argc, char** argv) {
       for (auto [x, y] : loader) {
         Tape tape;
         const Tensor loss = parallel(
-            [](auto& net, auto& x, auto& y) { return cross_entropy(net(x).flatten(0, 1), y.flatten(0, 1)); },
-            x, y);
+            [](auto& net, auto& x, auto& y) { return cross_entropy(net(x).flatten(0, 1), y.flatten(0, 1)); }, x, y);
         optimizer.zero_grad();
         tape.backward(loss);
         clip_grad_norm(net.parameters(), 1.0);

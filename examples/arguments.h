@@ -62,8 +62,8 @@ class Arguments {
     const std::string* value = find(name, true);
     return value ? *value : by_default;
   }
-  std::string choice(const std::string& name, const std::string& by_default,
-                     const std::vector<std::string>& choices, const std::string& help) {
+  std::string choice(const std::string& name, const std::string& by_default, const std::vector<std::string>& choices,
+                     const std::string& help) {
     const std::string all = fmt::format("{}", fmt::join(choices, ", "));
     describe(fmt::format("--{} {}", name, fmt::join(choices, "|")), by_default, help);
     const std::string* value = find(name, true);
@@ -90,8 +90,7 @@ class Arguments {
 
  private:
   void describe(const std::string& argument, const std::string& by_default, const std::string& help) {
-    usage_ += fmt::format("  {:<24} {}{}\n", argument, help,
-                          by_default.empty() ? "" : " (default " + by_default + ")");
+    usage_ += fmt::format("  {:<24} {}{}\n", argument, help, by_default.empty() ? "" : " (default " + by_default + ")");
   }
   void reject(const std::string& error) {
     if (error_.empty()) error_ = error;
@@ -119,8 +118,7 @@ class Arguments {
     return found;
   }
   template <class T>
-  double parse(const std::string& name, T by_default, const char* kind, const std::string& help,
-               Range range) {
+  double parse(const std::string& name, T by_default, const char* kind, const std::string& help, Range range) {
     describe("--" + name + " N", fmt::format("{}", by_default), help);
     const std::string* text = find(name, true);
     if (!text) return double(by_default);
@@ -129,9 +127,8 @@ class Arguments {
     const bool whole = error == std::errc() && end == text->data() + text->size();
     if (!whole || !std::isfinite(double(value)) || double(value) < range.low || double(value) > range.high) {
       const std::string limits = std::isinf(range.low) && std::isinf(range.high) ? ""
-                                 : std::isinf(range.high)
-                                     ? fmt::format(" >= {}", range.low)
-                                     : fmt::format(" from {} to {}", range.low, range.high);
+                                 : std::isinf(range.high)                        ? fmt::format(" >= {}", range.low)
+                                                          : fmt::format(" from {} to {}", range.low, range.high);
       reject(fmt::format("--{} takes {}{}, got '{}'", name, kind, limits, *text));
     }
     return double(value);

@@ -61,8 +61,7 @@ double accuracy_on(Model& model, const data::TensorDataset& digits) {
 }
 
 template <class Model>
-Result learn(const std::string& name, Model model, const data::Split& digits, int64_t epochs, double lr,
-             double mark) {
+Result learn(const std::string& name, Model model, const data::Split& digits, int64_t epochs, double lr, double mark) {
   using clock = std::chrono::steady_clock;
   Result result{.name = name, .parameters = model.parameter_count(), .mark = mark};
   data::DataLoader loader(digits.train, {.batch_size = 32, .shuffle = true});
@@ -97,8 +96,7 @@ Result learn(const std::string& name, Model model, const data::Split& digits, in
 
 int main(int argc, char** argv) {
   return run(
-      argc, argv, "Trains five small networks on handwritten digits and compares them.",
-      [](Arguments& arguments) {
+      argc, argv, "Trains five small networks on handwritten digits and compares them.", [](Arguments& arguments) {
         const int64_t seed = arguments.integer("seed", 0, "of weights and order", {0});
         const int64_t epochs = arguments.integer("epochs", 30, "passes through the digits", {1, 10000});
         arguments.finish();
@@ -112,13 +110,12 @@ int main(int argc, char** argv) {
         std::vector<Result> results;
         for (const char* norm : {"", "BatchNorm", "LayerNorm"}) {
           manual_seed(uint64_t(seed));
-          results.push_back(
-              learn(*norm ? fmt::format("MLP, {}", norm) : "MLP", mlp(norm), digits, epochs, 2e-3, 0.97));
+          results.push_back(learn(*norm ? fmt::format("MLP, {}", norm) : "MLP", mlp(norm), digits, epochs, 2e-3, 0.97));
         }
         for (nn::Norm norm : {nn::Norm::none, nn::Norm::layer}) {
           manual_seed(uint64_t(seed));
-          results.push_back(learn(norm == nn::Norm::none ? "LSTM" : "LSTM, LayerNorm", RowReader(norm),
-                                  digits, epochs, 5e-3, 0.96));
+          results.push_back(
+              learn(norm == nn::Norm::none ? "LSTM" : "LSTM, LayerNorm", RowReader(norm), digits, epochs, 5e-3, 0.96));
         }
 
         fmt::print("\n{:<16} {:>10} {:>8} {:>8} {:>13} {:>10}\n", "model", "parameters", "train", "test",
@@ -127,10 +124,9 @@ int main(int argc, char** argv) {
         for (const Result& r : results) {
           const bool reached = r.test >= r.mark;
           all_reached = all_reached && reached;
-          fmt::print("{:<16} {:>10} {:>6.1f} % {:>6.1f} % {:>13} {:>10.3f}{}\n", r.name, r.parameters,
-                     100 * r.train, 100 * r.test,
-                     r.seconds_to_95 < 0 ? "never" : fmt::format("{:.2f} s", r.seconds_to_95), r.milliseconds,
-                     reached ? "" : fmt::format("   below {:.0f} %", 100 * r.mark));
+          fmt::print("{:<16} {:>10} {:>6.1f} % {:>6.1f} % {:>13} {:>10.3f}{}\n", r.name, r.parameters, 100 * r.train,
+                     100 * r.test, r.seconds_to_95 < 0 ? "never" : fmt::format("{:.2f} s", r.seconds_to_95),
+                     r.milliseconds, reached ? "" : fmt::format("   below {:.0f} %", 100 * r.mark));
         }
         return all_reached ? 0 : 1;
       });

@@ -22,9 +22,7 @@ template <>
 inline constexpr bool is_printable<Shape> = true;
 
 template <class T>
-requires is_printable<T> std::ostream& operator<<(std::ostream& out, const T& value) {
-  return out << to_string(value);
-}
+requires is_printable<T> std::ostream& operator<<(std::ostream& out, const T& value) { return out << to_string(value); }
 
 namespace detail {
 /// to_string(), looked up here: inside fmt's namespace fmt::to_string(T) would be a better match for a user's

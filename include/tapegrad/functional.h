@@ -21,7 +21,6 @@ Tensor jacobian(const std::function<Tensor(const Tensor&)>& f, const Tensor& x);
 /// one element, and what f throws. Zeros where f is linear.
 ///
 ///     auto [y, hv] = hvp([](const Tensor& x) { return sum(x * x * x); }, x, v);   // hv = 6 x v
-std::pair<Tensor, Tensor> hvp(const std::function<Tensor(const Tensor&)>& f, const Tensor& x,
-                              const Tensor& v);
+std::pair<Tensor, Tensor> hvp(const std::function<Tensor(const Tensor&)>& f, const Tensor& x, const Tensor& v);
 
 }  // namespace tapegrad

@@ -94,7 +94,7 @@ struct Thread {
   TapeState* innermost = nullptr;    // the innermost alive, recording or not
   TapeState* watched = nullptr;      // the innermost if it traces or has observers, who are to be told
   const char* running_op = nullptr;  // whose backward function runs, for messages
-  size_t saved_bytes = 0;  // that Saved objects have taken since the last record; the next is theirs
+  size_t saved_bytes = 0;            // that Saved objects have taken since the last record; the next is theirs
 };
 extern constinit thread_local Thread this_thread;
 
@@ -106,8 +106,8 @@ TapeState* recording(const char* op, Inputs inputs);
 std::byte* record_memory(TapeState* tape, size_t bytes, size_t n_inputs, size_t n_outputs);
 /// `vjp` lies at the beginning of that memory, and `rest` points behind it. It is null for an operation that needs
 /// no gradient, which may have none at all.
-void append(TapeState* tape, const char* op, std::span<Tensor> outputs, Inputs inputs, Attributes attributes,
-            Vjp* vjp, std::byte* rest, bool has_gradient = true);
+void append(TapeState* tape, const char* op, std::span<Tensor> outputs, Inputs inputs, Attributes attributes, Vjp* vjp,
+            std::byte* rest, bool has_gradient = true);
 /// Tells the watched tape of an operation that needs no record.
 void note(const char* op, std::span<Tensor> outputs, Inputs inputs, Attributes attributes, bool has_gradient);
 
@@ -153,8 +153,7 @@ template <class Y, class F>
 /// Gradients of a fused operation in a form that can be differentiated again: runs `composed` (the same
 /// operation made of simple ones) on `inputs` under the tape, and goes backward through it, recording.
 /// fused() calls it when the backward pass is recorded.
-Gradients replay(const std::function<Tensors(const Tensors&)>& composed, const Tensors& inputs,
-                 const Tensors& dy);
+Gradients replay(const std::function<Tensors(const Tensors&)>& composed, const Tensors& inputs, const Tensors& dy);
 
 namespace detail {
 /// In place of a derivative: fused() replays the composed form.
@@ -179,8 +178,8 @@ struct Replay {};
 /// in for replay() where the gradient has a short formula. The inputs are then not saved, only what the kernel
 /// kept (of softmax: y); and a kernel without backward() leaves all of the backward pass to it.
 template <class Composed, class Kernel, class Derivative = detail::Replay>
-[[nodiscard]] auto fused(const char* op, const Tensors& inputs, detail::Attributes attributes,
-                         Composed composed, Kernel kernel, Derivative derivative = {}) {
+[[nodiscard]] auto fused(const char* op, const Tensors& inputs, detail::Attributes attributes, Composed composed,
+                         Kernel kernel, Derivative derivative = {}) {
   using Result = decltype(kernel.forward(inputs, nullptr));
   constexpr bool replays = std::is_same_v<Derivative, detail::Replay>;
   if (reference_mode()) return Result(composed(inputs));
@@ -192,26 +191,24 @@ template <class Composed, class Kernel, class Derivative = detail::Replay>
     NoGrad no_grad;
     return kernel.forward(inputs, recorded ? &kept : nullptr);
   }();
-  return record(
-      op, std::move(y), pointers, attributes,
-      [composed = std::move(composed), kernel = std::move(kernel), derivative = std::move(derivative),
-       in = SavedList(inputs.begin(), replays && recorded ? inputs.end() : inputs.begin()),
-       kept = SavedList(kept.begin(), kept.end())](const Tensors& dy, Needs needs) -> Gradients {
-        const Tensors x(in.begin(), in.end()), from(kept.begin(), kept.end());
-        if constexpr (requires { kernel.backward(dy, x, from, needs); })
-          if (!is_recording()) return kernel.backward(dy, x, from, needs);
-        if constexpr (replays)
-          return replay([&](const Tensors& in) -> Tensors { return {composed(in)}; }, x, dy);
-        else
-          return derivative(dy, from, needs);
-      });
+  return record(op, std::move(y), pointers, attributes,
+                [composed = std::move(composed), kernel = std::move(kernel), derivative = std::move(derivative),
+                 in = SavedList(inputs.begin(), replays && recorded ? inputs.end() : inputs.begin()),
+                 kept = SavedList(kept.begin(), kept.end())](const Tensors& dy, Needs needs) -> Gradients {
+                  const Tensors x(in.begin(), in.end()), from(kept.begin(), kept.end());
+                  if constexpr (requires { kernel.backward(dy, x, from, needs); })
+                    if (!is_recording()) return kernel.backward(dy, x, from, needs);
+                  if constexpr (replays)
+                    return replay([&](const Tensors& in) -> Tensors { return {composed(in)}; }, x, dy);
+                  else
+                    return derivative(dy, from, needs);
+                });
 }
 
 /// An operation of one's own: `forward` makes the result (nothing in it is recorded), `vjp` turns dy into one
 /// gradient per input. Check it with gradcheck() or EXPECT_GRADIENTS. **Throws** ValueError if `forward`
 /// returns an empty handle, and as record().
 [[nodiscard]] Tensor custom_op(const std::string& name, const std::vector<Tensor>& inputs,
-                               const std::function<Tensor()>& forward,
-                               std::function<Gradients(const Tensor& dy)> vjp);
+                               const std::function<Tensor()>& forward, std::function<Gradients(const Tensor& dy)> vjp);
 
 }  // namespace tapegrad

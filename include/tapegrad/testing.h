@@ -35,8 +35,7 @@ struct CloseOptions {
 
 /// Whether `actual` has the shape, the dtype and the values of `expected`; else a message with the first of
 /// these that differs, and for values how many do, the worst with its index, and those around it.
-::testing::AssertionResult is_close(const Tensor& actual, const Tensor& expected,
-                                    const CloseOptions& options = {});
+::testing::AssertionResult is_close(const Tensor& actual, const Tensor& expected, const CloseOptions& options = {});
 
 namespace detail {
 // What a tensor is compared with: another one, or numbers in braces, which take its dtype.
@@ -48,8 +47,7 @@ class Expected {
       : tensor_(tensor(rows, {.dtype = float64})), numbers_(true) {}
   // A template, because {{0}, {1}} could be either, as in tensor().
   template <int = 0>
-  Expected(std::initializer_list<double> values)
-      : tensor_(tensor(values, {.dtype = float64})), numbers_(true) {}
+  Expected(std::initializer_list<double> values) : tensor_(tensor(values, {.dtype = float64})), numbers_(true) {}
   Tensor for_tensor(const Tensor& actual) const {
     return numbers_ && actual.defined() ? tensor_.to(actual.dtype()) : tensor_;
   }
@@ -60,9 +58,7 @@ class Expected {
 };
 ::testing::AssertionResult tensor_near(const char* text, const Tensor& actual, const Expected& expected,
                                        double tolerance);
-inline ::testing::AssertionResult as_it_is(const char*, const ::testing::AssertionResult& result) {
-  return result;
-}
+inline ::testing::AssertionResult as_it_is(const char*, const ::testing::AssertionResult& result) { return result; }
 ::testing::AssertionResult has_shape(const Tensor& tensor, const Shape& shape);
 ::testing::AssertionResult is_finite(const Tensor& tensor);
 
@@ -82,8 +78,7 @@ inline auto AllClose(const Tensor& expected, const CloseOptions& options = {}) {
 
 /// Matches a tensor of this shape.
 inline auto HasShape(const Shape& shape) {
-  return detail::Passes("has shape " + to_string(shape),
-                        [=](const Tensor& x) { return detail::has_shape(x, shape); });
+  return detail::Passes("has shape " + to_string(shape), [=](const Tensor& x) { return detail::has_shape(x, shape); });
 }
 
 /// Matches a tensor without NaN and infinities.
@@ -94,22 +89,19 @@ inline auto IsFinite() {
 /// EXPECT_TENSOR_NEAR(actual, expected, tolerance): the tensors have one shape and dtype, and |a - b| <=
 /// tolerance * (1 + |b|) everywhere; NaN never passes. `expected` may be numbers, {1, 2} or {{1, 2}, {3, 4}}.
 /// For shapes EXPECT_THAT(x, HasShape({2, 3})) has no trouble with commas.
-#define EXPECT_TENSOR_NEAR(...)                     \
-  EXPECT_PRED_FORMAT1(::tapegrad::detail::as_it_is, \
-                      (::tapegrad::detail::tensor_near(#__VA_ARGS__, __VA_ARGS__)))
-#define ASSERT_TENSOR_NEAR(...)                     \
-  ASSERT_PRED_FORMAT1(::tapegrad::detail::as_it_is, \
-                      (::tapegrad::detail::tensor_near(#__VA_ARGS__, __VA_ARGS__)))
+#define EXPECT_TENSOR_NEAR(...) \
+  EXPECT_PRED_FORMAT1(::tapegrad::detail::as_it_is, (::tapegrad::detail::tensor_near(#__VA_ARGS__, __VA_ARGS__)))
+#define ASSERT_TENSOR_NEAR(...) \
+  ASSERT_PRED_FORMAT1(::tapegrad::detail::as_it_is, (::tapegrad::detail::tensor_near(#__VA_ARGS__, __VA_ARGS__)))
 
 /// The gradients of a function of tensors are right: EXPECT_GRADIENTS(f, inputs...), see gradcheck().
 #define EXPECT_GRADIENTS(...) EXPECT_TRUE(::tapegrad::detail::check_gradients(__VA_ARGS__))
 
 struct OverfitOptions {
-  int steps = 300;      ///< of Adam
-  double lr = 1e-2;     ///< learning rate
-  double below = 0.01;  ///< where the loss must end
-  std::optional<double> start =
-      {};  ///< where it must start, within a factor of 1.5: ln(classes) for a classifier
+  int steps = 300;                   ///< of Adam
+  double lr = 1e-2;                  ///< learning rate
+  double below = 0.01;               ///< where the loss must end
+  std::optional<double> start = {};  ///< where it must start, within a factor of 1.5: ln(classes) for a classifier
 };
 
 /// Whether training brings the loss of one batch down: the first test of a model, which finds a part that is
@@ -174,8 +166,8 @@ ModuleHandle module_handle(M made, const Given&... given) {
           [module, given...](const std::vector<Tensor>& in) {
             const Tensor* next = in.data();
             // In braces, where arguments are evaluated in order.
-            const std::tuple<std::conditional_t<is_tensor_argument<Given>, const Tensor&, const Given&>...>
-                arguments{argument(given, next)...};
+            const std::tuple<std::conditional_t<is_tensor_argument<Given>, const Tensor&, const Given&>...> arguments{
+                argument(given, next)...};
             std::vector<Tensor> out;
             append_result(out, std::apply(*module, arguments));
             return out;

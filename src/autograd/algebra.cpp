@@ -19,8 +19,7 @@ Tensor alias_of(const Tensor& x) {
 namespace {
 // y = x repeated to `shape`;  dx = dy, which the tape sums over the repetitions.
 Tensor expand_to(const Tensor& x, const Shape& shape) {
-  return record("expand", compute::broadcast_to(x, shape), {x},
-                [](const Tensor& dy) -> Gradients { return {dy}; });
+  return record("expand", compute::broadcast_to(x, shape), {x}, [](const Tensor& dy) -> Gradients { return {dy}; });
 }
 }  // namespace
 

@@ -26,8 +26,7 @@ void add_to_leaf(Tensor leaf, Tensor gradient) {
 /// The loop itself, down to the record at position `floor`.
 class Backward {
  public:
-  Backward(TapeState& tape, size_t floor)
-      : tape_(tape), floor_(floor), first_slot_(tape.records[floor].first_slot) {
+  Backward(TapeState& tape, size_t floor) : tape_(tape), floor_(floor), first_slot_(tape.records[floor].first_slot) {
     slots_.resize(tape.n_slots - first_slot_);
   }
 
@@ -37,9 +36,7 @@ class Backward {
   std::span<const Edge> wanted;  // keep the slots of these outputs
 
   /// The gradient of an output on the tape, from `floor` on.
-  Tensor& slot(const Record& record, uint32_t output) {
-    return slots_[record.first_slot - first_slot_ + output];
-  }
+  Tensor& slot(const Record& record, uint32_t output) { return slots_[record.first_slot - first_slot_ + output]; }
   Tensor& slot(Edge edge) { return slot(tape_.record(edge.record), edge.output); }
 
   /// Whether this loop makes a gradient of it.
@@ -131,8 +128,8 @@ class Backward {
     const Edge to = from.inputs[input];
     const OutputInfo& info = tape_.record(to.record).outputs[to.output];
     if (gradient.dtype() != info.dtype)
-      fail<AutogradError>(from.operation.name, "the gradient of input {} must be {}, got {}", input,
-                          info.dtype, gradient.dtype());
+      fail<AutogradError>(from.operation.name, "the gradient of input {} must be {}, got {}", input, info.dtype,
+                          gradient.dtype());
     if (info.shape != gradient.shape()) gradient = sum_to(from, input, gradient, info.shape);
     Tensor& sum = slot(to);
     if (!sum.defined())
@@ -151,10 +148,9 @@ class Backward {
       fits = mine == 1 || mine == gradient.shape()[gradient.dim() - i];
     }
     if (!fits)
-      fail<AutogradError>(
-          from.operation.name,
-          "the gradient of input {} must have its shape {} or one that it broadcasts to, got {}", input,
-          shape, gradient.shape());
+      fail<AutogradError>(from.operation.name,
+                          "the gradient of input {} must have its shape {} or one that it broadcasts to, got {}", input,
+                          shape, gradient.shape());
     return sum_to_shape(gradient, shape);
   }
 
@@ -174,19 +170,18 @@ std::pair<Edge, Tensor> start(const char* op, TapeState* tape, const Tensor& y, 
   const TensorImpl* impl = y.impl();
   if (!impl) fail<AutogradError>(op, "the loss is an empty handle");
   if (!tape || !is_on_tape(*impl, tape->serial))
-    fail<AutogradError>(
-        op,
-        "{} the tensor {}. Hint: make the Tape before the forward pass, on the same thread, use a "
-        "parameter with requires_grad in it, and keep the tape alive until here; gradients are "
-        "recorded with {{.create_graph = true}}",
-        tape ? "this tape did not record" : "no live tape recorded", impl->shape);
+    fail<AutogradError>(op,
+                        "{} the tensor {}. Hint: make the Tape before the forward pass, on the same thread, use a "
+                        "parameter with requires_grad in it, and keep the tape alive until here; gradients are "
+                        "recorded with {{.create_graph = true}}",
+                        tape ? "this tape did not record" : "no live tape recorded", impl->shape);
   if (!gradient.defined() && y.numel() != 1)
     fail<AutogradError>(op, "loss must have one element, got shape {}. Hint: call mean() or pass a gradient",
                         y.shape());
   if (!gradient.defined()) gradient = ones_like(y);
   if (gradient.shape() != y.shape() || gradient.dtype() != y.dtype())
-    fail<AutogradError>(op, "the gradient must have the loss's shape and dtype {} {}, got {} {}", y.shape(),
-                        y.dtype(), gradient.shape(), gradient.dtype());
+    fail<AutogradError>(op, "the gradient must have the loss's shape and dtype {} {}, got {} {}", y.shape(), y.dtype(),
+                        gradient.shape(), gradient.dtype());
   tell(*tape, [&](TapeObserver& observer) { observer.on_loss(y); });
   return {edge_of(*tape, y), gradient};
 }
@@ -207,8 +202,7 @@ void Tape::backward(const Tensor& loss, const BackwardOptions& options) {
   detail::backward_to_leaves(state_, loss, options);
 }
 
-std::vector<Tensor> Tape::gradient(const Tensor& y, const std::vector<Tensor>& inputs,
-                                   const GradientOptions& options) {
+std::vector<Tensor> Tape::gradient(const Tensor& y, const std::vector<Tensor>& inputs, const GradientOptions& options) {
   using namespace detail;
   const auto [from, seed] = start("gradient", state_, y, options.gradient);
   std::vector<Edge> wanted;
@@ -241,8 +235,7 @@ std::vector<Tensor> Tape::gradient(const Tensor& y, const std::vector<Tensor>& i
 
 void Tensor::backward() const { detail::backward_to_leaves(detail::tape_that_made(*this), *this, {}); }
 
-Gradients replay(const std::function<Tensors(const Tensors&)>& composed, const Tensors& inputs,
-                 const Tensors& dy) {
+Gradients replay(const std::function<Tensors(const Tensors&)>& composed, const Tensors& inputs, const Tensors& dy) {
   using namespace detail;
   TapeState& tape = *this_thread.current;
   // Aliases stand for the inputs, so that the gradient stops at them even where one input was made from

@@ -11,9 +11,8 @@ namespace tapegrad::detail {
 inline std::string disagreement(double analytic, double numeric) {
   const auto text = [](double value, int digits) { return fmt::format("{:.{}g}", value, digits); };
   const int digits = text(analytic, 7) == text(numeric, 7) ? 12 : 7;
-  return fmt::format("analytic {}, numeric {} (ratio {:.3g}{})", text(analytic, digits),
-                     text(numeric, digits), analytic == 0 ? 0 : analytic / numeric,
-                     analytic == 0 ? ": at a kink?" : "");
+  return fmt::format("analytic {}, numeric {} (ratio {:.3g}{})", text(analytic, digits), text(numeric, digits),
+                     analytic == 0 ? 0 : analytic / numeric, analytic == 0 ? ": at a kink?" : "");
 }
 
 }  // namespace tapegrad::detail

@@ -19,11 +19,10 @@ class FiniteCheck : public TapeObserver {
       const Tensor& x = inputs[i];
       if (!x.defined()) continue;
       if (const int64_t count = compute::nan_count(x); count > 0 && !x.is_recorded())
-        fail<AutogradError>(
-            operation.name,
-            "input {} came with NaN in {} of {} values{}. Hint: no operation on this tape made "
-            "it, look for it in the data and in the parameters",
-            i, count, x.numel(), step_text(operation));
+        fail<AutogradError>(operation.name,
+                            "input {} came with NaN in {} of {} values{}. Hint: no operation on this tape made "
+                            "it, look for it in the data and in the parameters",
+                            i, count, x.numel(), step_text(operation));
       if (!compute::all_finite(x)) return;  // an infinity from outside, which may be meant: a mask
       if (!ranges.empty()) ranges += ", ";
       ranges += fmt::format("input {} {} in {}", i, x.shape(), compute::range_text(x));
@@ -46,8 +45,7 @@ class FiniteCheck : public TapeObserver {
     for (size_t i = 0; i < dx.size(); ++i) {
       if (!dx[i].defined() || compute::all_finite(dx[i])) continue;
       const std::string module = operation.module();
-      fail<AutogradError>("backward",
-                          "{}{}{} made a gradient of input {} that is not finite from a finite one in {}",
+      fail<AutogradError>("backward", "{}{}{} made a gradient of input {} that is not finite from a finite one in {}",
                           operation.name, module.empty() ? "" : " in " + module, step_text(operation), i,
                           dy[0].defined() ? compute::range_text(dy[0]) : "[]");
     }

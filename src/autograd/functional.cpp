@@ -24,12 +24,9 @@ Tensor jacobian(const std::function<Tensor(const Tensor&)>& f, const Tensor& x) 
   return detail::new_view(j, shape, contiguous_strides(shape), 0);
 }
 
-std::pair<Tensor, Tensor> hvp(const std::function<Tensor(const Tensor&)>& f, const Tensor& x,
-                              const Tensor& v) {
-  if (v.shape() != x.shape())
-    fail<ShapeError>("hvp", "v must have x's shape {}, got {}", x.shape(), v.shape());
-  if (v.dtype() != x.dtype())
-    fail<DtypeError>("hvp", "v must have x's dtype {}, got {}", x.dtype(), v.dtype());
+std::pair<Tensor, Tensor> hvp(const std::function<Tensor(const Tensor&)>& f, const Tensor& x, const Tensor& v) {
+  if (v.shape() != x.shape()) fail<ShapeError>("hvp", "v must have x's shape {}, got {}", x.shape(), v.shape());
+  if (v.dtype() != x.dtype()) fail<DtypeError>("hvp", "v must have x's dtype {}, got {}", x.dtype(), v.dtype());
   Tape tape;
   const Tensor input = detail::alias_of(x.detach().set_requires_grad()), y = f(input);
   if (!y.is_recorded()) return {y.detach(), zeros_like(x)};

@@ -21,8 +21,7 @@ namespace tapegrad {
 namespace {
 
 constexpr double kVacuous = 1e-3;
-constexpr const char* kLost =
-    " Hint: a backward function that is not made of operations has no second derivative";
+constexpr const char* kLost = " Hint: a backward function that is not made of operations has no second derivative";
 
 using Values = std::vector<Tensor>;
 // The outputs on the given tape, or as plain values where there is none.
@@ -77,8 +76,7 @@ Tensor weighted_sum(const Values& outputs, const Values& cotangents, bool consta
     // A first derivative that does not depend on the inputs is a constant, and the differences will show if it
     // is.
     if (!outputs[i].is_recorded() && constants) continue;
-    if (!outputs[i].is_recorded())
-      reject("output {} is detached: no gradient flows from it to the inputs", i);
+    if (!outputs[i].is_recorded()) reject("output {} is detached: no gradient flows from it to the inputs", i);
     inputs.push_back(outputs[i]);
     weights.push_back(cotangents[i]);
     total += dot(outputs[i], cotangents[i]);
@@ -94,8 +92,7 @@ class Check {
       : f_(f), options_(options), constants_(constants), before_(default_generator()), name_(options.name) {
     for (size_t i = 0; i < inputs.size(); ++i) {
       if (is_checked(inputs[i]) && inputs[i].dtype() != float64)
-        fail<DtypeError>("gradcheck",
-                         "inputs must be float64, input {} is {}. Hint: convert with x.to(float64)", i,
+        fail<DtypeError>("gradcheck", "inputs must be float64, input {} is {}. Hint: convert with x.to(float64)", i,
                          inputs[i].dtype());
       values_.push_back(is_checked(inputs[i]) ? detail::contiguous_copy(inputs[i]) : inputs[i]);
     }
@@ -265,8 +262,7 @@ GradcheckReport gradgradcheck(const GradcheckFunction& f, const std::vector<Tens
     default_generator() = Generator(options.seed + 1);
     const Values outputs = f(inputs);
     default_generator() = Generator(options.seed + 2);
-    for (const Tensor& y : outputs)
-      all.push_back(is_checked(y) ? randn(y.shape(), {.dtype = float64}) : Tensor());
+    for (const Tensor& y : outputs) all.push_back(is_checked(y) ? randn(y.shape(), {.dtype = float64}) : Tensor());
     default_generator() = before;
   }
   const OnTape run = [&](Tape* outer, const Values& in) {

@@ -16,9 +16,7 @@ namespace {
 
 // While a backward pass is recorded, an observer gets plain values: should one throw, the tape drops these
 // records, and nobody may be left with a tensor that points to them.
-Tensor handle(const Tensor& x) {
-  return this_thread.running_op && x.defined() && !x.requires_grad() ? x.detach() : x;
-}
+Tensor handle(const Tensor& x) { return this_thread.running_op && x.defined() && !x.requires_grad() ? x.detach() : x; }
 template <class List>
 Tensors handles(const List& tensors) {
   Tensors out;
@@ -28,8 +26,7 @@ Tensors handles(const List& tensors) {
 
 }  // namespace
 
-void tell_forward(TapeState& tape, const OperationView& operation, Inputs inputs,
-                  std::span<const Tensor> outputs) {
+void tell_forward(TapeState& tape, const OperationView& operation, Inputs inputs, std::span<const Tensor> outputs) {
   const Tensors in = handles(inputs), out = handles(outputs);
   const auto on_forward = [&](TapeObserver& observer) { observer.on_forward(operation, in, out); };
   tell(tape, on_forward);

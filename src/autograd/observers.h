@@ -46,8 +46,7 @@ class Profile : public TapeObserver {
   Clock::time_point last_;
 };
 
-void tell_forward(TapeState& tape, const OperationView& operation, Inputs inputs,
-                  std::span<const Tensor> outputs);
+void tell_forward(TapeState& tape, const OperationView& operation, Inputs inputs, std::span<const Tensor> outputs);
 void tell_backward(TapeState& tape, const OperationView& operation, const Tensors& dy, const Tensors& dx);
 
 /// Told of the operations on every tape of every thread, but not of backward passes; null for none. For tests.

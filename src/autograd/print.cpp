@@ -57,8 +57,7 @@ size_t Tape::saved_bytes() const {
 
 std::vector<ProfileRow> Tape::profile() const {
   if (!state_->options.profile)
-    fail<ValueError>("profile",
-                     "this tape takes no times. Hint: make it with Tape tape({{.profile = true}})");
+    fail<ValueError>("profile", "this tape takes no times. Hint: make it with Tape tape({{.profile = true}})");
   std::map<std::string, ProfileRow> by_op;
   for (size_t i = 0; i < state_->records.size(); ++i) {
     const auto [forward_ms, backward_ms] = state_->profile[i];
@@ -110,8 +109,8 @@ std::string to_string(const Tape& tape) {
     for (const size_t column : {1, 2, 3}) width[column] = std::max(width[column], row[column].size());
   std::string out;
   for (const auto& row : rows) {
-    out += fmt::format("{:>{}}  {:<{}}  {:<{}}  {:<{}}  {:>{}}  {}", row[0], width[0], row[1], width[1],
-                       row[2], width[2], row[3], width[3], row[4], width[4], row[5]);
+    out += fmt::format("{:>{}}  {:<{}}  {:<{}}  {:<{}}  {:>{}}  {}", row[0], width[0], row[1], width[1], row[2],
+                       width[2], row[3], width[3], row[4], width[4], row[5]);
     out.erase(out.find_last_not_of(' ') + 1);
     out += '\n';
   }

@@ -41,7 +41,7 @@ struct Record {
   size_t saved_bytes = 0;
   uint32_t first_slot = 0;  // of its outputs' gradients
   bool reached = false;     // by the backward pass of an observed tape
-  bool ended = false;  // no backward pass can go through it any more: it, or what it was made from, is freed
+  bool ended = false;       // no backward pass can go through it any more: it, or what it was made from, is freed
 };
 
 /// Records that stand together; what was between them and the run before has ended and was dropped.
@@ -83,9 +83,7 @@ struct TapeState {
 
   TapeState();
   std::pmr::monotonic_buffer_resource& arena() { return *runs.back().arena; }
-  uint32_t next_number() const {
-    return runs.back().number + uint32_t(records.size()) - runs.back().position;
-  }
+  uint32_t next_number() const { return runs.back().number + uint32_t(records.size()) - runs.back().position; }
   /// Where record `number` stands in the array, or its size if it was dropped; and the other way round.
   size_t position_of(uint32_t number) const {
     size_t end = records.size();

@@ -43,11 +43,10 @@ struct Alive {
   bool is_held_here(std::string_view op, const TensorImpl& leaf) const {
     const Thread* thread = thread_of(tape_of(leaf));
     if (thread && thread != &this_thread)
-      fail<AutogradError>(
-          op,
-          "the leaf {} is in use on another thread. Hint: train a clone() of the model on each "
-          "thread, and add up their gradients",
-          leaf.shape);
+      fail<AutogradError>(op,
+                          "the leaf {} is in use on another thread. Hint: train a clone() of the model on each "
+                          "thread, and add up their gradients",
+                          leaf.shape);
     return thread != nullptr;
   }
 };
@@ -196,11 +195,10 @@ TapeState* recording(const char* op, Inputs inputs) {
       if (serial == tape->serial)
         needed = true;
       else if (is_alive(serial))
-        fail<AutogradError>(
-            op,
-            "input {} belongs to an outer tape that is still alive, its gradient would be lost here. "
-            "Hint: use detach() if it is meant as a value, or record both on one tape",
-            i);
+        fail<AutogradError>(op,
+                            "input {} belongs to an outer tape that is still alive, its gradient would be lost here. "
+                            "Hint: use detach() if it is meant as a value, or record both on one tape",
+                            i);
     }
   }
   if (needed) return tape;
@@ -208,8 +206,8 @@ TapeState* recording(const char* op, Inputs inputs) {
   return nullptr;
 }
 
-void append(TapeState* tape, const char* op, std::span<Tensor> outputs, Inputs inputs, Attributes attributes,
-            Vjp* vjp, std::byte* rest, bool has_gradient) {
+void append(TapeState* tape, const char* op, std::span<Tensor> outputs, Inputs inputs, Attributes attributes, Vjp* vjp,
+            std::byte* rest, bool has_gradient) {
   const size_t size_before = tape->records.size();
   Edge* edges = reinterpret_cast<Edge*>(rest);
   for (size_t i = 0; i < inputs.size(); ++i) edges[i] = edge_of(*tape, inputs[i]);
@@ -246,8 +244,7 @@ void append(TapeState* tape, const char* op, std::span<Tensor> outputs, Inputs i
   }
 }
 
-void note(const char* op, std::span<Tensor> outputs, Inputs inputs, Attributes attributes,
-          bool has_gradient) {
+void note(const char* op, std::span<Tensor> outputs, Inputs inputs, Attributes attributes, bool has_gradient) {
   TapeState& tape = *this_thread.watched;
   if (tape.options.trace && this_thread.current == &tape) {
     std::byte* place = record_memory(&tape, 0, inputs.size(), outputs.size());
@@ -282,8 +279,7 @@ void truncate(TapeState& tape, size_t size) {
   for (; tape.records.size() > size; tape.records.pop_back()) {
     const Record& record = tape.records.back();
     if (record.state == RecordState::alive) std::destroy_at(record.vjp);
-    if (record.leaf.defined() && tape_of(*record.leaf.impl()) == tape.serial)
-      record.leaf.impl()->record = Edge::kNone;
+    if (record.leaf.defined() && tape_of(*record.leaf.impl()) == tape.serial) record.leaf.impl()->record = Edge::kNone;
     tape.n_slots = record.first_slot;
   }
 }
@@ -304,15 +300,14 @@ Saved::Saved(const Tensor& tensor) : tensor_(tensor) {
 }
 
 void Saved::changed() const {
-  fail<AutogradError>(
-      detail::this_thread.running_op ? detail::this_thread.running_op : "backward",
-      "the tensor {} that the forward pass saved was changed in place since (version {}, saved at {}). "
-      "Hint: go backward first, or change a clone()",
-      tensor_.shape(), tensor_.version(), version_);
+  fail<AutogradError>(detail::this_thread.running_op ? detail::this_thread.running_op : "backward",
+                      "the tensor {} that the forward pass saved was changed in place since (version {}, saved at {}). "
+                      "Hint: go backward first, or change a clone()",
+                      tensor_.shape(), tensor_.version(), version_);
 }
 
-Tensor custom_op(const std::string& name, const std::vector<Tensor>& inputs,
-                 const std::function<Tensor()>& forward, std::function<Gradients(const Tensor& dy)> vjp) {
+Tensor custom_op(const std::string& name, const std::vector<Tensor>& inputs, const std::function<Tensor()>& forward,
+                 std::function<Gradients(const Tensor& dy)> vjp) {
   const Tensor y = [&] {
     NoGrad no_grad;
     return forward();

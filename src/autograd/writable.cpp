@@ -8,8 +8,7 @@
 namespace tapegrad::detail {
 
 namespace {
-constexpr const char* kInstead =
-    "write x = x + y in place of x += y, where() or index_put() in place of copy_()";
+constexpr const char* kInstead = "write x = x + y in place of x += y, where() or index_put() in place of copy_()";
 }
 
 void check_writable(const char* op, const Tensor& x) {
@@ -23,20 +22,18 @@ void check_writable(const char* op, const Tensor& x) {
                         "after the tape's scope, or under NoGrad");
   for (int64_t i = 0; i < x.dim() && x.numel() > 0; ++i)
     if (x.strides()[i] == 0 && x.shape()[i] > 1)
-      fail<ShapeError>(
-          op,
-          "an expanded view cannot be changed in place: its elements share memory along axis {}. "
-          "Hint: change a clone()",
-          i);
+      fail<ShapeError>(op,
+                       "an expanded view cannot be changed in place: its elements share memory along axis {}. "
+                       "Hint: change a clone()",
+                       i);
 }
 
 void check_written(const char* op, const Tensor& y) {
   if (is_recording() && (y.requires_grad() || y.is_recorded()))
-    fail<AutogradError>(
-        op,
-        "the tape cannot follow a change in place: the gradient of the right side would be lost. "
-        "Hint: {}, or use y.detach() if it is meant as a value",
-        kInstead);
+    fail<AutogradError>(op,
+                        "the tape cannot follow a change in place: the gradient of the right side would be lost. "
+                        "Hint: {}, or use y.detach() if it is meant as a value",
+                        kInstead);
 }
 
 }  // namespace tapegrad::detail

@@ -26,8 +26,7 @@ void div_into(const Tensor& a, const Tensor& b, const Tensor& y) {
 
 }  // namespace
 
-constinit const Arithmetic add{"add", add_into}, sub{"sub", sub_into}, mul{"mul", mul_into},
-    div{"div", div_into};
+constinit const Arithmetic add{"add", add_into}, sub{"sub", sub_into}, mul{"mul", mul_into}, div{"div", div_into};
 
 Tensor Arithmetic::operator()(const Tensor& a, const Tensor& b) const {
   Tensor y = new_result(name, a, b, a.dtype());
@@ -41,9 +40,8 @@ void accumulate(Tensor& a, const Tensor& b) {
 }
 
 void scale_in_place(Tensor& x, double factor) {
-  detail::dispatch_float("scale", x.dtype(), [&]<class T>(T) {
-    map_into<T, T>(x, x, [factor = T(factor)](T x) { return x * factor; });
-  });
+  detail::dispatch_float("scale", x.dtype(),
+                         [&]<class T>(T) { map_into<T, T>(x, x, [factor = T(factor)](T x) { return x * factor; }); });
   ++x.impl()->storage->version;
 }
 

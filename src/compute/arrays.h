@@ -91,8 +91,7 @@ Tensor scatter_add(const Tensor& x, int64_t axis, const Tensor& index, const Ten
 /// of the axis.
 Tensor index_select(const Tensor& x, int64_t axis, const Tensor& index, int64_t zero = -1);
 /// y[o, index[i], r] += source[o, i, r] in the contiguous y, but where index[i] is `skipped`.
-void index_add(const Tensor& source, int64_t axis, const Tensor& index, const Tensor& y,
-               int64_t skipped = -1);
+void index_add(const Tensor& source, int64_t axis, const Tensor& index, const Tensor& y, int64_t skipped = -1);
 
 /// y[c] = the largest i with index[i] = c, or -1; c in [0, size).
 Tensor last_positions(const Tensor& index, int64_t size);

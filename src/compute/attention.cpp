@@ -18,8 +18,7 @@ constexpr int64_t kGrain = 1 << 19;
 // x, or a copy of it where products cannot read its rows as they lie.
 Tensor in_rows(const Tensor& x) {
   const int64_t width = x.size(-1), rows = x.size(-2);
-  const bool lie =
-      (x.strides().back() == 1 || width == 1) && (x.strides()[x.dim() - 2] >= width || rows == 1);
+  const bool lie = (x.strides().back() == 1 || width == 1) && (x.strides()[x.dim() - 2] >= width || rows == 1);
   return lie ? x : detail::plain(x);
 }
 
@@ -42,12 +41,7 @@ struct Heads {
   int64_t count;
 
   Heads(const Attention& options, const Tensors& in, const Tensor& stats)
-      : options(options),
-        q(in_rows(in[0])),
-        k(in_rows(in[1])),
-        v(in_rows(in[2])),
-        stats(stats),
-        scores(q.shape()) {
+      : options(options), q(in_rows(in[0])), k(in_rows(in[1])), v(in_rows(in[2])), stats(stats), scores(q.shape()) {
     scores[q.dim() - 1] = k.size(-2);
     count = 1;
     for (int64_t axis = 0; axis < q.dim() - 2; ++axis) count *= q.size(axis);
@@ -60,9 +54,7 @@ struct Heads {
   }
   int64_t queries() const { return q.size(-2); }
   int64_t keys() const { return k.size(-2); }
-  int64_t work(int64_t queries) const {
-    return std::max<int64_t>(1, queries * keys() * (q.size(-1) + v.size(-1)));
-  }
+  int64_t work(int64_t queries) const { return std::max<int64_t>(1, queries * keys() * (q.size(-1) + v.size(-1))); }
 
   template <class T>
   Rows<T> rows(const Tensor& x, int64_t index) const {
@@ -129,14 +121,13 @@ Gradients Attention::backward(const Tensors& dys, const Tensors& in, const Tenso
   out.resize(in.size());
   for (size_t i : {0, 1, 2})
     if (needs[i]) out[i] = lying_as(in[i], in[i].size(-1));
-  if (needs[3] && in[3].defined() && in[3].dtype() != boolean)
-    out[3] = detail::new_tensor(heads.scores, y.dtype());
+  if (needs[3] && in[3].defined() && in[3].dtype() != boolean) out[3] = detail::new_tensor(heads.scores, y.dtype());
   detail::dispatch_float("scaled_dot_product_attention", y.dtype(), [&]<class T>(T) {
     parallel_rows(heads.count, kGrain / heads.work(heads.queries()), [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i)
-        kernels::attention_backward(heads.head<T>(i), heads.rows<const T>(y, i), heads.rows<const T>(dy, i),
-                                    {heads.rows<T>(out[0], i), heads.rows<T>(out[1], i),
-                                     heads.rows<T>(out[2], i), heads.rows<T>(out[3], i)});
+        kernels::attention_backward(
+            heads.head<T>(i), heads.rows<const T>(y, i), heads.rows<const T>(dy, i),
+            {heads.rows<T>(out[0], i), heads.rows<T>(out[1], i), heads.rows<T>(out[2], i), heads.rows<T>(out[3], i)});
     });
   });
   return out;

@@ -57,14 +57,13 @@ template <class T>
 void move_running(Tensor running, const Tensor& batch, double momentum, double factor) {
   T* to = running.mutable_data<T>().data();
   const double* from = detail::ptr<double>(batch);
-  for (int64_t c = 0; c < running.numel(); ++c)
-    to[c] = T((1 - momentum) * double(to[c]) + momentum * factor * from[c]);
+  for (int64_t c = 0; c < running.numel(); ++c) to[c] = T((1 - momentum) * double(to[c]) + momentum * factor * from[c]);
 }
 
 }  // namespace
 
-ChannelMoments batch_moments(const Tensor& x, const Tensor& running_mean, const Tensor& running_var,
-                             double momentum, double eps, bool biased) {
+ChannelMoments batch_moments(const Tensor& x, const Tensor& running_mean, const Tensor& running_var, double momentum,
+                             double eps, bool biased) {
   const Blocks blocks(x);
   const int64_t c = blocks.whole.c, m = blocks.whole.n * blocks.whole.l, parts = blocks.parts();
   if (m == 0) return with_rstd(zeros({c}, {.dtype = float64}), ones({c}, {.dtype = float64}), eps);
@@ -97,9 +96,8 @@ Tensor BatchNorm::forward(const Tensors& in, Tensors*) const {
     const T *from = detail::ptr<T>(x), *w = detail::ptr_or_null<T>(weight), *b = detail::ptr_or_null<T>(bias);
     const double *mu = detail::ptr<double>(in[3]), *r = detail::ptr<double>(in[4]);
     T* to = detail::mutable_ptr<T>(y);
-    blocks.each([=](const kernels::Channels& block, int64_t) {
-      kernels::batch_norm_apply(block, from, mu, r, w, b, to);
-    });
+    blocks.each(
+        [=](const kernels::Channels& block, int64_t) { kernels::batch_norm_apply(block, from, mu, r, w, b, to); });
   });
   return y;
 }
@@ -132,8 +130,8 @@ Gradients BatchNorm::backward(const Tensors& dys, const Tensors& in, const Tenso
         kernels::batch_norm_apply(block, g, no_mean, r, w, static_cast<const T*>(nullptr), out);
     });
   });
-  return {dx, needs[1] ? convert(dweight, dx.dtype()) : Tensor(),
-          needs[2] ? convert(dbias, dx.dtype()) : Tensor(), Tensor(), Tensor()};
+  return {dx, needs[1] ? convert(dweight, dx.dtype()) : Tensor(), needs[2] ? convert(dbias, dx.dtype()) : Tensor(),
+          Tensor(), Tensor()};
 }
 
 }  // namespace tapegrad::compute

@@ -29,8 +29,7 @@ struct Frame {
     if (is_image()) return image;
     const int64_t height = std::min(h, rows - top), width = std::min(w, pitch - left);
     for (int64_t c = 0; c < channels; ++c)
-      kernels::copy_rows(height, width, image + c * h * w, w, frame + c * plane() + top * pitch + left,
-                         pitch);
+      kernels::copy_rows(height, width, image + c * h * w, w, frame + c * plane() + top * pitch + left, pitch);
     return frame;
   }
 };
@@ -39,8 +38,7 @@ struct Frame {
 template <class T, class F>
 void each_image(const Frame& frame, const Tensor& x, int64_t chunks, double flops, const F& body) {
   const int64_t n = x.size(0), size = frame.size(), step = frame.channels * frame.h * frame.w;
-  const int64_t grain =
-      std::max((n + chunks - 1) / std::max<int64_t>(chunks, 1), int64_t(chunk_flops / flops));
+  const int64_t grain = std::max((n + chunks - 1) / std::max<int64_t>(chunks, 1), int64_t(chunk_flops / flops));
   const Tensor frames = detail::new_tensor({(n + grain - 1) / std::max<int64_t>(grain, 1), size}, x.dtype());
   const T* images = detail::ptr<T>(x);
   T* memory = detail::mutable_ptr<T>(frames);
@@ -112,15 +110,15 @@ struct Piece {
 
   // B[(c, ty, tx), j] = weight[c * c_step + j * j_step + ty * kernel + tx] of each group, packed unless n is few.
   template <class T>
-  void take(const Line& y, const Line& x, const Tensor& weight, int64_t groups, int64_t channels,
-            int64_t c_step, int64_t n, int64_t j_step) {
+  void take(const Line& y, const Line& x, const Tensor& weight, int64_t groups, int64_t channels, int64_t c_step,
+            int64_t n, int64_t j_step) {
     const int64_t size = gather.cols * n, packed = n < few ? size : kernels::packed_size<T>(gather.cols, n);
     const Tensor plain = detail::new_tensor({size}, weight.dtype());
     b = detail::new_tensor({groups, packed}, weight.dtype());
     for (int64_t g = 0; g < groups; ++g) {
       const T* from = detail::ptr<T>(weight) + g * (weight.numel() / groups);
-      T *own = detail::mutable_ptr<T>(b) + g * packed,
-        *matrix = n < few ? own : detail::mutable_ptr<T>(plain), *to = matrix;
+      T *own = detail::mutable_ptr<T>(b) + g * packed, *matrix = n < few ? own : detail::mutable_ptr<T>(plain),
+        *to = matrix;
       each_tap(y, x, channels, [&](int64_t c, int64_t ty, int64_t tx) {
         const T* tap = from + c * c_step + ty * x.kernel + tx;
         for (int64_t j = 0; j < n; ++j) *to++ = tap[j * j_step];
@@ -133,8 +131,8 @@ struct Piece {
 using Pieces = detail::SmallVector<Piece, 4>;
 
 // All pieces of all images: n channels of each group of the result, from `channels` of each group of the frame.
-Tensor run(const Tensor& x, const Frame& frame, const Pieces& pieces, int64_t groups, int64_t n,
-           const Tensor& bias, const Shape& shape) {
+Tensor run(const Tensor& x, const Frame& frame, const Pieces& pieces, int64_t groups, int64_t n, const Tensor& bias,
+           const Shape& shape) {
   const Tensor y = detail::new_tensor(shape, x.dtype());
   const int64_t plane = shape[2] * shape[3];
   double flops = 1;
@@ -145,16 +143,15 @@ Tensor run(const Tensor& x, const Frame& frame, const Pieces& pieces, int64_t gr
     T* out = detail::mutable_ptr<T>(y);
     each_image<T>(frame, x, most_chunks, flops, [&](int64_t image, int64_t, const T* from) {
       for (int64_t g = 0; g < groups; ++g) {
-        const T *a = from + g * (frame.channels / groups) * frame.plane(),
-                *add = shift ? shift + g * n : nullptr;
+        const T *a = from + g * (frame.channels / groups) * frame.plane(), *add = shift ? shift + g * n : nullptr;
         T* to = out + (image * groups + g) * n * plane;
         for (const Piece& piece : pieces) {
           const T* b = detail::ptr<T>(piece.b) + g * (piece.b.numel() / groups);
           if (n < few)
             kernels::conv_few(piece.gather, piece.runs, a, n, b, add, to, plane, piece.at);
           else
-            kernels::gemm_gathered(piece.gather, a, kernels::PackedB<T>{b, piece.gather.cols, n}, add, to,
-                                   plane, piece.at);
+            kernels::gemm_gathered(piece.gather, a, kernels::PackedB<T>{b, piece.gather.cols, n}, add, to, plane,
+                                   piece.at);
         }
       }
     });
@@ -205,13 +202,12 @@ Tensor Conv::weight_gradient(const Tensor& input, const Tensor& gradient) const 
   const int64_t channels = x.size(1) / groups, n = dy.size(1) / groups;
   const Frame frame = padded(h, w, x.size(1));
   const Piece forward(forward_line(h), forward_line(w), frame, channels, w.out);
-  const kernels::Gather gather{forward.gather.cols, forward.gather.rows, forward.gather.col,
-                               forward.gather.row};
+  const kernels::Gather gather{forward.gather.cols, forward.gather.rows, forward.gather.col, forward.gather.row};
   const int64_t k = gather.rows, plane = gather.cols, ldc = n < few ? n : (n + 31) / 32 * 32;
   const Tensor dweight = detail::new_tensor({n * groups, channels, h.kernel, w.kernel}, x.dtype());
   // A chunk has sums of its own, as many as there is room for beside the images.
-  const int64_t chunks = std::clamp<int64_t>(
-      (x.numel() + dy.numel()) / 2 / std::max<int64_t>(dweight.numel(), 1), 2, most_chunks);
+  const int64_t chunks =
+      std::clamp<int64_t>((x.numel() + dy.numel()) / 2 / std::max<int64_t>(dweight.numel(), 1), 2, most_chunks);
   detail::dispatch_float("conv2d", x.dtype(), [&]<class T>(T) {
     const Tensor parts = zeros({std::min(chunks, x.size(0)), groups, k, ldc}, {.dtype = x.dtype()});
     T *sums = detail::mutable_ptr<T>(parts), *to = detail::mutable_ptr<T>(dweight);
@@ -219,8 +215,7 @@ Tensor Conv::weight_gradient(const Tensor& input, const Tensor& gradient) const 
     each_image<T>(frame, x, chunks, 2.0 * double(n * groups) * double(k) * double(plane),
                   [&](int64_t image, int64_t chunk, const T* from) {
                     for (int64_t g = 0; g < groups; ++g) {
-                      const T *a = from + g * channels * frame.plane(),
-                              *b = g_y + (image * groups + g) * n * plane;
+                      const T *a = from + g * channels * frame.plane(), *b = g_y + (image * groups + g) * n * plane;
                       T* c = sums + (chunk * groups + g) * k * ldc;
                       if (n < few)
                         kernels::conv_few_add(gather, forward.runs, a, n, b, plane, c, ldc);

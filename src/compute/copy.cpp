@@ -66,8 +66,8 @@ void put(const Tensor& x, int64_t axis, const Tensor& y, int64_t start, int64_t 
   strides[axis] *= step;
   detail::dispatch_all(y.dtype(), [&]<class T>(T) {
     const auto copy = one_run ? kernels::copy_strided<T> : kernels::scatter_strided<T>;
-    copy(int(x.dim()), x.shape().begin(), one_run ? x.strides().begin() : strides.begin(),
-         detail::ptr<T>(from), detail::mutable_ptr<T>(y) + offset);
+    copy(int(x.dim()), x.shape().begin(), one_run ? x.strides().begin() : strides.begin(), detail::ptr<T>(from),
+         detail::mutable_ptr<T>(y) + offset);
   });
 }
 
@@ -92,8 +92,7 @@ Tensor triangle(const Tensor& x, int64_t diagonal, bool lower) {
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
   check_same_dtype("where", a, b);
   const Shape values = a.shape() == b.shape() ? a.shape() : broadcast_shape("where", a.shape(), b.shape());
-  const Shape shape =
-      condition.shape() == values ? values : broadcast_shape("where", condition.shape(), values);
+  const Shape shape = condition.shape() == values ? values : broadcast_shape("where", condition.shape(), values);
   Tensor y = detail::new_tensor(shape, a.dtype());
   const Shape strides[] = {broadcast_strides(condition, shape), broadcast_strides(a, shape),
                            broadcast_strides(b, shape)};
@@ -102,8 +101,7 @@ Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
     kernels::map3_strided(int(shape.size()), shape.begin(),
                           kernels::View<uint8_t>{detail::ptr<uint8_t>(condition), strides[0].begin()},
                           kernels::View<Bits>{detail::ptr<Bits>(a), strides[1].begin()},
-                          kernels::View<Bits>{detail::ptr<Bits>(b), strides[2].begin()},
-                          detail::mutable_ptr<Bits>(y),
+                          kernels::View<Bits>{detail::ptr<Bits>(b), strides[2].begin()}, detail::mutable_ptr<Bits>(y),
                           [](uint8_t condition, Bits a, Bits b) { return condition ? a : b; });
   };
   switch (item_size(a.dtype())) {

@@ -38,8 +38,7 @@ Tensor dropout(const Tensor& x, const DropoutMask& mask) {
     const T* in = detail::ptr<T>(from);
     T* out = detail::mutable_ptr<T>(y);
     static_assert(kElementwiseGrain % dropout_block == 0);
-    parallel_rows(x.numel(), kElementwiseGrain,
-                  [=](int64_t begin, int64_t end) { apply(mask, begin, end, in, out); });
+    parallel_rows(x.numel(), kElementwiseGrain, [=](int64_t begin, int64_t end) { apply(mask, begin, end, in, out); });
   });
   return y;
 }

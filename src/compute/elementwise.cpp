@@ -12,8 +12,8 @@ void check_same_dtype(const char* op, const Tensor& a, const Tensor& b) {
   const auto rank = [](const Tensor& x) {
     return x.dtype() == boolean ? 0 : !is_floating(x.dtype()) ? 1 : x.requires_grad() ? 3 : 2;
   };
-  fail<DtypeError>(op, "both must have one dtype, got {} and {}. Hint: convert one with x.to({})", a.dtype(),
-                   b.dtype(), rank(b) > rank(a) ? b.dtype() : a.dtype());
+  fail<DtypeError>(op, "both must have one dtype, got {} and {}. Hint: convert one with x.to({})", a.dtype(), b.dtype(),
+                   rank(b) > rank(a) ? b.dtype() : a.dtype());
 }
 
 void check_floating(const char* op, const Tensor& x) {
@@ -23,8 +23,7 @@ void check_floating(const char* op, const Tensor& x) {
 Tensor number_like(const char* op, const Tensor& x, double value) {
   // Not `int64_t(value) != value`: converting what no int64 holds is undefined.
   if (!is_floating(x.dtype()) && !(std::fabs(value) < 0x1p63 && std::trunc(value) == value))
-    fail<DtypeError>(op, "{} tensors take whole numbers, got {}. Hint: convert with x.to(float32)", x.dtype(),
-                     value);
+    fail<DtypeError>(op, "{} tensors take whole numbers, got {}. Hint: convert with x.to(float32)", x.dtype(), value);
   return generate({}, x.dtype(), [=](int64_t) { return value; });
 }
 
@@ -42,12 +41,10 @@ Tensor new_result(const char* op, const Tensor& a, const Tensor& b, Dtype dtype)
   return detail::new_tensor(broadcast_shape(op, a.shape(), b.shape()), dtype);
 }
 
-BroadcastPlan::BroadcastPlan(const Tensor& first, const Tensor& second, const Shape& shape)
-    : a(first), b(second) {
+BroadcastPlan::BroadcastPlan(const Tensor& first, const Tensor& second, const Shape& shape) : a(first), b(second) {
   for (;;) {
     const Shape strides_a = broadcast_strides(a, shape), strides_b = broadcast_strides(b, shape);
-    loops = kernels::detail::collapse<2>(int(shape.size()), shape.begin(),
-                                         {strides_a.begin(), strides_b.begin()});
+    loops = kernels::detail::collapse<2>(int(shape.size()), shape.begin(), {strides_a.begin(), strides_b.begin()});
     const int64_t step_a = loops.inner_stride(0), step_b = loops.inner_stride(1);
     one_a = step_a == 0;
     one_b = step_b == 0;

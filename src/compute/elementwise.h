@@ -47,8 +47,8 @@ decltype(auto) dispatch_number(const char* op, Dtype dtype, F&& f) {
 template <class A, class B, class U, class F>
 void map2_span(int64_t n, const A* a, bool one_a, const B* b, bool one_b, U* y, F f) {
   parallel_rows(n, kElementwiseGrain, [=](int64_t begin, int64_t end) {
-    kernels::map2_rows(1, end - begin, a + (one_a ? 0 : begin), one_a, b + (one_b ? 0 : begin), one_b,
-                       nullptr, y + begin, f);
+    kernels::map2_rows(1, end - begin, a + (one_a ? 0 : begin), one_a, b + (one_b ? 0 : begin), one_b, nullptr,
+                       y + begin, f);
   });
 }
 

@@ -33,8 +33,8 @@ struct ChannelMoments {
   Tensor mean, rstd;
 };
 /// Those of the batch x. The running statistics, if given, move towards them by `momentum`.
-ChannelMoments batch_moments(const Tensor& x, const Tensor& running_mean, const Tensor& running_var,
-                             double momentum, double eps, bool biased);
+ChannelMoments batch_moments(const Tensor& x, const Tensor& running_mean, const Tensor& running_var, double momentum,
+                             double eps, bool biased);
 /// Those of the running statistics.
 ChannelMoments running_moments(const Tensor& running_mean, const Tensor& running_var, double eps);
 

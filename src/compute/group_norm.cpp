@@ -82,8 +82,7 @@ Gradients GroupNorm::backward(const Tensors& dys, const Tensors& in, const Tenso
     images.each([=, *this](int64_t i) {
       const int64_t at = i * images.c, l = images.l, size = images.c / groups;
       const double *mu = means + at, *r = rstds + at, part = 1 / double(l * size);
-      double *dyx = of_all + at, *sum_dy = dyx + all, *scale = sum_dy + all, *slope = scale + all,
-             *shift = slope + all;
+      double *dyx = of_all + at, *sum_dy = dyx + all, *scale = sum_dy + all, *slope = scale + all, *shift = slope + all;
       kernels::batch_norm_backward_sums(images.image(), g_y + at * l, from + at * l, mu, dyx, sum_dy);
       for (int64_t g = 0; g < images.c; g += size) {
         double mean_gx = 0, mean_g = 0;
@@ -97,14 +96,12 @@ Gradients GroupNorm::backward(const Tensors& dys, const Tensors& in, const Tenso
         std::fill(slope + g, slope + g + size, r[g] * r[g] * mean_gx);
         std::fill(shift + g, shift + g + size, r[g] * mean_g);
       }
-      kernels::channel_gradient(images.image(), g_y + at * l, from + at * l, mu, scale, slope, shift,
-                                to + at * l);
+      kernels::channel_gradient(images.image(), g_y + at * l, from + at * l, mu, scale, slope, shift, to + at * l);
     });
     for (size_t i : {1, 2}) {
       if (!needs[i] || !in[i].defined()) continue;
       out[i] = detail::new_tensor(in[i].shape(), in[i].dtype());
-      kernels::sum_partials(images.n, images.c, i == 1 ? of_all : of_all + all,
-                            detail::mutable_ptr<T>(out[i]));
+      kernels::sum_partials(images.n, images.c, i == 1 ? of_all : of_all + all, detail::mutable_ptr<T>(out[i]));
     }
   });
   return out;

@@ -81,13 +81,12 @@ int64_t first_outside(const Tensor& index, int64_t size) {
 
 void check_indices(const char* op, const Tensor& index, int64_t size) {
   if (index.dtype() != int64)
-    fail<DtypeError>(
-        op, "indices must be int64, got {}. Hint: {}", index.dtype(),
-        index.dtype() == boolean ? "where() and masked_fill() take masks" : "convert with x.to(int64)");
+    fail<DtypeError>(op, "indices must be int64, got {}. Hint: {}", index.dtype(),
+                     index.dtype() == boolean ? "where() and masked_fill() take masks" : "convert with x.to(int64)");
   const int64_t first = first_outside(index, size);
   if (first < 0) return;
-  fail<IndexError>(op, "the index at {} must be in [0, {}), got {}", detail::index_of(first, index.shape()),
-                   size, detail::ptr<int64_t>(detail::plain(index))[first]);
+  fail<IndexError>(op, "the index at {} must be in [0, {}), got {}", detail::index_of(first, index.shape()), size,
+                   detail::ptr<int64_t>(detail::plain(index))[first]);
 }
 
 Tensor gather(const Tensor& x, int64_t axis, const Tensor& index) {
@@ -158,8 +157,7 @@ void index_add(const Tensor& source, int64_t axis, const Tensor& index, const Te
 
 Tensor last_positions(const Tensor& index, int64_t size) {
   const Tensor from = detail::plain(index), y = full({size}, -1, {.dtype = int64});
-  for (int64_t i = 0; i < index.numel(); ++i)
-    detail::mutable_ptr<int64_t>(y)[detail::ptr<int64_t>(from)[i]] = i;
+  for (int64_t i = 0; i < index.numel(); ++i) detail::mutable_ptr<int64_t>(y)[detail::ptr<int64_t>(from)[i]] = i;
   return y;
 }
 
@@ -172,8 +170,7 @@ Tensor draw(const Tensor& cumulative, const Tensor& u) {
   for (int64_t i = 0; i < y.numel(); ++i) {
     const double *row = sum + i / count * k, *end = row + k;
     const double* at = std::upper_bound(row, end, in[i] * end[-1]);
-    out[i] =
-        (at < end ? at : std::lower_bound(row, end, end[-1])) - row;  // the product may round up to the sum
+    out[i] = (at < end ? at : std::lower_bound(row, end, end[-1])) - row;  // the product may round up to the sum
   }
   return y;
 }

@@ -6,8 +6,7 @@
 
 namespace tapegrad::compute {
 
-void check_labels(const char* op, const Tensor& labels, int64_t classes,
-                  std::optional<int64_t> ignore_index) {
+void check_labels(const char* op, const Tensor& labels, int64_t classes, std::optional<int64_t> ignore_index) {
   const int64_t* label = detail::ptr<int64_t>(labels);
   for (int64_t i = 0; i < labels.numel(); ++i)
     if (label[i] != ignore_index && (label[i] < 0 || label[i] >= classes))
@@ -37,8 +36,7 @@ void check_signs(const char* op, const Tensor& target) {
 
 double label_count(const Tensor& labels, const Tensor& weight, int64_t ignore_index) {
   const int64_t* label = detail::ptr<int64_t>(labels);
-  if (!weight.defined())
-    return double(labels.numel() - std::count(label, label + labels.numel(), ignore_index));
+  if (!weight.defined()) return double(labels.numel() - std::count(label, label + labels.numel(), ignore_index));
   const Tensor from = detail::plain(weight);
   return detail::dispatch_float("cross_entropy", weight.dtype(), [&]<class T>(T) {
     double total = 0;
@@ -59,8 +57,7 @@ Tensor label_weights(const Tensor& scores, const Tensor& labels, const Tensor& w
     for (int64_t i = 0; i < labels.numel(); ++i, row += classes) {
       if (label[i] == ignore_index) continue;
       if (smoothing > 0)
-        for (int64_t j = 0; j < classes; ++j)
-          row[j] = T(smoothing / double(classes) * (w ? double(w[j]) : 1.0));
+        for (int64_t j = 0; j < classes; ++j) row[j] = T(smoothing / double(classes) * (w ? double(w[j]) : 1.0));
       row[label[i]] += T((1 - smoothing) * (w ? double(w[label[i]]) : 1.0));
     }
   });

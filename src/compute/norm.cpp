@@ -63,8 +63,7 @@ Gradients LayerNorm::backward(const Tensors& dys, const Tensors& in, const Tenso
   out[0] = detail::new_tensor(x.shape(), x.dtype());
   detail::dispatch_float("layer_norm", x.dtype(), [&]<class T>(T) {
     const T *g = detail::ptr<T>(dy), *from = detail::ptr<T>(x), *w = detail::ptr_or_null<T>(weight);
-    const double *rstd = detail::ptr<double>(kept[0]),
-                 *mu = centered ? detail::ptr<double>(kept[1]) : nullptr;
+    const double *rstd = detail::ptr<double>(kept[0]), *mu = centered ? detail::ptr<double>(kept[1]) : nullptr;
     T* dx = detail::mutable_ptr<T>(out[0]);
     double *dweight = detail::mutable_ptr_or_null<double>(partial), *dbias = offset(dweight, rows.chunks * d);
     parallel_rows(rows.n, rows.grain, [=, *this](int64_t begin, int64_t end) {

@@ -37,8 +37,7 @@ void adam(const AdamStep& step, const Tensor& g, Tensor& p, Tensor& m, Tensor& v
 }
 void rmsprop(const RmspropStep& step, const Tensor& g, Tensor& p, Tensor& v, Tensor& mean_g, Tensor& buffer) {
   in_chunks(
-      g, [&](int64_t n, const auto* g, auto*... x) { kernels::rmsprop(n, step, g, x...); }, p, v, mean_g,
-      buffer);
+      g, [&](int64_t n, const auto* g, auto*... x) { kernels::rmsprop(n, step, g, x...); }, p, v, mean_g, buffer);
 }
 void adagrad(const AdagradStep& step, const Tensor& g, Tensor& p, Tensor& sum) {
   in_chunks(

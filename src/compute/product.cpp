@@ -74,10 +74,9 @@ void multiply(const char* op, const Tensor& a, const Tensor& b, double beta, con
     const int64_t batches = y.numel() / (m * n);
     if (batches == 1) return run(0);
     const double work = std::max(double(m) * double(n) * double(k), 1.0);
-    parallel_rows(batches, std::max<int64_t>(1, int64_t(kBatchGrain / work)),
-                  [&](int64_t begin, int64_t end) {
-                    for (int64_t batch = begin; batch < end; ++batch) run(batch);
-                  });
+    parallel_rows(batches, std::max<int64_t>(1, int64_t(kBatchGrain / work)), [&](int64_t begin, int64_t end) {
+      for (int64_t batch = begin; batch < end; ++batch) run(batch);
+    });
   });
 }
 

@@ -24,8 +24,7 @@ struct Run {
   int64_t width, block, blocks;
   Tensors held;
 
-  Run(const Tensors& in, const RecurrentOptions& o, const Tensors& kept)
-      : dtype(in[0].dtype()), width(in[0].size(2)) {
+  Run(const Tensors& in, const RecurrentOptions& o, const Tensors& kept) : dtype(in[0].dtype()), width(in[0].size(2)) {
     const int64_t hidden = in[3].size(1);
     const bool normed = o.norm != Norm::none;
     const Tensor lengths = plain(o.lengths);
@@ -156,16 +155,14 @@ Tensors Recurrent::forward(const Tensors& in, Tensors* kept) const {
   const Tensors made{states(true, in[1]), states(lstm, in[2]), memory(lstm || gru, in[0].shape()),
                      memory(normed || gru, in[0].shape()), memory(true, {norms, 2})};
   const Shape shape{steps, batch, hidden};
-  const Tensor output = options.lengths.defined()
-                            ? memory(true, shape)
-                            : detail::new_view(made[kStates], shape, contiguous_strides(shape),
-                                               options.reverse ? 0 : batch * hidden);
+  const Tensor output = options.lengths.defined() ? memory(true, shape)
+                                                  : detail::new_view(made[kStates], shape, contiguous_strides(shape),
+                                                                     options.reverse ? 0 : batch * hidden);
   detail::dispatch_float("recurrent", dtype, [&]<class T>(T) {
     Run<T> run(in, options, made);
     if (run.s.lengths) run.s.output = mutable_ptr<T>(output);  // else the states are the output
     run.s.weight = run.packed(true, hidden, run.width, in[3]);
-    parallel_rows(batch, run.block,
-                  [&](int64_t begin, int64_t end) { kernels::recurrent_forward(run.s, begin, end); });
+    parallel_rows(batch, run.block, [&](int64_t begin, int64_t end) { kernels::recurrent_forward(run.s, begin, end); });
   });
   if (kept) *kept = made;
   Tensors out{output, entry(made[kStates], last)};
@@ -175,9 +172,8 @@ Tensors Recurrent::forward(const Tensors& in, Tensors* kept) const {
 
 Gradients Recurrent::backward(const Tensors& dy, const Tensors& in, const Tensors& kept, Needs needs) const {
   const Tensor dp = memory_for_dp(in[0], kept[kGates], needs);
-  return detail::dispatch_float("recurrent", in[0].dtype(), [&]<class T>(T) {
-    return gradients(Run<T>(in, options, kept), in, dy, dp, needs);
-  });
+  return detail::dispatch_float("recurrent", in[0].dtype(),
+                                [&]<class T>(T) { return gradients(Run<T>(in, options, kept), in, dy, dp, needs); });
 }
 
 }  // namespace tapegrad::compute

@@ -130,8 +130,7 @@ Tensor sum_to(const Tensor& x, const Shape& shape) {
   const int64_t lead = x.dim() - shape.size();
   for (int64_t i = 0; i < x.dim(); ++i)
     if (i < lead || (shape[i - lead] == 1 && x.shape()[i] != 1)) axes.push_back(i);
-  const Tensor kept =
-      axes.empty() ? detail::plain(x) : reduce_sum("sum", x, {"sum", x.shape(), Axes(axes)}, 1);
+  const Tensor kept = axes.empty() ? detail::plain(x) : reduce_sum("sum", x, {"sum", x.shape(), Axes(axes)}, 1);
   return detail::new_view(kept, shape, contiguous_strides(shape), 0);
 }
 
@@ -148,8 +147,7 @@ Tensor variance(const char* op, const Tensor& x, const Reduction& over, double d
           for (int64_t at = begin; at < end; ++at) {
             const T* row = in + at * n;
             const double mu = kernels::sum_of(n, [=](int64_t i) { return double(row[i]); }) / double(n);
-            finish(at, kernels::sum_of(
-                           n, [=](int64_t i) { return (double(row[i]) - mu) * (double(row[i]) - mu); }));
+            finish(at, kernels::sum_of(n, [=](int64_t i) { return (double(row[i]) - mu) * (double(row[i]) - mu); }));
           }
         });
       });
@@ -177,8 +175,7 @@ Tensor vector_norm(const Tensor& x, const Reduction& over) {
   return reduce("norm", x, over, [&]<class T>(const T* in, T* out) {
     if (over.inner == 1)
       return parallel_rows(outer, kernels::fold_rows(n), [=](int64_t begin, int64_t end) {
-        for (int64_t at = begin; at < end; ++at)
-          out[at] = T(std::sqrt(kernels::sum_of_squares(n, in + at * n)));
+        for (int64_t at = begin; at < end; ++at) out[at] = T(std::sqrt(kernels::sum_of_squares(n, in + at * n)));
       });
     kernels::fold<double>(
         outer, n, over.inner, in, [](int64_t) { return 0.0; },
@@ -216,18 +213,17 @@ Tensor cumsum(const Tensor& x, int64_t axis, bool from_end) {
     // Blocks of columns go row by row, so that memory is read in its order.
     const int64_t n = over.n, inner = over.inner, width = kernels::fold_columns;
     const int64_t blocks = (inner + width - 1) / width;
-    parallel_rows(over.outer * blocks, kernels::fold_rows(n * std::min(inner, width)),
-                  [=](int64_t begin, int64_t end) {
-                    for (int64_t task = begin; task < end; ++task) {
-                      const int64_t column = task % blocks * width, count = std::min(width, inner - column);
-                      const int64_t first = task / blocks * n * inner + column;
-                      double total[kernels::fold_columns] = {};
-                      for (int64_t k = 0; k < n; ++k) {
-                        const int64_t at = first + (from_end ? n - 1 - k : k) * inner;
-                        for (int64_t i = 0; i < count; ++i) out[at + i] = T(total[i] += double(in[at + i]));
-                      }
-                    }
-                  });
+    parallel_rows(over.outer * blocks, kernels::fold_rows(n * std::min(inner, width)), [=](int64_t begin, int64_t end) {
+      for (int64_t task = begin; task < end; ++task) {
+        const int64_t column = task % blocks * width, count = std::min(width, inner - column);
+        const int64_t first = task / blocks * n * inner + column;
+        double total[kernels::fold_columns] = {};
+        for (int64_t k = 0; k < n; ++k) {
+          const int64_t at = first + (from_end ? n - 1 - k : k) * inner;
+          for (int64_t i = 0; i < count; ++i) out[at + i] = T(total[i] += double(in[at + i]));
+        }
+      }
+    });
   });
   return y;
 }

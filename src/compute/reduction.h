@@ -50,8 +50,7 @@ template <class F>
 Tensor reduce(const char* op, const Tensor& x, const Reduction& over, F f) {
   const Tensor from = over.arrange(x);
   Tensor y = detail::new_tensor(over.result_shape(), x.dtype());
-  detail::dispatch_float(op, x.dtype(),
-                         [&]<class T>(T) { f(detail::ptr<T>(from), detail::mutable_ptr<T>(y)); });
+  detail::dispatch_float(op, x.dtype(), [&]<class T>(T) { f(detail::ptr<T>(from), detail::mutable_ptr<T>(y)); });
   return y;
 }
 

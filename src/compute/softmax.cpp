@@ -61,9 +61,8 @@ Tensor logsumexp(const Tensor& x, const Reduction& over) {
     const T* in = detail::ptr<T>(from);
     double* out = detail::mutable_ptr<double>(y);
     const int64_t d = over.n;
-    parallel_rows(over.results(), kGrain / d, [=](int64_t begin, int64_t end) {
-      kernels::logsumexp(end - begin, d, in + begin * d, out + begin);
-    });
+    parallel_rows(over.results(), kGrain / d,
+                  [=](int64_t begin, int64_t end) { kernels::logsumexp(end - begin, d, in + begin * d, out + begin); });
   });
   return y;
 }

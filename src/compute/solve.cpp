@@ -71,17 +71,15 @@ Shape lead_of(const Tensor& a) {
 template <class F>
 void for_matrices(const Tensor& a, F f) {
   const double n = double(a.shape().back()), work = std::max(n * n * n, 1.0);
-  parallel_rows(lead_of(a).numel(), std::max<int64_t>(1, int64_t(kWork / work)),
-                [=](int64_t begin, int64_t end) {
-                  for (int64_t i = begin; i < end; ++i) f(i);
-                });
+  parallel_rows(lead_of(a).numel(), std::max<int64_t>(1, int64_t(kWork / work)), [=](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) f(i);
+  });
 }
 
 }  // namespace
 
 Tensor solve(const Tensor& a, const Tensor& b, int64_t* singular) {
-  const Tensor left = convert(a, float64), x = convert(b, float64),
-               regular = ones(lead_of(a), {.dtype = boolean});
+  const Tensor left = convert(a, float64), x = convert(b, float64), regular = ones(lead_of(a), {.dtype = boolean});
   const int64_t n = a.shape().back(), k = b.shape().back();
   double *matrix = detail::mutable_ptr<double>(left), *right = detail::mutable_ptr<double>(x);
   bool* solved = detail::mutable_ptr<bool>(regular);

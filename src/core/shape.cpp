@@ -8,8 +8,7 @@
 namespace tapegrad {
 
 Shape::Shape(std::span<const int64_t> sizes) {
-  if (sizes.size() > size_t(max_dims))
-    fail<ShapeError>("shape", "at most {} sizes, got {}", max_dims, sizes.size());
+  if (sizes.size() > size_t(max_dims)) fail<ShapeError>("shape", "at most {} sizes, got {}", max_dims, sizes.size());
   rank_ = int64_t(sizes.size());
   std::copy(sizes.begin(), sizes.end(), sizes_);
 }
@@ -55,9 +54,8 @@ Shape broadcast_shape(const char* op, const Shape& a, const Shape& b) {
     const int64_t theirs = other[other.size() - i];
     if (size == theirs || theirs == 1) continue;
     if (size != 1)
-      fail<ShapeError>(op,
-                       "shapes must broadcast (equal or 1, from the last axis), got {} and {}: {} against {}",
-                       a, b, a[a.size() - i], b[b.size() - i]);
+      fail<ShapeError>(op, "shapes must broadcast (equal or 1, from the last axis), got {} and {}: {} against {}", a, b,
+                       a[a.size() - i], b[b.size() - i]);
     size = theirs;
   }
   return out;

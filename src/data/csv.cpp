@@ -25,8 +25,7 @@ struct Place {
 };
 
 template <class... Args>
-[[noreturn]] void fail_at(const Place& place, int64_t column, fmt::format_string<Args...> text,
-                          Args&&... args) {
+[[noreturn]] void fail_at(const Place& place, int64_t column, fmt::format_string<Args...> text, Args&&... args) {
   fail<FormatError>(fmt::format("{}:{}:{}", place.path, place.line, column), "{}",
                     fmt::format(text, std::forward<Args>(args)...));
 }
@@ -39,8 +38,7 @@ std::string_view trimmed(std::string_view text) {
 
 // The fields of a line, without the quotes around them. A quote within quotes is doubled, which no number
 // needs: target_of() makes it one for labels that are text.
-void split_line(const Place& place, std::string_view line, char separator,
-                std::vector<std::string_view>& fields) {
+void split_line(const Place& place, std::string_view line, char separator, std::vector<std::string_view>& fields) {
   fields.clear();
   size_t begin = 0;
   bool quoted = false, open = false;
@@ -52,8 +50,7 @@ void split_line(const Place& place, std::string_view line, char separator,
     if (i < line.size() && (open || line[i] != separator)) continue;
     if (open) fail_at(place, int64_t(fields.size()) + 1, "the quote is not closed in this line");
     std::string_view field = trimmed(line.substr(begin, i - begin));
-    if (quoted && field.size() >= 2 && field.back() == '"')
-      field = trimmed(field.substr(1, field.size() - 2));
+    if (quoted && field.size() >= 2 && field.back() == '"') field = trimmed(field.substr(1, field.size() - 2));
     fields.push_back(field);
     begin = i + 1;
     quoted = false;
@@ -162,11 +159,10 @@ std::pair<Tensor, std::vector<Target>> read(const std::string& path, const CsvOp
       if (options.header.value_or(is_header(fields))) continue;
     }
     if (count != columns)
-      fail_at(place, std::min(count, columns) + 1, "the line has {} fields, line {} has {}", count,
-              first_line, columns);
+      fail_at(place, std::min(count, columns) + 1, "the line has {} fields, line {} has {}", count, first_line,
+              columns);
     for (int64_t i = 0; i < count; ++i)
-      if (std::ranges::find(targets, i) == targets.end())
-        x.push_back(number<float>(place, i + 1, fields[size_t(i)]));
+      if (std::ranges::find(targets, i) == targets.end()) x.push_back(number<float>(place, i + 1, fields[size_t(i)]));
     for (int64_t i : targets) y.push_back(target_of<Target>(place, i + 1, fields[size_t(i)]));
     ++rows;
   }

@@ -10,9 +10,7 @@
 
 namespace tapegrad::data {
 
-TensorDataset::TensorDataset(const Tensor& x, const Tensor& y) : tensors_{x, y} {
-  detail::check_samples(tensors_);
-}
+TensorDataset::TensorDataset(const Tensor& x, const Tensor& y) : tensors_{x, y} { detail::check_samples(tensors_); }
 
 Batch TensorDataset::get(std::span<const int64_t> indices) const {
   return {detail::samples_of(x(), indices), detail::samples_of(y(), indices)};
@@ -31,8 +29,7 @@ void detail::check_samples(std::span<Tensor> tensors) {
     shapes += (shapes.empty() ? "" : ", ") + to_string(tensor.shape());
     fit = fit && tensor.dim() > 0 && tensors[0].dim() > 0 && tensor.size(0) == tensors[0].size(0);
   }
-  if (!fit)
-    fail<ShapeError>("dataset", "the tensors must have a first axis of the same size, got {}", shapes);
+  if (!fit) fail<ShapeError>("dataset", "the tensors must have a first axis of the same size, got {}", shapes);
   for (Tensor& tensor : tensors) tensor = tensor.detach().contiguous();
 }
 
@@ -45,10 +42,8 @@ Tensor detail::samples_of(const Tensor& tensor, std::span<const int64_t> indices
   return compute::index_select(tensor, 0, order);
 }
 
-std::array<std::vector<int64_t>, 2> detail::split_order(int64_t size, double fraction,
-                                                        const SplitOptions& options) {
-  if (!(fraction >= 0 && fraction <= 1))
-    fail<ValueError>("split", "fraction must be in [0, 1], got {}", fraction);
+std::array<std::vector<int64_t>, 2> detail::split_order(int64_t size, double fraction, const SplitOptions& options) {
+  if (!(fraction >= 0 && fraction <= 1)) fail<ValueError>("split", "fraction must be in [0, 1], got {}", fraction);
   std::vector<int64_t> order;
   sample_order(order, size, options.shuffle, options.seed, 0);
   const auto middle = order.begin() + std::llround(fraction * double(size));

@@ -43,15 +43,12 @@ uint64_t big_endian(const char* from, size_t bytes) {
 IdxHeader idx_header(const std::string& path, std::string_view begin, uint64_t bytes) {
   const char* op = "idx";
   if (begin.size() < 4 || begin[0] != 0 || begin[1] != 0)
-    fail<FormatError>(
-        op, "{}: is no IDX file: it must begin with two zero bytes, a type and a number of axes", path);
+    fail<FormatError>(op, "{}: is no IDX file: it must begin with two zero bytes, a type and a number of axes", path);
   const uint8_t code = uint8_t(begin[2]), rank = uint8_t(begin[3]);
   const Type* type = std::ranges::find(kTypes, code, &Type::code);
-  if (type == std::end(kTypes))
-    fail<FormatError>(op, "{}: byte 3: element type {:#04x} is unknown", path, code);
+  if (type == std::end(kTypes)) fail<FormatError>(op, "{}: byte 3: element type {:#04x} is unknown", path, code);
   if (rank < 1 || rank > Shape::max_dims)
-    fail<FormatError>(op, "{}: byte 4: the number of axes must be in [1, {}], got {}", path, Shape::max_dims,
-                      rank);
+    fail<FormatError>(op, "{}: byte 4: the number of axes must be in [1, {}], got {}", path, Shape::max_dims, rank);
   IdxHeader header{code, type->size, 4 + 4 * uint64_t(rank), type->dtype, {}};
   if (begin.size() < header.size)
     fail<FormatError>(op, "{}: the header has {} bytes, the file {}", path, header.size, begin.size());
@@ -94,12 +91,10 @@ Tensor read_idx(const std::string& path, std::optional<Dtype> dtype) { return re
 TensorDataset idx(const std::string& images_path, const std::string& labels_path, IdxOptions options) {
   const Tensor y = read_idx(labels_path);
   if (y.dtype() != int64 || y.dim() != 1)
-    fail<FormatError>("idx", "{}: labels must be integers in one axis, got {} {}", labels_path, y.dtype(),
-                      y.shape());
+    fail<FormatError>("idx", "{}: labels must be integers in one axis, got {} {}", labels_path, y.dtype(), y.shape());
   const Tensor x = read(images_path, float32, options.scale);
   if (x.size(0) != y.size(0))
-    fail<FormatError>("idx", "{} has {} images, {} has {} labels", images_path, x.size(0), labels_path,
-                      y.size(0));
+    fail<FormatError>("idx", "{} has {} images, {} has {} labels", images_path, x.size(0), labels_path, y.size(0));
   return {x, y};
 }
 

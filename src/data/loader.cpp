@@ -18,16 +18,14 @@ Loader::Loader(int64_t size, DataLoaderOptions options) : size_(size), options_(
     fail<ValueError>("DataLoader", "workers must be in [0, 256], got {}", options.workers);
   const auto [first, last, parts] = options.shard;
   if (first < 0 || last <= first || parts < last || parts > options.batch_size)
-    fail<ValueError>("DataLoader",
-                     "shard must have 0 <= first < last <= parts <= batch_size, got {}, {}, {} and {}", first,
-                     last, parts, options.batch_size);
+    fail<ValueError>("DataLoader", "shard must have 0 <= first < last <= parts <= batch_size, got {}, {}, {} and {}",
+                     first, last, parts, options.batch_size);
   if (size < 1) fail<ValueError>("DataLoader", "the dataset has no samples");
   if (batches() == 0)
-    fail<ValueError>(
-        "DataLoader",
-        "drop_last leaves no batch: there are {} samples, and batch_size is {}. Hint: a smaller batch, "
-        "or drop_last = false",
-        size, options.batch_size);
+    fail<ValueError>("DataLoader",
+                     "drop_last leaves no batch: there are {} samples, and batch_size is {}. Hint: a smaller batch, "
+                     "or drop_last = false",
+                     size, options.batch_size);
   seed_ = options.seed.value_or(0);
   if (!options.shuffle || options.seed) return;  // and the generator is left alone
   seed_ = default_generator().next_u64();
@@ -40,17 +38,15 @@ int64_t Loader::batches() const {
 
 void Loader::seek(int64_t epoch, int64_t position) {
   if (epoch < 0 || position < 0 || position > batches())
-    fail<IndexError>("DataLoader", "seek takes an epoch >= 0 and a position in [0, {}], got {} and {}",
-                     batches(), epoch, position);
+    fail<IndexError>("DataLoader", "seek takes an epoch >= 0 and a position in [0, {}], got {} and {}", batches(),
+                     epoch, position);
   epoch_ = epoch;
   position_ = position;
   running_ = false;
 }
 
 StateDict Loader::state_dict() const {
-  return {{"seed", integers({int64_t(seed_)})},
-          {"epoch", integers({epoch_})},
-          {"position", integers({position_})}};
+  return {{"seed", integers({int64_t(seed_)})}, {"epoch", integers({epoch_})}, {"position", integers({position_})}};
 }
 
 void Loader::load_state_dict(const StateDict& state) {

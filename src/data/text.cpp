@@ -66,8 +66,7 @@ const std::string& Text::character(int64_t token) const {
 }
 
 TextSplit Text::split(double fraction) const {
-  if (!(fraction >= 0 && fraction <= 1))
-    fail<ValueError>("split", "fraction must be in [0, 1], got {}", fraction);
+  if (!(fraction >= 0 && fraction <= 1)) fail<ValueError>("split", "fraction must be in [0, 1], got {}", fraction);
   const int64_t first = std::llround(fraction * double(size()));
   TextSplit parts{*this, *this};
   parts.train.tokens_ = tapegrad::detail::new_view(tokens_, {first}, {1}, 0);
@@ -75,17 +74,15 @@ TextSplit Text::split(double fraction) const {
   return parts;
 }
 
-TextBatches::TextBatches(const Text& corpus, TextBatchesOptions options)
-    : tokens_(corpus.tokens()), options_(options) {
+TextBatches::TextBatches(const Text& corpus, TextBatchesOptions options) : tokens_(corpus.tokens()), options_(options) {
   if (options.batch_size < 1 || options.steps < 1)
-    fail<ValueError>("text_batches", "batch_size and steps must be at least 1, got {} and {}",
-                     options.batch_size, options.steps);
+    fail<ValueError>("text_batches", "batch_size and steps must be at least 1, got {} and {}", options.batch_size,
+                     options.steps);
   length_ = std::max<int64_t>(corpus.size() - 1, 0) / options.batch_size;
   if (length_ < options.steps)
-    fail<ValueError>(
-        "text_batches",
-        "one batch needs batch_size * steps + 1 characters, got {} for batch_size {} and steps {}",
-        corpus.size(), options.batch_size, options.steps);
+    fail<ValueError>("text_batches",
+                     "one batch needs batch_size * steps + 1 characters, got {} for batch_size {} and steps {}",
+                     corpus.size(), options.batch_size, options.steps);
   if (options.first < 0 || options.first > batches())
     fail<ValueError>("text_batches", "first must be in [0, {}], got {}", batches(), options.first);
 }
@@ -103,8 +100,7 @@ Batch TextBatches::operator[](int64_t batch) const {
 TextWindows::TextWindows(const Text& corpus, int64_t steps) : tokens_(corpus.tokens()), steps_(steps) {
   if (steps < 1) fail<ValueError>("TextWindows", "steps must be at least 1, got {}", steps);
   if (size() < 1)
-    fail<ValueError>("TextWindows", "a window needs steps + 1 characters, got {} for steps {}", corpus.size(),
-                     steps);
+    fail<ValueError>("TextWindows", "a window needs steps + 1 characters, got {} for steps {}", corpus.size(), steps);
 }
 
 Batch TextWindows::get(std::span<const int64_t> indices) const {
@@ -112,8 +108,7 @@ Batch TextWindows::get(std::span<const int64_t> indices) const {
   Batch out = {empty(shape, {.dtype = int64}), empty(shape, {.dtype = int64})};
   auto x = out.x.mutable_data<int64_t>().begin(), y = out.y.mutable_data<int64_t>().begin();
   for (int64_t index : indices) {
-    if (index < 0 || index >= size())
-      fail<IndexError>("TextWindows", "window {} is outside [0, {})", index, size());
+    if (index < 0 || index >= size()) fail<IndexError>("TextWindows", "window {} is outside [0, {})", index, size());
     const auto window = tokens_.data<int64_t>().subspan(size_t(index), size_t(steps_ + 1));
     x = std::ranges::copy(window.first(size_t(steps_)), x).out;
     y = std::ranges::copy(window.last(size_t(steps_)), y).out;

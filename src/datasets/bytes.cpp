@@ -39,8 +39,7 @@ std::string inflated(const char* op, const std::string& path, const std::string&
       refuse(status == Z_BUF_ERROR ? "the gzip stream is cut short"
                                    : (stream.msg ? stream.msg : "no valid gzip stream"));
     if (made > most - out.size())
-      refuse(
-          fmt::format("more than {} bytes come out of the gzip stream. Hint: {{.most_bytes = ...}}", most));
+      refuse(fmt::format("more than {} bytes come out of the gzip stream. Hint: {{.most_bytes = ...}}", most));
     out.append(part, 0, made);
   }
   return out;
@@ -71,9 +70,7 @@ std::span<const char> memory_of(const Tensor& x) {
 }
 
 std::span<char> writable_memory_of(Tensor& x) {
-  const auto chars = [](auto values) {
-    return std::span(reinterpret_cast<char*>(values.data()), values.size_bytes());
-  };
+  const auto chars = [](auto values) { return std::span(reinterpret_cast<char*>(values.data()), values.size_bytes()); };
   switch (x.dtype()) {
     case float32: return chars(x.mutable_data<float>());
     case float64: return chars(x.mutable_data<double>());

@@ -15,8 +15,7 @@ namespace tapegrad::datasets {
 /// A place in bytes that are in memory. What goes wrong is a FormatError "op: path: byte N: reason".
 class Reader {
  public:
-  Reader(const char* op, std::string path, std::string_view bytes)
-      : op_(op), path_(std::move(path)), bytes_(bytes) {}
+  Reader(const char* op, std::string path, std::string_view bytes) : op_(op), path_(std::move(path)), bytes_(bytes) {}
 
   uint64_t at() const { return at_; }
   std::string_view rest() const { return bytes_.substr(at_); }

@@ -27,8 +27,7 @@ Tensor read(const std::string& path, std::optional<Dtype> dtype, double scale, L
 Tensor read_labels(const std::string& path, Limits limits) {
   const Tensor y = read(path, {}, 1, limits);
   if (y.dtype() != int64 || y.dim() != 1)
-    fail<FormatError>("idx", "{}: labels must be integers in one axis, got {} {}", path, y.dtype(),
-                      y.shape());
+    fail<FormatError>("idx", "{}: labels must be integers in one axis, got {} {}", path, y.dtype(), y.shape());
   return y;
 }
 
@@ -42,8 +41,8 @@ Tensor read_idx(const std::string& path, std::optional<Dtype> dtype, Limits limi
   return read(path, dtype, 1, limits);
 }
 
-data::TensorDataset idx(const std::string& images_path, const std::string& labels_path,
-                        data::IdxOptions options, Limits limits) {
+data::TensorDataset idx(const std::string& images_path, const std::string& labels_path, data::IdxOptions options,
+                        Limits limits) {
   const Tensor y = read_labels(labels_path, limits);
   const Tensor x = read(images_path, float32, options.scale, limits);
   check_counts(images_path, x.size(0), labels_path, y.size(0));
@@ -62,8 +61,8 @@ struct IdxFile::File {
     std::string text(size_t(std::min<uint64_t>(bytes, kLongestHeader)), '\0');
     begin.read(text.data(), text.size());
     if (text.starts_with("\x1f\x8b"))
-      fail<FormatError>(
-          "idx", "{}: is compressed with gzip. Hint: gunzip it, or read it whole with datasets::idx()", path);
+      fail<FormatError>("idx", "{}: is compressed with gzip. Hint: gunzip it, or read it whole with datasets::idx()",
+                        path);
     header = data::idx_header(path, text, bytes);
     sample = header.shape[0] == 0 ? 0 : (bytes - header.size) / uint64_t(header.shape[0]);
     descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
@@ -77,11 +76,9 @@ struct IdxFile::File {
 
   void read(char* to, int64_t index) const {
     for (uint64_t at = 0; at < sample;) {
-      const ssize_t got =
-          ::pread(descriptor, to + at, sample - at, off_t(header.size + uint64_t(index) * sample + at));
+      const ssize_t got = ::pread(descriptor, to + at, sample - at, off_t(header.size + uint64_t(index) * sample + at));
       if (got < 0 && errno == EINTR) continue;
-      if (got <= 0)
-        fail<FormatError>("idx", "{}: sample {} cannot be read, or the file became shorter", path, index);
+      if (got <= 0) fail<FormatError>("idx", "{}: sample {} cannot be read, or the file became shorter", path, index);
       at += uint64_t(got);
     }
   }
@@ -94,8 +91,7 @@ IdxFile::IdxFile(const std::string& images_path, const std::string& labels_path,
 
 data::Batch IdxFile::get(std::span<const int64_t> indices) const {
   for (int64_t index : indices)
-    if (index < 0 || index >= size())
-      fail<IndexError>("IdxFile", "sample {} is outside [0, {})", index, size());
+    if (index < 0 || index >= size()) fail<IndexError>("IdxFile", "sample {} is outside [0, {})", index, size());
   std::string bytes(images_->sample * indices.size(), '\0');
   for (size_t i = 0; i < indices.size(); ++i) images_->read(bytes.data() + i * images_->sample, indices[i]);
   Shape shape = images_->header.shape;

@@ -94,8 +94,7 @@ Tensor load_image(const std::string& path, Limits limits) {
   Pixels image;
   if (bytes.starts_with("\x89PNG\r\n\x1a\n")) {
     image = read_png(path, bytes, limits.most_bytes);
-  } else if (bytes.size() > 2 && bytes[0] == 'P' &&
-             std::string_view("2356").find(bytes[1]) != std::string::npos) {
+  } else if (bytes.size() > 2 && bytes[0] == 'P' && std::string_view("2356").find(bytes[1]) != std::string::npos) {
     image = read_netpbm(Reader("load_image", path, bytes), limits.most_bytes);
   } else {
     fail<FormatError>("load_image", "{}: byte 0: neither PNG, PGM (P2, P5) nor PPM (P3, P6)", path);
@@ -126,8 +125,7 @@ void save_image(const std::string& path, const Tensor& x) {
   for (int64_t i = 0; i < x.numel(); ++i) {
     const double value = from[size_t(i)];
     if (!(value >= 0 && value <= 1))
-      fail<ValueError>("save_image", "{}: samples must be in [0, 1], got {}. Hint: clamp(x, 0, 1)", path,
-                       value);
+      fail<ValueError>("save_image", "{}: samples must be in [0, 1], got {}. Hint: clamp(x, 0, 1)", path, value);
     image.samples[size_t(i % pixels * channels + i / pixels)] = char(std::lround(value * 255));
   }
   const std::string bytes =

@@ -32,10 +32,9 @@ struct Type {
   Dtype dtype;
   bool is_signed = true;
 };
-constexpr Type kTypes[] = {{"f4", 4, float32},     {"f8", 8, float64},      {"i8", 8, int64},
-                           {"b1", 1, boolean},     {"i4", 4, int64},        {"i2", 2, int64},
-                           {"i1", 1, int64},       {"u4", 4, int64, false}, {"u2", 2, int64, false},
-                           {"u1", 1, int64, false}};
+constexpr Type kTypes[] = {{"f4", 4, float32},      {"f8", 8, float64},     {"i8", 8, int64}, {"b1", 1, boolean},
+                           {"i4", 4, int64},        {"i2", 2, int64},       {"i1", 1, int64}, {"u4", 4, int64, false},
+                           {"u2", 2, int64, false}, {"u1", 1, int64, false}};
 
 struct Header {
   const Type* type = nullptr;
@@ -127,8 +126,7 @@ class HeaderReader {
     const std::string_view text = quoted();
     const bool has_order = !text.empty() && std::string_view("<>|=").find(text[0]) != std::string_view::npos;
     const std::string_view code = text.substr(has_order ? 1 : 0);
-    if (code.starts_with('O'))
-      text_.refuse("an array of Python objects is a program that is run; it is not read");
+    if (code.starts_with('O')) text_.refuse("an array of Python objects is a program that is run; it is not read");
     const Type* type = std::ranges::find(kTypes, code, &Type::code);
     if (!has_order || type == std::end(kTypes))
       text_.refuse(
@@ -176,8 +174,7 @@ Tensor parse_npy(Reader reader) {
   if (version < 1 || version > 3 || minor != 0)
     reader.refuse("the version must be 1.0, 2.0 or 3.0, got {}.{}", version, minor);
   const uint64_t length = reader.little(version == 1 ? 2 : 4, "the length of the header");
-  if (length > kLargestHeader)
-    reader.refuse("the header must have at most {} bytes, got {}", kLargestHeader, length);
+  if (length > kLargestHeader) reader.refuse("the header must have at most {} bytes, got {}", kLargestHeader, length);
   Reader text = reader;  // counts from the file's first byte, and ends where the header does
   reader.take(length, "the header");
   text.end_at(reader.at());

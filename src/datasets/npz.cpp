@@ -44,9 +44,8 @@ std::string read_entry(zip_t* archive, const std::string& where, const zip_stat_
     refuse(fmt::format("the method must be stored or deflated, got number {}", entry.comp_method));
   if (entry.encryption_method != ZIP_EM_NONE) refuse("is encrypted");
   if (entry.size > most)
-    refuse(fmt::format(
-        "it says that {} bytes come out of it, of at most {} for the file. Hint: {{.most_bytes = ...}}",
-        entry.size, most));
+    refuse(fmt::format("it says that {} bytes come out of it, of at most {} for the file. Hint: {{.most_bytes = ...}}",
+                       entry.size, most));
   const bool stored = entry.comp_method == ZIP_CM_STORE;
   if (stored ? entry.size != entry.comp_size : entry.size / kMostPerByte > entry.comp_size)
     refuse(fmt::format("{} bytes cannot come out of {}", entry.size, entry.comp_size));
@@ -57,8 +56,7 @@ std::string read_entry(zip_t* archive, const std::string& where, const zip_stat_
   for (uint64_t at = 0;;) {
     char beyond;
     const bool whole = at == bytes.size();
-    const zip_int64_t got =
-        zip_fread(file.get(), whole ? &beyond : bytes.data() + at, whole ? 1 : bytes.size() - at);
+    const zip_int64_t got = zip_fread(file.get(), whole ? &beyond : bytes.data() + at, whole ? 1 : bytes.size() - at);
     if (got < 0) refuse(zip_file_strerror(file.get()));
     if (got == 0 && whole) return bytes;
     if (got == 0 || whole)
@@ -89,21 +87,18 @@ std::string archive_of(const std::string& path, const StateDict& arrays, NpzOpti
     std::string& bytes = entries.emplace_back(npy_header(plain));
     bytes.append(numbers.begin(), numbers.end());
     zip_source_t* source = zip_source_buffer(archive.get(), bytes.data(), bytes.size(), 0);
-    const int64_t index =
-        source ? zip_file_add(archive.get(), (name + ".npy").c_str(), source, ZIP_FL_ENC_UTF_8) : -1;
+    const int64_t index = source ? zip_file_add(archive.get(), (name + ".npy").c_str(), source, ZIP_FL_ENC_UTF_8) : -1;
     if (index < 0) {
       zip_source_free(source);
       refuse(zip_strerror(archive.get()));
     }
-    zip_set_file_compression(archive.get(), zip_uint64_t(index),
-                             options.compress ? ZIP_CM_DEFLATE : ZIP_CM_STORE, 0);
+    zip_set_file_compression(archive.get(), zip_uint64_t(index), options.compress ? ZIP_CM_DEFLATE : ZIP_CM_STORE, 0);
     zip_file_set_mtime(archive.get(), zip_uint64_t(index), 315619200, 0);  // 1980: the same bytes every time
   }
   if (zip_close(archive.get()) != 0) refuse(zip_strerror(archive.get()));
   archive.release();
   zip_stat_t stat;
-  if (zip_source_stat(whole.get(), &stat) != 0 || zip_source_open(whole.get()) != 0)
-    refuse("cannot be read back");
+  if (zip_source_stat(whole.get(), &stat) != 0 || zip_source_open(whole.get()) != 0) refuse("cannot be read back");
   std::string bytes(stat.size, '\0');
   const int64_t got = zip_source_read(whole.get(), bytes.data(), bytes.size());
   zip_source_close(whole.get());
@@ -121,10 +116,9 @@ StateDict load_npz(const std::string& path, Limits limits) {
   uint64_t left = limits.most_bytes;
   for (int64_t i = 0; i < count; ++i) {
     zip_stat_t entry;
-    constexpr zip_uint64_t needed = ZIP_STAT_NAME | ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE |
-                                    ZIP_STAT_COMP_METHOD | ZIP_STAT_ENCRYPTION_METHOD;
-    if (zip_stat_index(archive.get(), zip_uint64_t(i), ZIP_FL_ENC_RAW, &entry) != 0 ||
-        (entry.valid & needed) != needed)
+    constexpr zip_uint64_t needed =
+        ZIP_STAT_NAME | ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE | ZIP_STAT_COMP_METHOD | ZIP_STAT_ENCRYPTION_METHOD;
+    if (zip_stat_index(archive.get(), zip_uint64_t(i), ZIP_FL_ENC_RAW, &entry) != 0 || (entry.valid & needed) != needed)
       fail<FormatError>("load_npz", "{}: entry {} cannot be read: {}", path, i, zip_strerror(archive.get()));
     entry.index = zip_uint64_t(i);
     std::string name = entry.name;

@@ -6,12 +6,10 @@
 namespace tapegrad::datasets {
 
 Pixels read_png(const std::string& path, std::string_view, uint64_t) {
-  fail<FormatError>("load_image", "{}: tapegrad was built without libpng. Hint: save it as .pgm or .ppm",
-                    path);
+  fail<FormatError>("load_image", "{}: tapegrad was built without libpng. Hint: save it as .pgm or .ppm", path);
 }
 std::string png_bytes(const std::string& path, const Pixels&) {
-  fail<FormatError>("save_image", "{}: tapegrad was built without libpng. Hint: save it as .pgm or .ppm",
-                    path);
+  fail<FormatError>("save_image", "{}: tapegrad was built without libpng. Hint: save it as .pgm or .ppm", path);
 }
 
 }  // namespace tapegrad::datasets
@@ -127,11 +125,10 @@ Pixels read_png(const std::string& path, std::string_view bytes, uint64_t most) 
                {}};
   const uint64_t pixels = uint64_t(image.height) * uint64_t(image.width);
   if (pixels / kMostPixelsPerByte > bytes.size())
-    refuse(
-        fmt::format("{} x {} pixels do not come out of {} bytes", image.height, image.width, bytes.size()));
+    refuse(fmt::format("{} x {} pixels do not come out of {} bytes", image.height, image.width, bytes.size()));
   if (pixels * uint64_t(image.channels) > most)
-    refuse(fmt::format("{} x {} pixels are more than {} bytes. Hint: {{.most_bytes = ...}}", image.height,
-                       image.width, most));
+    refuse(fmt::format("{} x {} pixels are more than {} bytes. Hint: {{.most_bytes = ...}}", image.height, image.width,
+                       most));
   image.samples.resize(pixels * uint64_t(image.channels));
   std::vector<png_bytep> rows = rows_of(image.samples, image.height);
   if (!decoder.read_rows(rows.data())) refuse(decoder.error);

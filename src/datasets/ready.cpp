@@ -21,15 +21,13 @@ namespace fs = std::filesystem;
 std::string found(const char* set, const std::string& folder, const std::vector<std::string>& names) {
   for (const std::string& name : names)
     if (fs::exists(fs::path(folder) / name)) return (fs::path(folder) / name).string();
-  fail<FormatError>(set, "{}: there is no {}. Hint: scripts/fetch_data {} {}", folder,
-                    fmt::join(names, " or "), set, folder);
+  fail<FormatError>(set, "{}: there is no {}. Hint: scripts/fetch_data {} {}", folder, fmt::join(names, " or "), set,
+                    folder);
 }
 
 data::Split of_idx(const char* set, const std::string& folder) {
   const auto part = [&](const std::string& name) {
-    const auto file = [&](const std::string& kind) {
-      return found(set, folder, {name + kind, name + kind + ".gz"});
-    };
+    const auto file = [&](const std::string& kind) { return found(set, folder, {name + kind, name + kind + ".gz"}); };
     const std::string images = file("-images-idx3-ubyte");
     return idx(images, file("-labels-idx1-ubyte"));
   };
@@ -45,12 +43,10 @@ data::TensorDataset of_cifar(const std::string& folder, const std::vector<std::s
     const std::string path = found("cifar10", folder, {name, "cifar-10-batches-bin/" + name});
     const std::string part = read_file("cifar10", path);
     if (part.size() % kRecord != 0 || part.empty())
-      fail<FormatError>("cifar10", "{}: its {} bytes are not whole records of {}", path, part.size(),
-                        kRecord);
+      fail<FormatError>("cifar10", "{}: its {} bytes are not whole records of {}", path, part.size(), kRecord);
     for (size_t at = 0; at < part.size(); at += kRecord)
       if (uint8_t(part[at]) > 9)
-        fail<FormatError>("cifar10", "{}: byte {}: a label must be in [0, 9], got {}", path, at,
-                          uint8_t(part[at]));
+        fail<FormatError>("cifar10", "{}: byte {}: a label must be in [0, 9], got {}", path, at, uint8_t(part[at]));
     bytes += part;
   }
   const auto* from = reinterpret_cast<const unsigned char*>(bytes.data());
@@ -75,8 +71,7 @@ data::Split cifar10(const std::string& folder) {
 data::Split digits(const std::string& folder) {
   const data::TensorDataset all = data::csv(found("digits", folder, {"digits.csv"}));
   if (all.x().size(1) != 64)
-    fail<FormatError>("digits", "{}: digits.csv must have 64 pixels in a line, got {}", folder,
-                      all.x().size(1));
+    fail<FormatError>("digits", "{}: digits.csv must have 64 pixels in a line, got {}", folder, all.x().size(1));
   const Tensor x = compute::div(all.x(), full({}, 16));
   return data::TensorDataset(x.reshape({-1, 8, 8}), all.y()).split(0.8);
 }

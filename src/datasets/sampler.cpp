@@ -45,8 +45,7 @@ std::vector<int64_t> Sampler::at(std::span<const int64_t> places, int64_t epoch)
 namespace {
 
 void shuffle(std::span<int64_t> values, Generator& random) {
-  for (size_t i = values.size(); i > 1; --i)
-    std::swap(values[i - 1], values[size_t(random.below(int64_t(i)))]);
+  for (size_t i = values.size(); i > 1; --i) std::swap(values[i - 1], values[size_t(random.below(int64_t(i)))]);
 }
 
 std::vector<int64_t> counted(size_t n) {
@@ -75,8 +74,7 @@ Sampler weighted_sampler(const Tensor& weights, int64_t num_samples, WeightedOpt
       std::vector<double> keys;
       for (double x : w) keys.push_back(x > 0 ? std::log1p(-random.uniform()) / x : -INFINITY);
       std::vector<int64_t> order = counted(w.size());
-      std::ranges::stable_sort(order,
-                               [&](int64_t a, int64_t b) { return keys[size_t(a)] > keys[size_t(b)]; });
+      std::ranges::stable_sort(order, [&](int64_t a, int64_t b) { return keys[size_t(a)] > keys[size_t(b)]; });
       order.resize(size_t(num_samples));
       return order;
     });
@@ -87,8 +85,7 @@ Sampler weighted_sampler(const Tensor& weights, int64_t num_samples, WeightedOpt
     std::vector<int64_t> order;
     for (int64_t i = 0; i < num_samples; ++i) {
       const auto found = std::ranges::upper_bound(sums, random.uniform() * sums.back());
-      order.push_back(
-          std::min(found - sums.begin(), std::ranges::lower_bound(sums, sums.back()) - sums.begin()));
+      order.push_back(std::min(found - sums.begin(), std::ranges::lower_bound(sums, sums.back()) - sums.begin()));
     }
     return order;
   });
@@ -96,8 +93,7 @@ Sampler weighted_sampler(const Tensor& weights, int64_t num_samples, WeightedOpt
 
 Sampler class_sampler(const Tensor& labels, int64_t num_samples, SamplerOptions options) {
   if (labels.dim() != 1 || labels.dtype() != int64 || labels.numel() == 0 || num_samples < 1)
-    fail<ValueError>("class_sampler",
-                     "labels must be an int64 vector and num_samples positive, got {} {} and {}",
+    fail<ValueError>("class_sampler", "labels must be an int64 vector and num_samples positive, got {} {} and {}",
                      labels.dtype(), labels.shape(), num_samples);
   std::map<int64_t, std::vector<int64_t>> members;
   const std::vector<int64_t> y = labels.to_vector<int64_t>();
@@ -129,8 +125,8 @@ Sampler class_sampler(const Tensor& labels, int64_t num_samples, SamplerOptions 
 
 Sampler length_sampler(std::vector<int64_t> lengths, int64_t batch_size, SamplerOptions options) {
   if (lengths.empty() || batch_size < 1)
-    fail<ValueError>("length_sampler", "there must be lengths and a positive batch_size, got {} and {}",
-                     lengths.size(), batch_size);
+    fail<ValueError>("length_sampler", "there must be lengths and a positive batch_size, got {} and {}", lengths.size(),
+                     batch_size);
   const int64_t n = int64_t(lengths.size());
   return Sampler(n, [=, lengths = std::move(lengths)](int64_t epoch) {
     constexpr int64_t kBatchesOfAPiece = 100;

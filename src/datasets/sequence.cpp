@@ -18,11 +18,10 @@ Padded pad_sequences(const std::vector<Tensor>& sequences, double value) {
     Shape other = x.shape();
     if (x.dim() > 0) lengths.push_back(std::exchange(other[0], first.size(0)));
     if (other != first.shape())
-      fail<ShapeError>("pad_sequences", "sequences must be alike but for their length, got {} and {}",
-                       first.shape(), x.shape());
+      fail<ShapeError>("pad_sequences", "sequences must be alike but for their length, got {} and {}", first.shape(),
+                       x.shape());
     if (x.dtype() != first.dtype())
-      fail<DtypeError>("pad_sequences", "sequences must have one dtype, got {} and {}", first.dtype(),
-                       x.dtype());
+      fail<DtypeError>("pad_sequences", "sequences must have one dtype, got {} and {}", first.dtype(), x.dtype());
   }
   shape[0] = *std::ranges::max_element(lengths);
   shape.insert(0, int64_t(sequences.size()));

@@ -20,9 +20,7 @@ std::string in_quotes(std::string_view text) { return "\"" + shown(text, 80) + "
 
 // The tensors' names by file.
 std::map<std::string, std::set<std::string>> read_index(const std::string& path) {
-  const auto refuse = [&](const std::string& reason) {
-    fail<FormatError>("load_sharded", "{}: {}", path, reason);
-  };
+  const auto refuse = [&](const std::string& reason) { fail<FormatError>("load_sharded", "{}: {}", path, reason); };
   const std::string text = read_file("load_sharded", path);
   std::set<std::string> keys;
   int depth_of_keys = 0;
@@ -34,8 +32,7 @@ std::map<std::string, std::set<std::string>> read_index(const std::string& path)
     if (depth == 2 && depth_of_keys != 2) keys.clear();
     depth_of_keys = depth;
     const std::string key = fmt::format("{} {}", depth, value.get<std::string>());
-    if (!keys.insert(key).second)
-      refuse(fmt::format("the key {} comes twice", in_quotes(value.get<std::string>())));
+    if (!keys.insert(key).second) refuse(fmt::format("the key {} comes twice", in_quotes(value.get<std::string>())));
     return true;
   };
   json index;
@@ -49,10 +46,10 @@ std::map<std::string, std::set<std::string>> read_index(const std::string& path)
   std::map<std::string, std::set<std::string>> files;
   for (const auto& [name, file] : index["weight_map"].items()) {
     const std::string text = file.is_string() ? file.get<std::string>() : "";
-    if (text.empty() || text.find_first_of(std::string_view("/\\\0", 3)) != std::string::npos ||
-        text == "." || text == "..")
-      refuse(fmt::format("tensor {}: its file must be a name in the folder of the index, got {}",
-                         in_quotes(name), in_quotes(file.dump())));
+    if (text.empty() || text.find_first_of(std::string_view("/\\\0", 3)) != std::string::npos || text == "." ||
+        text == "..")
+      refuse(fmt::format("tensor {}: its file must be a name in the folder of the index, got {}", in_quotes(name),
+                         in_quotes(file.dump())));
     files[text].insert(name);
   }
   return files;
@@ -68,8 +65,7 @@ StateDict load_sharded(const std::string& index_path) {
     StateDict part = load(path);
     for (const std::string& name : names)
       if (!part.contains(name))
-        fail<FormatError>("load_sharded", "{}: has no tensor {}, which the index says it has", path,
-                          in_quotes(name));
+        fail<FormatError>("load_sharded", "{}: has no tensor {}, which the index says it has", path, in_quotes(name));
     for (const auto& [name, tensor] : part)
       if (!names.contains(name))
         fail<FormatError>("load_sharded", "{}: has the tensor {}, which the index does not name", path,

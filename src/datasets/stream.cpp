@@ -54,17 +54,15 @@ StreamState::StreamState(StreamOptions options) : options_(options) {
 
 void StreamState::seek(int64_t epoch, int64_t position) {
   if (epoch < 0 || position < 0)
-    fail<IndexError>("Stream", "seek takes an epoch >= 0 and a position >= 0, got {} and {}", epoch,
-                     position);
+    fail<IndexError>("Stream", "seek takes an epoch >= 0 and a position >= 0, got {} and {}", epoch, position);
   epoch_ = epoch;
   position_ = position;
   running_ = false;
 }
 
 StateDict StreamState::state_dict() const {
-  return {{"seed", integers({int64_t(options_.seed)})},
-          {"epoch", integers({epoch_})},
-          {"position", integers({position_})}};
+  return {
+      {"seed", integers({int64_t(options_.seed)})}, {"epoch", integers({epoch_})}, {"position", integers({position_})}};
 }
 
 void StreamState::load_state_dict(const StateDict& state) {

@@ -12,8 +12,7 @@ namespace tapegrad::datasets {
 
 Transform normalize(std::vector<double> mean, std::vector<double> std) {
   if (mean.empty() || mean.size() != std.size() || !std::ranges::all_of(std, [](double s) { return s > 0; }))
-    fail<ValueError>("normalize",
-                     "mean and std must have as many numbers, and std positive ones, got {} and {} ({})",
+    fail<ValueError>("normalize", "mean and std must have as many numbers, and std positive ones, got {} and {} ({})",
                      mean.size(), std.size(), fmt::join(std, ", "));
   const int64_t n = int64_t(mean.size());
   return [n, mean = from_vector(mean, {n}), std = from_vector(std, {n})](const Tensor& x, Generator&) {
@@ -33,12 +32,11 @@ Transform normalize(std::vector<double> mean, std::vector<double> std) {
 Transform random_crop(int64_t height, int64_t width, CropOptions options) {
   const int64_t p = options.padding;
   if (height < 1 || width < 1 || p < 0)
-    fail<ValueError>("random_crop", "sizes must be positive and padding not negative, got {} x {} and {}",
-                     height, width, p);
+    fail<ValueError>("random_crop", "sizes must be positive and padding not negative, got {} x {} and {}", height,
+                     width, p);
   return [=](const Tensor& x, Generator& random) {
     if (x.dim() < 2 || x.size(-2) + 2 * p < height || x.size(-1) + 2 * p < width)
-      fail<ShapeError>("random_crop", "{} x {} do not fit a sample {} with padding {}", height, width,
-                       x.shape(), p);
+      fail<ShapeError>("random_crop", "{} x {} do not fit a sample {} with padding {}", height, width, x.shape(), p);
     const Tensor padded = p > 0 ? pad(x, {p, p, p, p}) : x;
     const int64_t top = random.below(padded.size(-2) - height + 1);
     const int64_t left = random.below(padded.size(-1) - width + 1);
@@ -68,8 +66,7 @@ Transform one_hot(int64_t num_classes) {
 
 namespace {
 
-Tensor transformed(const Tensor& batch, const std::vector<Transform>& transforms,
-                   std::span<Generator> random) {
+Tensor transformed(const Tensor& batch, const std::vector<Transform>& transforms, std::span<Generator> random) {
   if (transforms.empty() || random.empty()) return batch;
   Tensor out;
   for (size_t i = 0; i < random.size(); ++i) {
@@ -81,8 +78,8 @@ Tensor transformed(const Tensor& batch, const std::vector<Transform>& transforms
       shape.insert(0, int64_t(random.size()));
       out = empty(shape, {.dtype = sample.dtype()});
     } else if (sample.shape() != out[0].shape() || sample.dtype() != out.dtype()) {
-      fail<ShapeError>("Transformed", "samples of a batch must come out alike, got {} {} and {} {}",
-                       out[0].dtype(), out[0].shape(), sample.dtype(), sample.shape());
+      fail<ShapeError>("Transformed", "samples of a batch must come out alike, got {} {} and {} {}", out[0].dtype(),
+                       out[0].shape(), sample.dtype(), sample.shape());
     }
     const std::span<const char> from = memory_of(sample);
     std::ranges::copy(from, writable_memory_of(out).begin() + int64_t(i * from.size()));

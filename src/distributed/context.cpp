@@ -14,8 +14,7 @@ namespace {
 
 void check(const ContextOptions& options) {
   if (options.shards < 0) fail<ValueError>("Context", "shards must not be negative, got {}", options.shards);
-  if (!(options.deadline > 0))
-    fail<ValueError>("Context", "deadline must be positive, got {}", options.deadline);
+  if (!(options.deadline > 0)) fail<ValueError>("Context", "deadline must be positive, got {}", options.deadline);
 }
 
 }  // namespace
@@ -25,10 +24,9 @@ Context::Context(int argc, char** argv, ContextOptions options) : exceptions_(st
   transport_ = std::make_unique<Transport>(argc, argv, options.deadline);
   shards_ = options.shards ? options.shards : ranks();
   if (ranks() > shards_)
-    fail<ValueError>(
-        "Context",
-        "there are {} ranks, and a batch is cut into {} shards. Hint: ContextOptions{{.shards = {}}}",
-        ranks(), shards_, ranks());
+    fail<ValueError>("Context",
+                     "there are {} ranks, and a batch is cut into {} shards. Hint: ContextOptions{{.shards = {}}}",
+                     ranks(), shards_, ranks());
   if (options.only_root_prints && !is_root() && !std::freopen("/dev/null", "w", stdout))
     fail<Error>("Context", "stdout can not be thrown away");
 }

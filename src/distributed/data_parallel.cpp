@@ -38,8 +38,7 @@ struct Ready final : TapeObserver {
   Ready(GradientSum& sum, int64_t shard, const std::map<const void*, size_t>& number)
       : sum(sum), shard(shard), number(number) {}
   void on_leaf(const Tensor& leaf, const Tensor& gradient) override {
-    if (const auto found = number.find(leaf.impl()); found != number.end())
-      sum.add(shard, found->second, gradient);
+    if (const auto found = number.find(leaf.impl()); found != number.end()) sum.add(shard, found->second, gradient);
   }
   GradientSum& sum;
   int64_t shard;
@@ -52,11 +51,10 @@ void check_buffers(const nn::ModuleBase& model) {
     if (type == "SyncBatchNorm") return;
     for (const auto& [name, buffer] : module.named_buffers())
       if (name.find('.') == std::string::npos && name.starts_with("running_"))
-        fail<ValueError>(
-            kType,
-            "'{}' ({}) collects statistics of its own shard. Hint: distributed::SyncBatchNorm, or a "
-            "norm of rows",
-            path, type);
+        fail<ValueError>(kType,
+                         "'{}' ({}) collects statistics of its own shard. Hint: distributed::SyncBatchNorm, or a "
+                         "norm of rows",
+                         path, type);
   });
 }
 
@@ -81,13 +79,11 @@ double checked_loss(const Tensor& loss) {
 DataParallelBase::DataParallelBase(nn::ModuleBase& module, Context& context, DataParallelOptions options)
     : module_(module), context_(context), options_(options) {
   if (options.bucket_bytes < 1 || options.check_every < 0 || options.batch_axis < 0)
-    fail<ValueError>(
-        kType, "bucket_bytes must be positive, check_every and batch_axis not negative, got {}, {} and {}",
-        options.bucket_bytes, options.check_every, options.batch_axis);
+    fail<ValueError>(kType, "bucket_bytes must be positive, check_every and batch_axis not negative, got {}, {} and {}",
+                     options.bucket_bytes, options.check_every, options.batch_axis);
   check_buffers(module);
   const auto modules = module.modules();
-  in_turns_ =
-      std::any_of(modules.begin(), modules.end(), [](auto& m) { return m.type() == "SyncBatchNorm"; });
+  in_turns_ = std::any_of(modules.begin(), modules.end(), [](auto& m) { return m.type() == "SyncBatchNorm"; });
   context.broadcast(module);
   context.broadcast(default_generator());
 }
@@ -109,8 +105,7 @@ void DataParallelBase::compare_ranks() {
       .get();
   const std::span<const int64_t> all = hashes.data<int64_t>();
   const auto votes = [&](int64_t hash) { return std::count(all.begin(), all.end(), hash); };
-  const int64_t common =
-      *std::max_element(all.begin(), all.end(), [&](auto a, auto b) { return votes(a) < votes(b); });
+  const int64_t common = *std::max_element(all.begin(), all.end(), [&](auto a, auto b) { return votes(a) < votes(b); });
   std::string others;
   for (size_t rank = 0; rank < all.size(); ++rank)
     if (all[rank] != common) others += fmt::format("{}{}", others.empty() ? "" : ", ", rank);
@@ -126,15 +121,13 @@ Tensor DataParallelBase::run(const Body& body, const Tensors& inputs) {
   const data::Shard part = context_.shard();
   const int64_t count = part.last - part.first, axis = options_.batch_axis, rows = rows_of(inputs, axis);
   if (rows < count)
-    fail<ValueError>(
-        kType,
-        "each of the {} shards of this rank must have a row, got {} rows. Hint: a larger batch, or "
-        "{{.drop_last = true}}",
-        count, rows);
+    fail<ValueError>(kType,
+                     "each of the {} shards of this rank must have a row, got {} rows. Hint: a larger batch, or "
+                     "{{.drop_last = true}}",
+                     count, rows);
   const bool recording = is_recording();
   if (recording) {
-    if (context_.ranks() > 1 && options_.check_every > 0 && steps_ % options_.check_every == 0)
-      compare_ranks();
+    if (context_.ranks() > 1 && options_.check_every > 0 && steps_ % options_.check_every == 0) compare_ranks();
     context_.transport().step = ++steps_;
   }
   std::vector<std::string> names;
@@ -199,8 +192,7 @@ Tensor DataParallelBase::run(const Body& body, const Tensors& inputs) {
     gradient.loss = checked_loss(loss) * double(size);
     for (const Tensor& leaf : tape.leaves())
       if (number.contains(leaf.impl()))
-        fail<AutogradError>(kType,
-                            "the function used '{}' of the model. Hint: take the copy that it is given",
+        fail<AutogradError>(kType, "the function used '{}' of the model. Hint: take the copy that it is given",
                             names[number.at(leaf.impl())]);
     tape.backward(loss, {.gradient = full_like(loss, double(size))});
     if (at_once)
@@ -223,8 +215,7 @@ Tensor DataParallelBase::run(const Body& body, const Tensors& inputs) {
     if (is_recording()) fail<AutogradError>(kType, "it has no second derivative");
     Gradients dx;
     const double scale = dy.item();
-    for (Tensor& gradient : gradients)
-      dx.push_back(!gradient.defined() || scale == 1 ? gradient : gradient * scale);
+    for (Tensor& gradient : gradients) dx.push_back(!gradient.defined() || scale == 1 ? gradient : gradient * scale);
     if (!needs.again) gradients.clear();
     return dx;
   };

@@ -95,23 +95,19 @@ void GradientSum::end(int64_t shard, double loss, int64_t rows) {
 GradientSum::Result GradientSum::wait() {
   const NoGrad no_grad;
   Tensor head;
-  transport_.post("loss", [&] { head = all_reduce(transport_, std::move(heads_), shards_, add_up, false); })
-      .get();
+  transport_.post("loss", [&] { head = all_reduce(transport_, std::move(heads_), shards_, add_up, false); }).get();
   const std::span<const double> values = head.data<double>();
   Result result{values[0] / values[1], std::vector<Tensor>(parameters_.size())};
   for (Bucket& bucket : buckets_) {
     bucket.done.get();
-    const auto seconds_of = [](Clock::duration d) {
-      return std::max(0.0, std::chrono::duration<double>(d).count());
-    };
+    const auto seconds_of = [](Clock::duration d) { return std::max(0.0, std::chrono::duration<double>(d).count()); };
     seconds += seconds_of(bucket.end - bucket.begin);
     hidden_seconds += seconds_of(std::min(bucket.end, backward_end_) - bucket.begin);
     for (size_t place = 0; place < bucket.parameters.size(); ++place) {
       const size_t i = bucket.parameters[place];
       if (values[i + 2] == 0) continue;
       const int64_t offset = bucket.offsets[place];
-      Tensor mean =
-          slice(bucket.total, 0, offset, offset + parameters_[i].numel()).view(parameters_[i].shape());
+      Tensor mean = slice(bucket.total, 0, offset, offset + parameters_[i].numel()).view(parameters_[i].shape());
       if (bucket.parameters.size() > 1)
         mean = mean * (1 / values[1]);
       else  // it has the bucket's memory for itself

@@ -57,8 +57,8 @@ class GradientSum {
   std::vector<Bucket> buckets_;
   std::vector<std::pair<size_t, size_t>> place_;  // bucket, and place in it, of each parameter
   std::vector<bool> has_gradient_;                // of each parameter, on the shard that runs
-  std::vector<Node> heads_;  // loss, rows, and how many shards had a gradient of each parameter
-  size_t sent_ = 0;          // buckets
+  std::vector<Node> heads_;                       // loss, rows, and how many shards had a gradient of each parameter
+  size_t sent_ = 0;                               // buckets
   Clock::time_point backward_end_;
 };
 

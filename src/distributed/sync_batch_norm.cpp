@@ -53,8 +53,7 @@ Moments moments_of(const Tensor& x) {
   const double count = double(x.numel() / c);
   // Without eps rstd is var^(-1/2); infinite for 0.
   const auto [mean, rstd] = compute::batch_moments(x, {}, {}, 0, 0, true);
-  const Tensor all =
-      meet(concat({full({c}, count, {.dtype = float64}), mean, count / (rstd * rstd)}), put_together);
+  const Tensor all = meet(concat({full({c}, count, {.dtype = float64}), mean, count / (rstd * rstd)}), put_together);
   const double m = all[0].item();
   return {m, slice(all, 0, c, 2 * c), slice(all, 0, 2 * c) / m};
 }
@@ -77,10 +76,9 @@ SyncBatchNorm::SyncBatchNorm(int64_t num_features, SyncBatchNormOptions options)
 Tensor SyncBatchNorm::forward(const Tensor& input) {
   const int64_t channels = weight.size(0);
   if (input.dim() < 2 || input.size(1) != channels || input.numel() == 0)
-    fail<ShapeError>("SyncBatchNorm", "input must be [N, {}] or [N, {}, ...] with N > 0, got {}", channels,
-                     channels, input.shape());
-  if (!is_training())
-    return batch_norm(input, running_mean, running_var, weight, bias, {.eps = options_.eps});
+    fail<ShapeError>("SyncBatchNorm", "input must be [N, {}] or [N, {}, ...] with N > 0, got {}", channels, channels,
+                     input.shape());
+  if (!is_training()) return batch_norm(input, running_mean, running_var, weight, bias, {.eps = options_.eps});
   const Tensor x = input.contiguous();
   Tensor mu, rstd, y;
   double m = 0;
@@ -89,8 +87,7 @@ Tensor SyncBatchNorm::forward(const Tensor& input) {
     const Moments moments = moments_of(x);
     m = moments.count;
     if (m == 1)
-      fail<ValueError>("SyncBatchNorm", "training needs more than one value in a channel, got input {}",
-                       input.shape());
+      fail<ValueError>("SyncBatchNorm", "training needs more than one value in a channel, got input {}", input.shape());
     mu = moments.mean;
     rstd = rsqrt(moments.var + options_.eps);
     // The shards of a process share the buffers: one of them writes.

@@ -24,11 +24,10 @@ std::terminate_handler terminate_before = nullptr;
 // Ends all ranks.
 [[noreturn]] void abort_job(const std::string& why) {
   if (const Transport* transport = joined.exchange(nullptr)) {
-    fmt::print(stderr, "tapegrad: rank {} of {} ends the job at step {}: {}\n", transport->rank,
-               transport->ranks, transport->step.load(), why);
+    fmt::print(stderr, "tapegrad: rank {} of {} ends the job at step {}: {}\n", transport->rank, transport->ranks,
+               transport->step.load(), why);
     std::fflush(nullptr);
-    std::this_thread::sleep_for(
-        std::chrono::milliseconds(300));  // MPICH's mpirun forgets what came just before
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));  // MPICH's mpirun forgets what came just before
     MPI_Abort(MPI_COMM_WORLD, 1);
   }
   std::_Exit(1);
@@ -80,8 +79,7 @@ Transport::Transport(int argc, char** argv, double deadline) : deadline_(deadlin
   joined = this;
   terminate_before = std::set_terminate(on_terminate);
   std::atexit(on_exit);
-  if (level < MPI_THREAD_SERIALIZED)
-    fail<Error>("Context", "MPI must allow calls from any thread, one at a time");
+  if (level < MPI_THREAD_SERIALIZED) fail<Error>("Context", "MPI must allow calls from any thread, one at a time");
   thread_ = std::thread([this] { work(); });
 }
 
@@ -131,8 +129,7 @@ void Transport::exchange(int with, std::span<const std::byte> out, std::span<std
                      std::max(out.size(), in.size()));
   MPI_Request requests[2] = {MPI_REQUEST_NULL, MPI_REQUEST_NULL};
   if (!in.empty()) MPI_Irecv(in.data(), int(in.size()), MPI_BYTE, with, tag_, MPI_COMM_WORLD, &requests[0]);
-  if (!out.empty())
-    MPI_Isend(out.data(), int(out.size()), MPI_BYTE, with, tag_, MPI_COMM_WORLD, &requests[1]);
+  if (!out.empty()) MPI_Isend(out.data(), int(out.size()), MPI_BYTE, with, tag_, MPI_COMM_WORLD, &requests[1]);
   const Clock::time_point begin = Clock::now();
   int done = 0;
   for (int64_t turn = 1;; ++turn) {

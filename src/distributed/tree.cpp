@@ -112,8 +112,7 @@ void broadcast(Transport& transport, std::span<std::byte> data) {
   }
 }
 
-Tensor all_reduce(Transport& transport, std::vector<Node> nodes, int64_t shards, Combine combine,
-                  bool splits) {
+Tensor all_reduce(Transport& transport, std::vector<Node> nodes, int64_t shards, Combine combine, bool splits) {
   const bool even = std::has_single_bit(unsigned(transport.ranks)) && shards % transport.ranks == 0 &&
                     std::has_single_bit(uint64_t(shards / transport.ranks));
   if (!even)

@@ -31,8 +31,7 @@ void push(std::vector<Node>& nodes, Node node, int64_t shards, Combine combine);
 
 /// The root of the tree, on each rank; `nodes` are what push() made of this rank's shards. For a job of the transport.
 /// `splits` says that parts of a value may be combined apart.
-Tensor all_reduce(Transport& transport, std::vector<Node> nodes, int64_t shards, Combine combine,
-                  bool splits);
+Tensor all_reduce(Transport& transport, std::vector<Node> nodes, int64_t shards, Combine combine, bool splits);
 
 /// Rank 0's bytes, on each rank. For a job.
 void broadcast(Transport& transport, std::span<std::byte> data);

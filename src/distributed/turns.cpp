@@ -69,8 +69,7 @@ Tensor Turns::meet(const Tensor& mine, Combine combine) {
   push(nodes_, {shard, shard + 1, mine}, shards_, combine);
   if (shard + 1 == last_ && std::none_of(ended_.begin(), ended_.end(), [](bool ended) { return ended; })) {
     transport_
-        .post("SyncBatchNorm",
-              [&] { together_ = all_reduce(transport_, std::move(nodes_), shards_, combine, false); })
+        .post("SyncBatchNorm", [&] { together_ = all_reduce(transport_, std::move(nodes_), shards_, combine, false); })
         .get();
     nodes_.clear();
     ++meetings_;

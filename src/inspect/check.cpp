@@ -13,8 +13,7 @@
 namespace tapegrad::inspect {
 
 std::string to_string(const Mistake& m) {
-  return fmt::format("{}{}: {}. Hint: {}", m.name, m.where.empty() ? "" : " (" + m.where + ")", m.text,
-                     m.cure);
+  return fmt::format("{}{}: {}. Hint: {}", m.name, m.where.empty() ? "" : " (" + m.where + ")", m.text, m.cure);
 }
 
 namespace {
@@ -61,8 +60,7 @@ void judge_parameters(Watcher& w) {
       w.say("not in the optimizer", p.name, "it gets a gradient and does not change",
             "make the optimizer with model.parameters(), after all layers are in the model");
     if (p.writes >= 2 * least && least > 0 && p.writes > 0 && least != ~0u)
-      w.say("stepped twice", p.name,
-            fmt::format("it is written {} times a step and others {}", p.writes, least),
+      w.say("stepped twice", p.name, fmt::format("it is written {} times a step and others {}", p.writes, least),
             "give each parameter to one optimizer");
     if (p.copies)
       w.say("units that are copies", p.name, "its rows and their gradients are equal: they will stay so",
@@ -83,8 +81,7 @@ void judge_sizes(Watcher& w, bool fresh) {
   if (!ratios.empty()) {
     std::nth_element(ratios.begin(), ratios.begin() + ptrdiff_t(ratios.size() / 2), ratios.end());
     const double ratio = ratios[ratios.size() / 2];
-    const std::string text =
-        fmt::format("a step is {:.2g} of the weights in length; about 0.001 is usual", ratio);
+    const std::string text = fmt::format("a step is {:.2g} of the weights in length; about 0.001 is usual", ratio);
     if (ratio < 1e-5) w.say("learning rate too small", "", text, "a larger learning rate");
     if (ratio > 0.3) w.say("learning rate too large", "", text, "a smaller learning rate");
   }
@@ -163,8 +160,7 @@ std::vector<Mistake> check(const nn::ModuleBase& model, optim::Optimizer& optimi
       options.evaluate();
     }
     if (before && !handle.is_training())
-      watcher.say("left in evaluation mode", "", "the evaluation does not go back",
-                  "call model.train() after it");
+      watcher.say("left in evaluation mode", "", "the evaluation does not go back", "call model.train() after it");
   }
   handle.load_state_dict(of_model);
   optimizer.load_state_dict(of_optimizer);

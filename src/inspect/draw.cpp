@@ -71,8 +71,8 @@ Frame frame(const Plot& plot, Axis x, Axis y, double legend) {
       "font-family=\"system-ui,sans-serif\" font-size=\"11\" data-x=\"{:g},{:g},{:g},{:g},{:d}\" "
       "data-y=\"{:g},{:g},{:g},{:g},{:d}\">\n"
       "<text class=\"ink\" x=\"{:g}\" y=\"18\" font-size=\"13\" font-weight=\"600\">{}</text>\n",
-      plot.width, plot.height + legend, escaped(plot.title), x.low, x.high, x.from, x.to, x.logarithmic,
-      y.low, y.high, y.from, y.to, y.logarithmic, kLeft, escaped(plot.title));
+      plot.width, plot.height + legend, escaped(plot.title), x.low, x.high, x.from, x.to, x.logarithmic, y.low, y.high,
+      y.from, y.to, y.logarithmic, kLeft, escaped(plot.title));
   for (const double v : ticks(y.low, y.high, y.logarithmic))
     f.svg += fmt::format(
         "<line class=\"grid\" x1=\"{:g}\" x2=\"{:g}\" y1=\"{:.1f}\" y2=\"{:.1f}\"/>"
@@ -114,9 +114,8 @@ class Cells {
       const double s = (double(i) + 1) / 10;
       const auto mix = [&](double a, double b) { return int(std::lround(a + (b - a) * s)); };
       if (!paths_[i].empty())
-        out +=
-            fmt::format("<path class=\"cells\" d=\"{}\" fill=\"rgb({},{},{})\" fill-opacity=\"{:.2f}\"/>\n",
-                        paths_[i], mix(0, 213), mix(114, 94), mix(178, 0), 0.1 + 0.9 * s);
+        out += fmt::format("<path class=\"cells\" d=\"{}\" fill=\"rgb({},{},{})\" fill-opacity=\"{:.2f}\"/>\n",
+                           paths_[i], mix(0, 213), mix(114, 94), mix(178, 0), 0.1 + 0.9 * s);
     }
     return out;
   }
@@ -160,8 +159,7 @@ std::string line_plot(const Plot& plot, const std::vector<Curve>& curves) {
         if (i < list->size()) ys.add((*list)[i], plot.log_y);
     }
   const size_t rows = curves.size() > 1 ? (curves.size() + 2) / 3 : 0;
-  Frame f =
-      frame(plot, x_axis(plot, xs.low, xs.high), y_axis(plot, ys.low, ys.high, true), 16.0 * double(rows));
+  Frame f = frame(plot, x_axis(plot, xs.low, xs.high), y_axis(plot, ys.low, ys.high, true), 16.0 * double(rows));
   const auto seen = [&](double x, double y) { return f.x.shows(x) && f.y.shows(y); };
   for (size_t k = 0; k < curves.size(); ++k) {
     const Curve& c = curves[k];
@@ -175,8 +173,7 @@ std::string line_plot(const Plot& plot, const std::vector<Curve>& curves) {
         up += fmt::format("{}{:.1f} {:.1f}", up.empty() ? "M" : "L", f.x.place(c.x[i]), f.y.place(c.high[i]));
         down = fmt::format("L{:.1f} {:.1f}", f.x.place(c.x[i]), f.y.place(c.low[i])) + down;
       }
-      if (!up.empty())
-        f.svg += fmt::format("<path d=\"{}{}Z\" fill=\"{}\" fill-opacity=\"0.18\"/>", up, down, color);
+      if (!up.empty()) f.svg += fmt::format("<path d=\"{}{}Z\" fill=\"{}\" fill-opacity=\"0.18\"/>", up, down, color);
     }
     std::string path;
     bool pen = false;
@@ -210,8 +207,8 @@ std::string line_plot(const Plot& plot, const std::vector<Curve>& curves) {
         "fill-opacity=\"0\"/>"
         "<line x1=\"{:.1f}\" x2=\"{:.1f}\" y1=\"{:.1f}\" y2=\"{:.1f}\" stroke=\"{}\" stroke-width=\"3\"{}/>"
         "<text class=\"ink\" x=\"{:.1f}\" y=\"{:.1f}\">{}</text></g>\n",
-        escaped(c.name), lx, ly - 10, column, lx, lx + 16, ly, ly, color,
-        dashed ? " stroke-dasharray=\"5 3\"" : "", lx + 21, ly + 4, escaped(name));
+        escaped(c.name), lx, ly - 10, column, lx, lx + 16, ly, ly, color, dashed ? " stroke-dasharray=\"5 3\"" : "",
+        lx + 21, ly + 4, escaped(name));
   }
   return f.svg + "</svg>\n";
 }
@@ -233,8 +230,7 @@ std::string density_plot(const Plot& plot, const std::vector<Column>& columns) {
     double total = 0, most = 0;
     for (const int64_t n : c.counts) total += double(n);
     for (size_t i = 0; i < c.counts.size() && total > 0; ++i) {
-      const double w = std::max((c.high - c.low) / double(c.counts.size()), 1e-30),
-                   from = c.low + w * double(i);
+      const double w = std::max((c.high - c.low) / double(c.counts.size()), 1e-30), from = c.low + w * double(i);
       const double a = (from - low) / (high - low) * kBins, b = (from + w - low) / (high - low) * kBins;
       for (int j = std::max(0, int(a)); j < kBins && double(j) < std::max(b, a + 1e-9); ++j) {
         const double part = b > a ? std::min(b, double(j + 1)) - std::max(a, double(j)) : 1;
@@ -243,12 +239,10 @@ std::string density_plot(const Plot& plot, const std::vector<Column>& columns) {
     }
     for (const double s : share) most = std::max(most, s);
     const double x0 = f.x.place(c.x), x1 = k + 1 < columns.size() ? f.x.place(columns[k + 1].x) : f.x.to;
-    if (columns.size() > 1 && k + 1 == columns.size())
-      continue;  // the last look is the right edge of the one before
+    if (columns.size() > 1 && k + 1 == columns.size()) continue;  // the last look is the right edge of the one before
     for (int j = 0; j < kBins; ++j)
       if (share[size_t(j)] > 0.005 * most)
-        cells.add(x0, f.y.from - cell * (j + 1), std::max(x1 - x0 + 0.3, 1.0), cell + 0.2,
-                  share[size_t(j)] / most);
+        cells.add(x0, f.y.from - cell * (j + 1), std::max(x1 - x0 + 0.3, 1.0), cell + 0.2, share[size_t(j)] / most);
   }
   return f.svg + cells.svg() + "</svg>\n";
 }
@@ -259,8 +253,8 @@ std::string heat_map(const Plot& plot, const std::vector<std::vector<double>>& r
     for (const double v : row) values.add(v, plot.log_y);
   Plot linear = plot;
   linear.log_y = false;
-  const Frame f = frame(linear, x_axis(linear, x0, x1),
-                        y_axis(linear, 0, double(std::max<size_t>(1, rows.size())), false), 0);
+  const Frame f =
+      frame(linear, x_axis(linear, x0, x1), y_axis(linear, 0, double(std::max<size_t>(1, rows.size())), false), 0);
   Cells cells;
   const auto scale = [&](double v) { return plot.log_y ? std::log10(v) : v; };
   for (size_t r = 0; r < rows.size(); ++r)

@@ -27,9 +27,7 @@ Bad bad(const Tensor& x) {
   return out;
 }
 
-std::string index_text(int64_t at, const Tensor& x) {
-  return to_string(tapegrad::detail::index_of(at, x.shape()));
-}
+std::string index_text(int64_t at, const Tensor& x) { return to_string(tapegrad::detail::index_of(at, x.shape())); }
 
 // "[8, 10] in [0, 0.9], 0 at [3, 0]": zeros and the largest magnitude are what functions break at.
 std::string describe(const Tensor& x) {
@@ -37,8 +35,8 @@ std::string describe(const Tensor& x) {
   std::string text = fmt::format("{} in {}", x.shape(), compute::range_text(x));
   const Bad odd = bad(x);
   if (odd.first >= 0)
-    return text + fmt::format(", {} NaN and {} infinite, the first at {}", odd.nans, odd.infinities,
-                              index_text(odd.first, x));
+    return text +
+           fmt::format(", {} NaN and {} infinite, the first at {}", odd.nans, odd.infinities, index_text(odd.first, x));
   int64_t zero = -1, largest = -1;
   double most = 1e4;
   with_values(x, [&](auto values) {
@@ -52,9 +50,7 @@ std::string describe(const Tensor& x) {
   return text;
 }
 
-bool is_meant(std::string_view op) {
-  return op == "where" || op == "expand" || op == "scaled_dot_product_attention";
-}
+bool is_meant(std::string_view op) { return op == "where" || op == "expand" || op == "scaled_dot_product_attention"; }
 
 // The time step of a sequence [T, B, ...] at whose first or last bad value it all began.
 int64_t time_of(std::string_view op, const Tensor& x, bool last) {
@@ -69,8 +65,7 @@ int64_t time_of(std::string_view op, const Tensor& x, bool last) {
 }
 
 std::string hint_of(const NanOrigin& o, double largest) {
-  if (o.from_outside)
-    return "no operation on this tape made it: look for it in the data and in the parameters";
+  if (o.from_outside) return "no operation on this tape made it: look for it in the data and in the parameters";
   if (o.op == "log" && !o.backward)
     return "add a small number under the logarithm, or use log_softmax and losses that take logits";
   if (o.op == "div") return "a division by zero: add eps to the denominator, or mask it with where()";
@@ -84,8 +79,7 @@ std::string hint_of(const NanOrigin& o, double largest) {
   if (o.op.ends_with("norm")) return "a row without variance and an eps of 0: use an eps > 0";
   if (o.op.find("softmax") != std::string::npos || o.op.find("attention") != std::string::npos)
     return "a row in which everything is masked has no softmax: leave at least one element, or drop the row";
-  if (largest > 1e15)
-    return "the numbers have grown without bound: lower the learning rate, or clip the gradient";
+  if (largest > 1e15) return "the numbers have grown without bound: lower the learning rate, or clip the gradient";
   return "";
 }
 
@@ -99,8 +93,8 @@ std::string to_string(const NanOrigin& o) {
   text += o.from_outside ? "met NaN that came in" : o.infinite ? "made an infinity" : "made NaN";
   if (!o.where.empty()) text += " at " + o.where;
   for (size_t i = 0; i < o.inputs.size(); ++i)
-    text += fmt::format("{}{} {}", i == 0 ? "; " : ", ", o.backward ? "gradient" : fmt::format("input {}", i),
-                        o.inputs[i]);
+    text +=
+        fmt::format("{}{} {}", i == 0 ? "; " : ", ", o.backward ? "gradient" : fmt::format("input {}", i), o.inputs[i]);
   std::string way;
   for (const std::string& part : o.chain) way += (way.empty() ? "" : " > ") + part;
   if (!way.empty()) text += "; from " + way;
@@ -130,8 +124,7 @@ std::vector<std::string> FirstNan::chain(int64_t record) const {
     // Along the values rather than into a weight, as far as that goes.
     int64_t next = -1;
     for (const int64_t input : e.inputs)
-      if (input >= 0 && (next < 0 || (entries_[size_t(next)].leaf && !entries_[size_t(input)].leaf)))
-        next = input;
+      if (input >= 0 && (next < 0 || (entries_[size_t(next)].leaf && !entries_[size_t(input)].leaf))) next = input;
     record = next;
   }
   constexpr size_t kMost = 12;
@@ -153,8 +146,7 @@ bool FirstNan::comes_from_suspect(int64_t of) const {
     left.pop_back();
     if (at == record) return true;
     for (const int64_t input : entries_[size_t(at)].inputs)
-      if (input >= record && input <= of && !seen[size_t(input)])
-        seen[size_t(input)] = true, left.push_back(input);
+      if (input >= record && input <= of && !seen[size_t(input)]) seen[size_t(input)] = true, left.push_back(input);
   }
   return false;
 }
@@ -196,8 +188,7 @@ void FirstNan::on_forward(const OperationView& operation, const Tensors& inputs,
   NanOrigin origin{.op = operation.name, .module = operation.module(), .step = operation.step};
   double largest = 0;
   for (size_t i = outputs.size(); i-- > 0;)
-    if (const Bad b = bad(outputs[i]); b.first >= 0 && (b.nans > 0 || of_output.nans == 0))
-      of_output = b, which = i;
+    if (const Bad b = bad(outputs[i]); b.first >= 0 && (b.nans > 0 || of_output.nans == 0)) of_output = b, which = i;
   origin.where = index_text(of_output.first, outputs[which]);
   if (const int64_t t = time_of(operation.name, outputs[0], false); t >= 0) origin.step = t;
   const Tensor* outside = nullptr;
@@ -233,22 +224,20 @@ void FirstNan::on_forward(const OperationView& operation, const Tensors& inputs,
 void FirstNan::on_loss(const Tensor& loss) {
   if (compute::all_finite(loss)) return;
   if (!suspect_.op.empty()) found(suspect_);
-  found(
-      {.op = "loss",
-       .module = "",
-       .from_outside = true,
-       .where = "",
-       .inputs = {},
-       .chain = {},
-       .hint = "no operation on this tape made it: look for an infinity in the data and in the parameters"});
+  found({.op = "loss",
+         .module = "",
+         .from_outside = true,
+         .where = "",
+         .inputs = {},
+         .chain = {},
+         .hint = "no operation on this tape made it: look for an infinity in the data and in the parameters"});
 }
 
 void FirstNan::on_backward(const OperationView& operation, const Tensors& dy, const Tensors& dx) {
   bool finite = true;
   for (const Tensor& x : dx) finite = finite && (!x.defined() || compute::all_finite(x));
   if (finite) return;
-  NanOrigin origin{
-      .op = operation.name, .module = operation.module(), .step = operation.step, .backward = true};
+  NanOrigin origin{.op = operation.name, .module = operation.module(), .step = operation.step, .backward = true};
   Bad from;
   double largest = 0;
   for (const Tensor& x : dy) {
@@ -262,8 +251,7 @@ void FirstNan::on_backward(const OperationView& operation, const Tensors& dy, co
   for (size_t i = dx.size(); i-- > 0;)
     if (const Bad b = bad(dx[i]); b.first >= 0 && (b.nans > 0 || to.nans == 0)) to = b, which = i;
   origin.where = fmt::format("{} of the gradient of input {}", index_text(to.first, dx[which]), which);
-  if (const int64_t t = time_of(operation.name, dx[0].defined() ? dx[0] : dx[which], true); t >= 0)
-    origin.step = t;
+  if (const int64_t t = time_of(operation.name, dx[0].defined() ? dx[0] : dx[which], true); t >= 0) origin.step = t;
   origin.infinite = to.nans == 0;
   origin.chain = chain(operation.record);
   origin.hint = hint_of(origin, largest);
@@ -273,8 +261,7 @@ void FirstNan::on_backward(const OperationView& operation, const Tensors& dy, co
     if (from.infinities > 0 && !suspect_backward_.op.empty()) found(suspect_backward_);
     found(forward ? suspect_ : std::move(origin));
   }
-  if (suspect_backward_.op.empty() && from.infinities == 0)
-    suspect_backward_ = forward ? suspect_ : std::move(origin);
+  if (suspect_backward_.op.empty() && from.infinities == 0) suspect_backward_ = forward ? suspect_ : std::move(origin);
 }
 
 void FirstNan::on_leaf(const Tensor&, const Tensor& gradient) {

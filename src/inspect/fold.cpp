@@ -14,8 +14,7 @@ double flops(std::string_view op, const std::vector<Shape>& in, const std::vecto
   const auto last = [&](size_t i) { return i < in.size() && !in[i].empty() ? double(in[i].back()) : 1; };
   if (op == "linear") return 2 * n * last(0);  // a bias adds as much as the first product does not
   if (op == "matmul") return 2 * n * last(0);
-  if (op.starts_with("conv") && in.size() > 1 && in[1].size() > 2)
-    return 2 * n * size(in[1]) / double(in[1][0]);
+  if (op.starts_with("conv") && in.size() > 1 && in[1].size() > 2) return 2 * n * size(in[1]) / double(in[1][0]);
   if ((op == "lstm" || op == "gru" || op == "rnn") && in.size() > 3) {
     // The product with W_hh, and some ten operations for each gate.
     const double gates = size(in[0]), hidden = double(in[3].back());
@@ -24,18 +23,15 @@ double flops(std::string_view op, const std::vector<Shape>& in, const std::vecto
   if (op.find("attention") != std::string_view::npos && in.size() > 2 && in[0].size() > 1)
     return 2 * size(in[0]) * double(in[1][in[1].size() - 2]) + 2 * n * double(in[1][in[1].size() - 2]);
   for (const char* free :
-       {"view",   "reshape",   "permute",      "transpose", "expand",     "slice", "narrow",
-        "select", "alias",     "leaf",         "clone",     "contiguous", "to",    "concat",
-        "stack",  "embedding", "index_select", "gather",    "place",      "pad",   "one_hot",
-        "unfold", "flip",      "squeeze",      "unsqueeze", "flatten",    "unbind"})
+       {"view",  "reshape", "permute",    "transpose", "expand", "slice",   "narrow",    "select",       "alias",
+        "leaf",  "clone",   "contiguous", "to",        "concat", "stack",   "embedding", "index_select", "gather",
+        "place", "pad",     "one_hot",    "unfold",    "flip",   "squeeze", "unsqueeze", "flatten",      "unbind"})
     if (op == free) return 0;
   if (op.ends_with("norm")) return 8 * n;
   if (op == "softmax" || op == "log_softmax") return 5 * n;
-  for (const char* over :
-       {"sum", "mean", "var", "amax", "amin", "logsumexp", "cross_entropy", "prod", "cumsum"})
+  for (const char* over : {"sum", "mean", "var", "amax", "amin", "logsumexp", "cross_entropy", "prod", "cumsum"})
     if (op == over && !in.empty()) return size(in[0]) * (op == "cross_entropy" ? 5 : 1);
-  if (op == "sigmoid" || op == "tanh" || op == "exp" || op == "gelu" || op == "silu" || op == "log")
-    return 10 * n;
+  if (op == "sigmoid" || op == "tanh" || op == "exp" || op == "gelu" || op == "silu" || op == "log") return 10 * n;
   return n;
 }
 
@@ -78,8 +74,7 @@ std::string Listing::fold() const {
     // Rows of one module that follow each other share a line too.
     size_t stop = end;
     if (run.times == 1)
-      while (stop < rows_.size() && rows_[stop].module == rows_[i].module && run_at(rows_, stop).times == 1)
-        ++stop;
+      while (stop < rows_.size() && rows_[stop].module == rows_[i].module && run_at(rows_, stop).times == 1) ++stop;
     double work = 0, saved = 0;
     for (size_t k = i; k < stop; ++k) work += rows_[k].flops, saved += double(rows_[k].saved_bytes);
     std::vector<std::pair<std::string, size_t>> names;
@@ -92,8 +87,8 @@ std::string Listing::fold() const {
       list += (list.empty() ? "" : ", ") + name + (count > 1 ? fmt::format(" x{}", count) : "");
     const Row& row = rows_[run.times == 1 ? stop - 1 : i + run.length - 1];
     out += fmt::format("{:<24}  {}{}{}  {}  {}, {} saved\n", row.module.empty() ? "(model)" : row.module,
-                       run.times > 1 ? fmt::format("{} x {{ ", run.times) : "", list,
-                       run.times > 1 ? " }" : "", row.shapes[0], scaled(work, "FLOP"), scaled(saved, "B"));
+                       run.times > 1 ? fmt::format("{} x {{ ", run.times) : "", list, run.times > 1 ? " }" : "",
+                       row.shapes[0], scaled(work, "FLOP"), scaled(saved, "B"));
     ++lines;
     i = stop;
   }
@@ -131,8 +126,7 @@ std::vector<LayerRow> layers(const nn::ModuleBase& model, const Listing& listing
   return out;
 }
 
-std::string summary(const nn::ModuleBase& model, const std::function<void()>& forward,
-                    SummaryOptions options) {
+std::string summary(const nn::ModuleBase& model, const std::function<void()>& forward, SummaryOptions options) {
   Listing listing;
   size_t saved = 0;
   {
@@ -149,8 +143,7 @@ std::string summary(const nn::ModuleBase& model, const std::function<void()>& fo
     if (depth > options.depth) continue;
     const std::string name = row.module.empty() ? "(model)" : row.module.substr(row.module.rfind('.') + 1);
     table.push_back({std::string(size_t(2 * depth), ' ') + name, row.type, row.shape,
-                     row.parameters ? fmt::format("{}", row.parameters) : "",
-                     row.calls ? scaled(row.flops, "") : "",
+                     row.parameters ? fmt::format("{}", row.parameters) : "", row.calls ? scaled(row.flops, "") : "",
                      row.calls ? scaled(double(row.bytes), "B") : ""});
   }
   std::vector<size_t> width(6, 0);

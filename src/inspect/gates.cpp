@@ -57,11 +57,9 @@ struct Count : TapeObserver {
 
 }  // namespace
 
-std::vector<double> saturated_gates(const OperationView& operation, const Tensors& in,
-                                    const Tensors& outputs) {
+std::vector<double> saturated_gates(const OperationView& operation, const Tensors& in, const Tensors& outputs) {
   const std::string_view op = operation.name;
-  if ((op != "lstm" && op != "gru") || in.size() < 11 || in[10].defined() || outputs[0].numel() == 0)
-    return {};
+  if ((op != "lstm" && op != "gru") || in.size() < 11 || in[10].defined() || outputs[0].numel() == 0) return {};
   const RecurrentOptions options = options_of(operation);
   const int64_t steps = outputs[0].size(0), rows = std::min<int64_t>(8, outputs[0].size(1)),
                 hidden = outputs[0].size(2);
@@ -69,8 +67,7 @@ std::vector<double> saturated_gates(const OperationView& operation, const Tensor
   const Tensor h0 = in[1].defined() ? narrow(in[1].detach(), 0, 0, rows).unsqueeze(0)
                                     : zeros({1, rows, hidden}, {.dtype = outputs[0].dtype()});
   const Tensor later = narrow(some(outputs[0]), 0, options.reverse ? 1 : 0, steps - 1);
-  const Tensor h =
-      concat(options.reverse ? Tensors{later, h0} : Tensors{h0, later}, 0).reshape({steps * rows, hidden});
+  const Tensor h = concat(options.reverse ? Tensors{later, h0} : Tensors{h0, later}, 0).reshape({steps * rows, hidden});
   const auto value = [&](size_t i) { return in[i].defined() ? in[i].detach() : Tensor(); };
   const RecurrentParameters w{value(3), value(4), value(5), value(6), value(7), value(8), value(9)};
   Count count;

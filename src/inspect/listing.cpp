@@ -30,13 +30,11 @@ Row* Listing::row_of(const OperationView& operation) {
 }
 
 void Listing::on_forward(const OperationView& operation, const Tensors& inputs, const Tensors& outputs) {
-  Row row{
-      .op = operation.name, .module = operation.module(), .step = operation.step, .record = operation.record};
+  Row row{.op = operation.name, .module = operation.module(), .step = operation.step, .record = operation.record};
   row.forward_ms = since_last(&row.start_ms);
   for (const Tensor& x : inputs) {
     const int64_t record = record_of(x, outputs[0]);
-    row.inputs.push_back(record >= 0 && record < int64_t(by_record_.size()) ? by_record_[size_t(record)]
-                                                                            : -1);
+    row.inputs.push_back(record >= 0 && record < int64_t(by_record_.size()) ? by_record_[size_t(record)] : -1);
     row.input_shapes.push_back(x.defined() ? x.shape() : Shape());
     if (options_.hash) row.input_hashes.push_back(hash_of(x));
   }
@@ -147,11 +145,9 @@ Difference diff(const Listing& a, const Listing& b) {
     if (what == "operation" || what == "module")
       here.text = fmt::format("row {}: {} is {} in the other", i, where(x), where(y));
     else if (what == "shape")
-      here.text =
-          fmt::format("row {}: {} gives {} and {} in the other", i, where(x), x.shapes[0], y.shapes[0]);
+      here.text = fmt::format("row {}: {} gives {} and {} in the other", i, where(x), x.shapes[0], y.shapes[0]);
     else
-      here.text = fmt::format("row {}: {} gives other values, of norm {:.9g} and {:.9g}", i, where(x), x.norm,
-                              y.norm);
+      here.text = fmt::format("row {}: {} gives other values, of norm {:.9g} and {:.9g}", i, where(x), x.norm, y.norm);
     here.text += equal ? ", from equal inputs: it is the origin"
                        : ", from inputs that differ already: data, parameters or what was not observed";
     if (!first.found || equal) first = here;

@@ -41,8 +41,7 @@ Numbers look(const Tensor& x, const MicroscopeOptions& options) {
 namespace {
 
 bool is_activation(std::string_view op) {
-  for (const char* name :
-       {"relu", "leaky_relu", "elu", "prelu", "sigmoid", "tanh", "gelu", "silu", "softplus", "mish"})
+  for (const char* name : {"relu", "leaky_relu", "elu", "prelu", "sigmoid", "tanh", "gelu", "silu", "softplus", "mish"})
     if (op == name) return true;
   return false;
 }
@@ -78,8 +77,7 @@ std::vector<double> lengths_along(const Tensor& x, bool deviation) {
       for (size_t i = t * each; i < (t + 1) * each; ++i)
         sum += double(values[i]), squares += double(values[i]) * double(values[i]);
       const double mean = sum / double(each);
-      out.push_back(deviation ? std::sqrt(std::max(0.0, squares / double(each) - mean * mean))
-                              : std::sqrt(squares));
+      out.push_back(deviation ? std::sqrt(std::max(0.0, squares / double(each) - mean * mean)) : std::sqrt(squares));
     }
   });
   return out;
@@ -112,12 +110,8 @@ std::string command_line() {
 
 }  // namespace
 
-Microscope::Microscope(const nn::ModuleBase& model, const optim::Optimizer& optimizer,
-                       MicroscopeOptions options)
-    : model_(model),
-      optimizer_(optimizer),
-      options_(std::move(options)),
-      start_(std::chrono::steady_clock::now()) {
+Microscope::Microscope(const nn::ModuleBase& model, const optim::Optimizer& optimizer, MicroscopeOptions options)
+    : model_(model), optimizer_(optimizer), options_(std::move(options)), start_(std::chrono::steady_clock::now()) {
   for (const auto& [name, value] :
        {std::pair{"every", options_.every}, {"sample", options_.sample}, {"bins", options_.bins}})
     if (value < 1) fail<ValueError>("Microscope", "{} must be at least 1, got {}", name, value);
@@ -132,8 +126,7 @@ Microscope::Microscope(const nn::ModuleBase& model, const optim::Optimizer& opti
   });
   if (options_.log.empty()) return;
   file_ = std::fopen(options_.log.c_str(), "w");
-  if (!file_)
-    fail<FormatError>("Microscope", "cannot write '{}'. Hint: does its folder exist?", options_.log);
+  if (!file_) fail<FormatError>("Microscope", "cannot write '{}'. Hint: does its folder exist?", options_.log);
   write_head();
 }
 
@@ -156,14 +149,13 @@ void Microscope::write_head() {
   const std::time_t now = std::time(nullptr);
   char date[32];
   std::strftime(date, sizeof date, "%Y-%m-%d %H:%M:%S UTC", std::gmtime(&now));
-  const std::string name =
-      options_.name.empty() ? std::filesystem::path(options_.log).stem().string() : options_.name;
-  write(fmt::format(
-      "{{\"run\":{{\"name\":{},\"date\":{},\"command\":{},\"seed\":{},\"tapegrad\":{},\"compiler\":{},"
-      "\"model\":{},\"parameters\":{},\"every\":{},\"config\":[{}]}}}}",
-      json_text(name), json_text(date), json_text(command_line()), default_generator().seed,
-      json_text(TAPEGRAD_VERSION), json_text(__VERSION__), json_text(to_string(model_)),
-      model_.parameter_count(), options_.every, config));
+  const std::string name = options_.name.empty() ? std::filesystem::path(options_.log).stem().string() : options_.name;
+  write(
+      fmt::format("{{\"run\":{{\"name\":{},\"date\":{},\"command\":{},\"seed\":{},\"tapegrad\":{},\"compiler\":{},"
+                  "\"model\":{},\"parameters\":{},\"every\":{},\"config\":[{}]}}}}",
+                  json_text(name), json_text(date), json_text(command_line()), default_generator().seed,
+                  json_text(TAPEGRAD_VERSION), json_text(__VERSION__), json_text(to_string(model_)),
+                  model_.parameter_count(), options_.every, config));
 }
 
 std::vector<double> Microscope::sampled(const Tensor& x) const {
@@ -203,8 +195,7 @@ size_t Microscope::site_of(const OperationView& operation, int64_t* time) {
   else if (call > 0)
     name += fmt::format("#{}", call + 1);
   const auto [at, is_new] = site_at_.try_emplace(name, look_.sites.size());
-  if (is_new)
-    look_.sites.emplace_back(name, SiteView{.op = operation.name, .activation = {}, .gradient = {}});
+  if (is_new) look_.sites.emplace_back(name, SiteView{.op = operation.name, .activation = {}, .gradient = {}});
   return at->second;
 }
 
@@ -246,8 +237,7 @@ void Microscope::on_backward(const OperationView& operation, const Tensors& dy, 
     const auto [at, time] = found->second;
     SiteView& site = look_.sites[at].second;
     const std::string_view op = operation.name;
-    const bool recurrent =
-        (op == "lstm" || op == "gru" || op == "rnn") && dx[0].defined() && dx[0].size(0) > 1;
+    const bool recurrent = (op == "lstm" || op == "gru" || op == "rnn") && dx[0].defined() && dx[0].size(0) > 1;
     const Tensor gradient = recurrent ? dx[0] : dy[0];
     if (gradient.defined()) {
       const double size = length(gradient);
@@ -277,19 +267,17 @@ void Microscope::step(double loss, std::initializer_list<Metric> metrics) {
   for (const Metric& metric : metrics)
     fields += (fields.empty() ? "" : ",") + json_text(metric.name) + ":" + number(metric.value, 7);
   if (file_)
-    write(fmt::format("{{\"step\":{},\"s\":{:.3f},\"loss\":{},\"lr\":{},\"skipped\":{},\"metrics\":{{{}}}}}",
-                      steps_,
-                      std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(),
-                      number(loss, 7), number(optimizer_.lr()), optimizer_.skipped_steps(), fields));
+    write(fmt::format("{{\"step\":{},\"s\":{:.3f},\"loss\":{},\"lr\":{},\"skipped\":{},\"metrics\":{{{}}}}}", steps_,
+                      std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(), number(loss, 7),
+                      number(optimizer_.lr()), optimizer_.skipped_steps(), fields));
   if (looking_) {
     std::string sites, parameters;
     for (auto& [name, site] : look_.sites) {
       if (site.std_at.size() < 2) site.std_at.clear(), site.gradient_at.clear(), site.saturated_at.clear();
-      sites +=
-          (sites.empty() ? "" : ",") +
-          fmt::format("{}:{{\"op\":{},\"a\":{},\"g\":{},\"norm\":{},\"sat\":{},\"dead\":{}", json_text(name),
-                      json_text(site.op), text_of(site.activation), text_of(site.gradient),
-                      number(site.gradient_norm), number(site.saturated), number(site.dead));
+      sites += (sites.empty() ? "" : ",") +
+               fmt::format("{}:{{\"op\":{},\"a\":{},\"g\":{},\"norm\":{},\"sat\":{},\"dead\":{}", json_text(name),
+                           json_text(site.op), text_of(site.activation), text_of(site.gradient),
+                           number(site.gradient_norm), number(site.saturated), number(site.dead));
       if (!site.std_at.empty())
         sites += fmt::format(",\"t\":[{},{},{}]", numbers(site.std_at), numbers(site.gradient_at),
                              numbers(site.saturated_at));
@@ -306,9 +294,9 @@ void Microscope::step(double loss, std::initializer_list<Metric> metrics) {
         moved += (after[k] - p.before[k]) * (after[k] - p.before[k]), was += p.before[k] * p.before[k];
       view.update_ratio = std::sqrt(moved / was);
       parameters += (parameters.empty() ? "" : ",") +
-                    fmt::format("{}:{{\"v\":{},\"g\":{},\"norm\":{},\"gnorm\":{},\"ratio\":{}}}",
-                                json_text(p.name), text_of(view.value), text_of(view.gradient),
-                                number(view.norm), number(view.gradient_norm), number(view.update_ratio));
+                    fmt::format("{}:{{\"v\":{},\"g\":{},\"norm\":{},\"gnorm\":{},\"ratio\":{}}}", json_text(p.name),
+                                text_of(view.value), text_of(view.gradient), number(view.norm),
+                                number(view.gradient_norm), number(view.update_ratio));
     }
     if (file_ && steps_ == 0) {
       std::string rows;
@@ -317,13 +305,12 @@ void Microscope::step(double loss, std::initializer_list<Metric> metrics) {
                 fmt::format(
                     "{{\"module\":{},\"type\":{},\"shape\":{},\"calls\":{},\"parameters\":{},\"flops\":{},"
                     "\"ms\":{},\"bytes\":{},\"saved\":{}}}",
-                    json_text(r.module), json_text(r.type), json_text(r.shape), r.calls, r.parameters,
-                    number(r.flops), number(r.ms), r.bytes, r.saved_bytes);
+                    json_text(r.module), json_text(r.type), json_text(r.shape), r.calls, r.parameters, number(r.flops),
+                    number(r.ms), r.bytes, r.saved_bytes);
       write(fmt::format("{{\"layers\":[{}],\"fold\":{},\"peak\":{}}}", rows, json_text(listing_.fold()),
                         number(peak_flops())));
     }
-    if (file_)
-      write(fmt::format("{{\"look\":{},\"sites\":{{{}}},\"parameters\":{{{}}}}}", steps_, sites, parameters));
+    if (file_) write(fmt::format("{{\"look\":{},\"sites\":{{{}}},\"parameters\":{{{}}}}}", steps_, sites, parameters));
   }
   looking_ = false;
   ++steps_;

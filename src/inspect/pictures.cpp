@@ -64,10 +64,8 @@ std::string all_looks(const RunLog& run, const char* part, Plot plot, const Find
   }
   std::vector<std::vector<double>> rows;
   for (const Curve& c : curves) rows.push_back(c.y);
-  plot.y_name =
-      fmt::format("{}, first at the bottom", part == std::string("sites") ? "operations" : "parameters");
-  return card(
-      heat_map(plot, rows, run.looks.front()["look"].get<double>(), run.looks.back()["look"].get<double>()));
+  plot.y_name = fmt::format("{}, first at the bottom", part == std::string("sites") ? "operations" : "parameters");
+  return card(heat_map(plot, rows, run.looks.front()["look"].get<double>(), run.looks.back()["look"].get<double>()));
 }
 
 // At most `most` looks, at equal distances, the last one among them.
@@ -100,16 +98,14 @@ std::string density(const RunLog& run, const char* part, const std::string& name
 /// Curves over the time steps of a sequence, of the first, middle and last look, and a heat map of the gradient.
 std::string over_time(const RunLog& run, const std::string& name) {
   std::string out;
-  const char* const titles[] = {"deviation of the state", "gradient that reaches the gates",
-                                "saturated gates"};
+  const char* const titles[] = {"deviation of the state", "gradient that reaches the gates", "saturated gates"};
   for (size_t part = 0; part < 3; ++part) {
     std::vector<Curve> curves;
     for (const json* look : some_looks(run, 3)) {
       const auto found = (*look)["sites"].find(name);
       if (found == (*look)["sites"].end() || !found->contains("t")) continue;
-      Curve c{.name = fmt::format("step {}", (*look)["look"].get<int64_t>()),
-              .x = {},
-              .y = values((*found)["t"][part])};
+      Curve c{
+          .name = fmt::format("step {}", (*look)["look"].get<int64_t>()), .x = {}, .y = values((*found)["t"][part])};
       for (size_t t = 0; t < c.y.size(); ++t) c.x.push_back(double(t));
       if (!c.y.empty()) curves.push_back(std::move(c));
     }
@@ -122,8 +118,7 @@ std::string over_time(const RunLog& run, const std::string& name) {
   }
   std::vector<std::vector<double>> rows;
   for (const json* look : some_looks(run, 40))
-    if (const auto found = (*look)["sites"].find(name);
-        found != (*look)["sites"].end() && found->contains("t"))
+    if (const auto found = (*look)["sites"].find(name); found != (*look)["sites"].end() && found->contains("t"))
       if (auto row = values((*found)["t"][1]); !row.empty()) rows.push_back(std::move(row));
   if (rows.size() > 2)
     out += card(heat_map({.title = name + ": gradient, log",
@@ -139,25 +134,21 @@ std::string over_time(const RunLog& run, const std::string& name) {
 std::string gains(const RunLog& run) {
   std::set<std::string> norms;
   for (const json& layer : run.layers)
-    if (layer.value("type", "").find("Norm") != std::string::npos)
-      norms.insert(layer.value("module", "") + ".");
+    if (layer.value("type", "").find("Norm") != std::string::npos) norms.insert(layer.value("module", "") + ".");
   std::vector<Curve> curves;
   for (const std::string& name : names_in(run, "parameters")) {
     const std::string module = name.substr(0, name.rfind('.') + 1);
-    if (!norms.contains(module) && name.find("ln_") == std::string::npos &&
-        name.find("gain") == std::string::npos)
+    if (!norms.contains(module) && name.find("ln_") == std::string::npos && name.find("gain") == std::string::npos)
       continue;
     Curve c = over_looks(run, "parameters", name, [](const json& p) { return item(p["v"], 0); });
     const Curve std = over_looks(run, "parameters", name, [](const json& p) { return item(p["v"], 1); });
     if (c.x.empty()) continue;
-    for (size_t i = 0; i < c.y.size(); ++i)
-      c.low.push_back(c.y[i] - std.y[i]), c.high.push_back(c.y[i] + std.y[i]);
+    for (size_t i = 0; i < c.y.size(); ++i) c.low.push_back(c.y[i] - std.y[i]), c.high.push_back(c.y[i] + std.y[i]);
     curves.push_back(std::move(c));
   }
   if (curves.size() > 14) curves.resize(14);
   if (curves.empty()) return "";
-  return card(
-      line_plot({.title = "gains and biases of norms, mean and deviation", .x_name = "step"}, curves));
+  return card(line_plot({.title = "gains and biases of norms, mean and deviation", .x_name = "step"}, curves));
 }
 
 }  // namespace
@@ -182,17 +173,13 @@ Curve over_steps(const RunLog& run, const std::string& name, const char* field, 
 std::string microscope_html(const RunLog& run) {
   if (run.looks.empty()) return "<p>Nothing was looked at.</p>\n";
   const auto number_at = [](const char* name) { return [name](const json& j) { return value(j, name); }; };
-  const auto part_at = [](const char* name, size_t i) {
-    return [name, i](const json& j) { return item(j[name], i); };
-  };
+  const auto part_at = [](const char* name, size_t i) { return [name, i](const json& j) { return item(j[name], i); }; };
   std::string out = "<div class=\"grid2\">\n";
-  out += all_looks(run, "sites", {.title = "deviation of activations", .x_name = "step", .log_y = true},
-                   part_at("a", 1));
   out +=
-      all_looks(run, "sites", {.title = "norm of the gradient of outputs", .x_name = "step", .log_y = true},
-                number_at("norm"));
-  out += all_looks(run, "parameters",
-                   {.title = "norm of the gradient of parameters", .x_name = "step", .log_y = true},
+      all_looks(run, "sites", {.title = "deviation of activations", .x_name = "step", .log_y = true}, part_at("a", 1));
+  out += all_looks(run, "sites", {.title = "norm of the gradient of outputs", .x_name = "step", .log_y = true},
+                   number_at("norm"));
+  out += all_looks(run, "parameters", {.title = "norm of the gradient of parameters", .x_name = "step", .log_y = true},
                    number_at("gnorm"));
   out += all_looks(run, "parameters",
                    {.title = "length of a step / length of the parameter", .x_name = "step", .log_y = true},
@@ -203,15 +190,14 @@ std::string microscope_html(const RunLog& run) {
   out += all_looks(run, "sites", {.title = "share of dead units", .x_name = "step"}, number_at("dead"));
   out += gains(run);
   for (const std::string& name : names_in(run, "sites")) out += over_time(run, name);
-  out +=
-      "</div>\n<details><summary>distributions of activations and gradients</summary><div class=\"grid2\">\n";
+  out += "</div>\n<details><summary>distributions of activations and gradients</summary><div class=\"grid2\">\n";
   std::vector<std::string> sites = names_in(run, "sites"), parameters = names_in(run, "parameters");
   constexpr size_t kMost = 24;  // pictures of a kind: the page stays under 2 MB
   if (sites.size() > kMost) sites.resize(kMost);
   if (parameters.size() > kMost) parameters.resize(kMost);
   for (const std::string& name : sites)
-    out += density(run, "sites", name, "a", name + ": activation") +
-           density(run, "sites", name, "g", name + ": gradient");
+    out +=
+        density(run, "sites", name, "a", name + ": activation") + density(run, "sites", name, "g", name + ": gradient");
   out += "</div></details>\n<details><summary>distributions of parameters</summary><div class=\"grid2\">\n";
   for (const std::string& name : parameters) out += density(run, "parameters", name, "v", name);
   return out + "</div></details>\n";

@@ -15,8 +15,7 @@ using json = nlohmann::ordered_json;
 
 std::string html(const std::string& text) {
   std::string out;
-  for (const char c : text)
-    out += c == '<' ? "&lt;" : c == '>' ? "&gt;" : c == '&' ? "&amp;" : std::string(1, c);
+  for (const char c : text) out += c == '<' ? "&lt;" : c == '>' ? "&gt;" : c == '&' ? "&amp;" : std::string(1, c);
   return out;
 }
 
@@ -65,10 +64,8 @@ std::string layer_table(const RunLog& run) {
         "class=\"n\">{}</td><td>{}</td>"
         "<td class=\"n\">{}</td></tr>\n",
         html(path.empty() ? "(model)" : path), html(layer.value("type", "")), html(layer.value("shape", "")),
-        layer["parameters"].dump(), ran ? scaled(flops, "") : "",
-        ran ? scaled(layer["saved"].get<double>(), "B") : "",
-        ran ? fmt::format("<span class=\"share\" style=\"width:{:.0f}px\"></span>{:.1f} %", 90 * share,
-                          100 * share)
+        layer["parameters"].dump(), ran ? scaled(flops, "") : "", ran ? scaled(layer["saved"].get<double>(), "B") : "",
+        ran ? fmt::format("<span class=\"share\" style=\"width:{:.0f}px\"></span>{:.1f} %", 90 * share, 100 * share)
             : "",
         ran && limit > 0 ? fmt::format("{:.1f} %", 100 * limit) : "");
   }
@@ -85,8 +82,7 @@ std::string step_plots(const std::vector<RunLog>& runs) {
         for (const auto& [name, number] : found->items())
           if (seen.insert(name).second) metrics.push_back(name);
   std::string out = "<div class=\"grid2\">\n";
-  const auto picture = [&](const std::string& title, const char* field, const char* within,
-                           bool logarithmic) {
+  const auto picture = [&](const std::string& title, const char* field, const char* within, bool logarithmic) {
     std::vector<Curve> curves;
     for (const RunLog& run : runs) curves.push_back(over_steps(run, run.name(), field, within));
     out += card(line_plot({.title = title, .x_name = "step", .log_y = logarithmic}, curves));
@@ -104,8 +100,7 @@ std::string step_plots(const std::vector<RunLog>& runs) {
 
 }  // namespace
 
-void write_report(const std::vector<std::string>& logs, const std::string& path,
-                  const ReportOptions& options) {
+void write_report(const std::vector<std::string>& logs, const std::string& path, const ReportOptions& options) {
   if (logs.empty()) fail<ValueError>("write_report", "there is no log");
   std::vector<RunLog> runs;
   std::string names;
@@ -132,12 +127,10 @@ void write_report(const std::vector<std::string>& logs, const std::string& path,
     page += "<section>\n";
     if (runs.size() > 1) page += fmt::format("<h2>{}</h2>\n", html(run.name()));
     if (!run.notes.empty()) page += "<h2>Found</h2>\n";
-    for (const std::string& note : run.notes)
-      page += fmt::format("<div class=\"note\">{}</div>\n", html(note));
+    for (const std::string& note : run.notes) page += fmt::format("<div class=\"note\">{}</div>\n", html(note));
     page += "<h2>Inside</h2>\n" + microscope_html(run);
     page += "<h2>Layers, first step</h2>\n" + layer_table(run);
-    page += fmt::format("<h2>Operations, first step</h2>\n<div class=\"card\"><pre>{}</pre></div>\n",
-                        html(run.fold));
+    page += fmt::format("<h2>Operations, first step</h2>\n<div class=\"card\"><pre>{}</pre></div>\n", html(run.fold));
     page += "<h2>Settings</h2>\n<div class=\"card\">" + config_table(run) + "</div>\n";
     page += fmt::format("<h2>Model</h2>\n<div class=\"card\"><pre>{}</pre></div>\n</section>\n",
                         html(run.run.value("model", "")));

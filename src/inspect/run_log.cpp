@@ -27,8 +27,7 @@ RunLog read_log(const std::string& path) {
   }
   if (!out.run.is_object())
     fail<FormatError>("write_report",
-                      "'{}' has no run. Hint: it is the file that a Microscope with {{.log = ...}} writes",
-                      path);
+                      "'{}' has no run. Hint: it is the file that a Microscope with {{.log = ...}} writes", path);
   return out;
 }
 

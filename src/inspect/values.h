@@ -25,9 +25,7 @@ void with_values(const Tensor& x, F&& f) {
 }
 
 /// The distance between the elements that a sample of at most `sample` takes; odd, so that it does not run along one column.
-inline size_t stride_of(size_t n, int64_t sample) {
-  return n <= size_t(sample) ? 1 : (n / size_t(sample)) | 1;
-}
+inline size_t stride_of(size_t n, int64_t sample) { return n <= size_t(sample) ? 1 : (n / size_t(sample)) | 1; }
 
 /// The length of x as a vector.
 inline double length(const Tensor& x) {

@@ -17,8 +17,8 @@ bool is_one_of(std::string_view op, std::initializer_list<std::string_view> name
   return std::find(names.begin(), names.end(), op) != names.end();
 }
 bool is_view(std::string_view op) {
-  return is_one_of(
-      op, {"reshape", "view", "permute", "expand", "slice", "contiguous", "clone", "alias", "squeeze", "to"});
+  return is_one_of(op,
+                   {"reshape", "view", "permute", "expand", "slice", "contiguous", "clone", "alias", "squeeze", "to"});
 }
 bool is_norm(std::string_view op) { return op.ends_with("_norm"); }
 
@@ -32,8 +32,8 @@ T attribute(const OperationView& operation, std::string_view name, T otherwise) 
 
 // [N, 1] beside [N]: all pairs are compared.
 bool crosses(const Tensor& a, const Tensor& b) {
-  return a.defined() && b.defined() && a.dim() == 2 && b.dim() == 1 && a.size(1) == 1 &&
-         a.size(0) == b.size(0) && b.size(0) > 1;
+  return a.defined() && b.defined() && a.dim() == 2 && b.dim() == 1 && a.size(1) == 1 && a.size(0) == b.size(0) &&
+         b.size(0) > 1;
 }
 
 }  // namespace
@@ -43,9 +43,7 @@ Watcher::Watcher(const nn::ModuleBase& m, bool is_fresh) : model(m), fresh(is_fr
     parameter_of[tensor.impl()] = parameters.size();
     parameters.push_back({.name = name, .tensor = tensor, .before = {}});
   }
-  model.visit([&](const std::string& path, const std::string& type, const nn::ModuleBase&) {
-    type_of_[path] = type;
-  });
+  model.visit([&](const std::string& path, const std::string& type, const nn::ModuleBase&) { type_of_[path] = type; });
 }
 
 void Watcher::begin(int64_t now) {
@@ -103,8 +101,7 @@ void Watcher::look_at_loss(const OperationView& operation, const Tensors& inputs
   if (is_one_of(op, {"sub", "mul", "div"}) && inputs.size() == 2)
     if (crosses(inputs[0], inputs[1]) || crosses(inputs[1], inputs[0]))
       say("outputs and targets broadcast", operation.name,
-          fmt::format("{} of {} and {} gives {}", op, inputs[0].shape(), inputs[1].shape(),
-                      outputs[0].shape()),
+          fmt::format("{} of {} and {} gives {}", op, inputs[0].shape(), inputs[1].shape(), outputs[0].shape()),
           "reshape one to the other's shape, output.squeeze(1), or use mse_loss(), which refuses it");
   if (op == "softplus") {
     const Made* minus = made(record_of(inputs[0], outputs[0]));
@@ -134,14 +131,14 @@ void Watcher::look_at_loss(const OperationView& operation, const Tensors& inputs
     std::vector<int64_t>& all = labels[size_t(step)];
     all.insert(all.end(), now.begin(), now.end());
   }
-  if (outputs[0].numel() == 1 && attribute<std::string_view>(operation, "reduction", "") == "mean" &&
-      classes > 1 && classes_loss_ < 0) {
+  if (outputs[0].numel() == 1 && attribute<std::string_view>(operation, "reduction", "") == "mean" && classes > 1 &&
+      classes_loss_ < 0) {
     classes_loss_ = std::log(double(classes));
     const double loss = outputs[0].item();
     if (fresh && std::isfinite(loss) && std::abs(loss - classes_loss_) > std::max(0.75, 0.35 * classes_loss_))
       say("first loss far from ln(classes)", "cross_entropy",
-          fmt::format("the first loss is {:.3g}, and a model that knows nothing of {} classes has {:.3g}",
-                      loss, classes, classes_loss_),
+          fmt::format("the first loss is {:.3g}, and a model that knows nothing of {} classes has {:.3g}", loss,
+                      classes, classes_loss_),
           "make the last layer's weights smaller at the start, and look at the inputs' scale");
   }
 }
@@ -153,22 +150,18 @@ void Watcher::look_at_layer(const OperationView& operation, const Tensors& input
     seen_input_ = true;
     const Numbers x = look(inputs[0], {.sample = 1 << 16, .bins = 1});
     if (std::abs(x.mean) > 3 || x.std > 5 || (x.std < 0.01 && inputs[0].numel() > 1))
-      say("inputs not normalized", module,
-          fmt::format("they have mean {:.3g} and deviation {:.3g}", x.mean, x.std),
+      say("inputs not normalized", module, fmt::format("they have mean {:.3g} and deviation {:.3g}", x.mean, x.std),
           "subtract the mean of the training data and divide by their deviation");
   }
-  const Made* before =
-      inputs.empty() || !inputs[0].defined() ? nullptr : made(record_of(inputs[0], outputs[0]));
+  const Made* before = inputs.empty() || !inputs[0].defined() ? nullptr : made(record_of(inputs[0], outputs[0]));
   if (is_norm(op) && before && !before->bias.empty())
     say("bias before a norm", before->bias,
         op == "batch_norm" ? "the norm subtracts it again" : "the norm has a bias of its own",
         "make the layer with {.bias = false}");
-  if ((op == "layer_norm" || op == "rms_norm") &&
-      attribute(operation, "normalized_shape", Shape{0, 0}).numel() == 1)
+  if ((op == "layer_norm" || op == "rms_norm") && attribute(operation, "normalized_shape", Shape{0, 0}).numel() == 1)
     say("norm of one feature", module, "the norm of a single number is its sign or 0, whatever it is",
         "normalize over more features, or leave it out");
-  if (op == "batch_norm" && attribute(operation, "training", false) &&
-      inputs[0].numel() <= 2 * inputs[0].size(1))
+  if (op == "batch_norm" && attribute(operation, "training", false) && inputs[0].numel() <= 2 * inputs[0].size(1))
     say("batch norm of two", module,
         fmt::format("its mean and variance are those of {} numbers", inputs[0].numel() / inputs[0].size(1)),
         "take larger batches, or layer norm");
@@ -178,22 +171,18 @@ void Watcher::look_at_layer(const OperationView& operation, const Tensors& input
       return found == type_of_.end() ? "" : found->second;
     };
     const Shape first = before->weight, second = inputs[1].shape();
-    if (type(module) == "Linear" && type(before->module) == "Linear" &&
-        first[0] >= std::min(first[1], second[0]))
+    if (type(module) == "Linear" && type(before->module) == "Linear" && first[0] >= std::min(first[1], second[0]))
       say("linear after linear", module,
           fmt::format("nothing stands between it and {}: together they are one layer", before->module),
           "put an activation between them");
   }
   if (op == "dropout" && double(attribute(operation, "keep", int64_t(1) << 32)) < 0.15 * 0x1p32)
-    say("dropout of nearly all", module, "it drops more than 85 %",
-        "p is the probability to drop, not to keep");
+    say("dropout of nearly all", module, "it drops more than 85 %", "p is the probability to drop, not to keep");
 }
 
-void Watcher::look_at_activation(const OperationView& operation, const Tensors& inputs,
-                                 const Tensors& outputs) {
+void Watcher::look_at_activation(const OperationView& operation, const Tensors& inputs, const Tensors& outputs) {
   const std::string_view op = operation.name;
-  const Made* before =
-      inputs.empty() || !inputs[0].defined() ? nullptr : made(record_of(inputs[0], outputs[0]));
+  const Made* before = inputs.empty() || !inputs[0].defined() ? nullptr : made(record_of(inputs[0], outputs[0]));
   if (op == "relu" && before && is_one_of(before->op, {"relu", "sigmoid", "softmax"}))
     say("relu without effect", operation.module(), fmt::format("what {} gives is not negative", before->op),
         "leave out one of the two");
@@ -215,8 +204,7 @@ void Watcher::look_at_activation(const OperationView& operation, const Tensors& 
   }
   if (share > 0.5)
     say("saturated gates", operation.module(),
-        fmt::format("{:.0f} % of what {} gives is near its ends, where its derivative is almost 0",
-                    100 * share, op),
+        fmt::format("{:.0f} % of what {} gives is near its ends, where its derivative is almost 0", 100 * share, op),
         "smaller weights at the start, normalized inputs, or a norm before it");
 }
 

@@ -31,8 +31,8 @@ InputFile::InputFile(const char* op, std::string path) : op_(op), path_(std::mov
 
 void InputFile::read(void* to, uint64_t bytes) {
   if (bytes > remaining())
-    fail<FormatError>(op_, "{}: {} bytes are expected at byte {}, the file has {} more", path_, bytes,
-                      position_, remaining());
+    fail<FormatError>(op_, "{}: {} bytes are expected at byte {}, the file has {} more", path_, bytes, position_,
+                      remaining());
   if (!stream_.read(static_cast<char*>(to), std::streamsize(bytes)))
     fail<FormatError>(op_, "{}: cannot be read to its end, or became shorter", path_);
   position_ += bytes;

@@ -58,8 +58,7 @@ class HeaderReader final : public nlohmann::json_sax<nlohmann::json> {
   template <class... Args>
   [[noreturn]] void refuse(fmt::format_string<Args...> text, Args&&... args) const {
     const std::string where = place_ == Place::file ? "" : fmt::format("tensor {}: ", in_quotes(entry_.name));
-    tapegrad::fail<FormatError>("load", "{}: {}{}", path_, where,
-                                fmt::format(text, std::forward<Args>(args)...));
+    tapegrad::fail<FormatError>("load", "{}: {}{}", path_, where, fmt::format(text, std::forward<Args>(args)...));
   }
 
   bool start_object(size_t) override {
@@ -106,8 +105,7 @@ class HeaderReader final : public nlohmann::json_sax<nlohmann::json> {
     }
     if (place_ != Place::entry || field_ != 1) return unexpected("a string");
     const auto* known = std::ranges::find(kDtypes, text, &DtypeName::text);
-    if (known == std::end(kDtypes))
-      refuse("the dtype must be F32, F64, I64 or BOOL, got {}", in_quotes(text));
+    if (known == std::end(kDtypes)) refuse("the dtype must be F32, F64, I64 or BOOL, got {}", in_quotes(text));
     entry_.dtype = known->dtype;
     return true;
   }
@@ -135,9 +133,7 @@ class HeaderReader final : public nlohmann::json_sax<nlohmann::json> {
     place_ = Place::entry;
     return true;
   }
-  bool number_integer(int64_t number) override {
-    refuse("sizes and offsets must not be negative, got {}", number);
-  }
+  bool number_integer(int64_t number) override { refuse("sizes and offsets must not be negative, got {}", number); }
   bool number_float(double, const std::string& text) override {
     refuse("sizes and offsets must be whole numbers, got {}", in_quotes(text));
   }
@@ -181,11 +177,10 @@ void check_places(const InputFile& file, std::vector<Entry>& entries) {
       refuse(entry, fmt::format("the bytes of {} do not fit 64 bits", entry.shape));
     if (entry.shape.numel() == 0) bytes = 0;
     if (entry.begin != at)
-      refuse(entry,
-             fmt::format("its bytes must begin at {}, where the ones before end, got {}", at, entry.begin));
+      refuse(entry, fmt::format("its bytes must begin at {}, where the ones before end, got {}", at, entry.begin));
     if (entry.end < entry.begin || entry.end - entry.begin != bytes)
-      refuse(entry, fmt::format("{} in {} has {} bytes, got data_offsets [{}, {}]", entry.shape, entry.dtype,
-                                bytes, entry.begin, entry.end));
+      refuse(entry, fmt::format("{} in {} has {} bytes, got data_offsets [{}, {}]", entry.shape, entry.dtype, bytes,
+                                entry.begin, entry.end));
     if (bytes > file.remaining() - at)
       refuse(entry, fmt::format("ends at byte {} of the data, the file has {}", entry.end, file.remaining()));
     at = entry.end;
@@ -198,11 +193,10 @@ void check_places(const InputFile& file, std::vector<Entry>& entries) {
 void refuse_other_formats(const std::string& path, uint64_t length) {
   const std::string_view begin(reinterpret_cast<const char*>(&length), 8);
   if (begin.starts_with("PK\3\4") || begin.starts_with("\x80\2"))
-    fail<FormatError>(
-        "load",
-        "{}: this seems to be a PyTorch file (.pt), not safetensors. Hint: save it in Python with "
-        "safetensors.torch.save_file(model.state_dict(), path)",
-        path);
+    fail<FormatError>("load",
+                      "{}: this seems to be a PyTorch file (.pt), not safetensors. Hint: save it in Python with "
+                      "safetensors.torch.save_file(model.state_dict(), path)",
+                      path);
   if (std::all_of(begin.begin(), begin.end(), [](char c) { return (c >= ' ' && c <= '~') || c == '\n'; }))
     fail<FormatError>("load", "{}: this seems to be a text file, not safetensors, it begins with {}", path,
                       in_quotes(begin));
@@ -213,12 +207,11 @@ Header read_header(InputFile& file) {
   file.read(&length, 8);
   if (length > file.remaining()) {
     refuse_other_formats(file.path(), length);
-    fail<FormatError>("load", "{}: the header must fit the file, got a header of {} bytes in {}", file.path(),
-                      length, file.remaining());
+    fail<FormatError>("load", "{}: the header must fit the file, got a header of {} bytes in {}", file.path(), length,
+                      file.remaining());
   }
   if (length > kLargestHeader)
-    fail<FormatError>("load", "{}: the header must have at most {} bytes, got {}", file.path(),
-                      kLargestHeader, length);
+    fail<FormatError>("load", "{}: the header must have at most {} bytes, got {}", file.path(), kLargestHeader, length);
   std::string text(length, '\0');
   file.read(text.data(), length);
   // The parser takes a zero byte for the end of its input.
@@ -250,8 +243,7 @@ std::map<std::string, Tensor> load(const std::string& path) {
     Tensor x = detail::new_tensor(entry.shape, entry.dtype);
     auto* bytes = detail::mutable_ptr<uint8_t>(x);
     file.read(bytes, entry.end - entry.begin);
-    if (entry.dtype == boolean &&
-        std::any_of(bytes, bytes + x.numel(), [](uint8_t byte) { return byte > 1; }))
+    if (entry.dtype == boolean && std::any_of(bytes, bytes + x.numel(), [](uint8_t byte) { return byte > 1; }))
       fail<FormatError>("load", "{}: tensor {}: a BOOL must be 0 or 1", path, in_quotes(entry.name));
     tensors.emplace(entry.name, std::move(x));
   }
@@ -267,8 +259,7 @@ void save(const std::string& path, const std::map<std::string, Tensor>& tensors,
           const std::map<std::string, std::string>& metadata) {
   std::vector<std::pair<std::string, Tensor>> items;
   for (const auto& [name, tensor] : tensors) {
-    if (!tensor.defined())
-      fail<ValueError>("save", "{}: tensor {} is an empty handle", path, in_quotes(name));
+    if (!tensor.defined()) fail<ValueError>("save", "{}: tensor {} is an empty handle", path, in_quotes(name));
     if (name == kMetadata) fail<ValueError>("save", "{}: no tensor can be called {}", path, kMetadata);
     items.emplace_back(name, tensor.detach().contiguous());
   }
@@ -290,15 +281,14 @@ void save(const std::string& path, const std::map<std::string, Tensor>& tensors,
   for (const auto& [name, tensor] : items) {
     const uint64_t bytes = uint64_t(tensor.numel()) * item_size(tensor.dtype());
     const auto dtype = std::ranges::find(kDtypes, tensor.dtype(), &DtypeName::dtype)->text;
-    add(name, fmt::format(R"({{"dtype":"{}","shape":{},"data_offsets":[{},{}]}})", dtype, tensor.shape(), at,
-                          at + bytes));
+    add(name,
+        fmt::format(R"({{"dtype":"{}","shape":{},"data_offsets":[{},{}]}})", dtype, tensor.shape(), at, at + bytes));
     at += bytes;
   }
   header += "}";
   header.resize((header.size() + 7) / 8 * 8, ' ');
   if (header.size() > kLargestHeader)
-    fail<FormatError>("save", "{}: the header must have at most {} bytes, got {}", path, kLargestHeader,
-                      header.size());
+    fail<FormatError>("save", "{}: the header must have at most {} bytes, got {}", path, kLargestHeader, header.size());
 
   OutputFile file("save", path);
   const uint64_t length = header.size();

@@ -34,8 +34,8 @@ void for_blocks(const AttentionHead<T>& h, int64_t i, int64_t rows, F f) {
 
 // C [m, n] = alpha op(A) op(B) + beta C by the ways that suit blocks of a head: few numbers, which were just written.
 template <class T>
-void product(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, T alpha, Rows<const T> a,
-             Rows<const T> b, T beta, Rows<T> c) {
+void product(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, T alpha, Rows<const T> a, Rows<const T> b,
+             T beta, Rows<T> c) {
   const GemmArgs<T> g{trans_a, trans_b, m, n, k, alpha, a.data, a.step, b.data, b.step, beta, c.data, c.step};
   if (!trans_b) return gemm_rows(g);
   m < 8 && !is_exact() ? gemm_dots(g) : gemm_panels(g);
@@ -71,9 +71,7 @@ template <class T, class F>
 inline void for_dropout(const AttentionHead<T>& h, int64_t i, int64_t first, int64_t cols, F f) {
   uint32_t words[dropout_block];
   const auto kept = [from = static_cast<const uint32_t*>(words), keep = h.dropout->keep,
-                     scale = static_cast<T>(h.dropout->scale)](int64_t k) {
-    return from[k] < keep ? scale : T(0);
-  };
+                     scale = static_cast<T>(h.dropout->scale)](int64_t k) { return from[k] < keep ? scale : T(0); };
   for (int64_t j = 0; j < cols; j += dropout_block) {
     dropout_words(*h.dropout, h.dropout_at + i * h.dropout_step + first + j, words);
     f(j, std::min(dropout_block, cols - j), kept);
@@ -126,8 +124,7 @@ void probabilities(const AttentionHead<T>& h, const Block& b, T* s) {
 
 // ds = p (mask dp - delta) in the place of dp, and mask p in that of p.
 template <class T>
-void of_scores(const AttentionHead<T>& h, const Block& b, const double* delta, T* probabilities,
-               T* gradient) {
+void of_scores(const AttentionHead<T>& h, const Block& b, const double* delta, T* probabilities, T* gradient) {
   simd([=] {
     for (int64_t r = 0; r < b.rows; ++r) {
       T *p = probabilities + r * b.step, *ds = gradient + r * b.step;
@@ -169,8 +166,7 @@ void attention(const AttentionHead<T>& h, int64_t first, int64_t last, Rows<T> y
     for_blocks(h, i, rows, [&](const Block& b) {
       scores(h, b, s);
       exponentials(h, b, s, largest, sum, y);
-      product<T>(false, false, rows, h.value_width, b.cols, 1, {s, b.step}, h.v.from(b.j), b.j == 0 ? 0 : 1,
-                 y.from(i));
+      product<T>(false, false, rows, h.value_width, b.cols, 1, {s, b.step}, h.v.from(b.j), b.j == 0 ? 0 : 1, y.from(i));
     });
     simd([=, total = static_cast<const double*>(sum)] {
       for (int64_t r = 0; r < rows; ++r) {
@@ -186,8 +182,7 @@ void attention(const AttentionHead<T>& h, int64_t first, int64_t last, Rows<T> y
 }
 
 template <class T>
-void attention_backward(const AttentionHead<T>& h, Rows<const T> y, Rows<const T> dy,
-                        const AttentionGradients<T>& d) {
+void attention_backward(const AttentionHead<T>& h, Rows<const T> y, Rows<const T> dy, const AttentionGradients<T>& d) {
   alignas(64) T p[attention_scores], ds[attention_scores];
   double delta[attention_queries];
   int64_t begun = 0;  // the keys whose dk and dv have been cleared, just before a product adds to them
@@ -222,10 +217,9 @@ void attention_backward(const AttentionHead<T>& h, Rows<const T> y, Rows<const T
   begin_keys(h.padded_keys);
 }
 
-#define TAPEGRAD_INSTANTIATE(T)                                                           \
-  template void attention(const AttentionHead<T>&, int64_t, int64_t, Rows<T>);            \
-  template void attention_backward(const AttentionHead<T>&, Rows<const T>, Rows<const T>, \
-                                   const AttentionGradients<T>&)
+#define TAPEGRAD_INSTANTIATE(T)                                                \
+  template void attention(const AttentionHead<T>&, int64_t, int64_t, Rows<T>); \
+  template void attention_backward(const AttentionHead<T>&, Rows<const T>, Rows<const T>, const AttentionGradients<T>&)
 TAPEGRAD_INSTANTIATE(float);
 TAPEGRAD_INSTANTIATE(double);
 #undef TAPEGRAD_INSTANTIATE

@@ -17,8 +17,7 @@ constexpr int64_t dropout_lanes = 16, dropout_block = 4 * dropout_lanes;  // cou
 /// The words of the block whose first element is `from`, a multiple of dropout_block: word w of its counter + lane is that of
 /// element 16 w + lane. See philox(). To be called inside simd().
 inline void dropout_words(const DropoutMask& mask, int64_t from, uint32_t* words) {
-  uint32_t *c0 = words, *c1 = words + dropout_lanes, *c2 = words + 2 * dropout_lanes,
-           *c3 = words + 3 * dropout_lanes;
+  uint32_t *c0 = words, *c1 = words + dropout_lanes, *c2 = words + 2 * dropout_lanes, *c3 = words + 3 * dropout_lanes;
   const uint64_t first = mask.first + static_cast<uint64_t>(from / dropout_block * dropout_lanes);
   for (int64_t lane = 0; lane < dropout_lanes; ++lane) {
     const uint64_t counter = first + static_cast<uint64_t>(lane);

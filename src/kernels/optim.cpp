@@ -25,8 +25,7 @@ void sgd(int64_t n, SgdStep s, const T* g, T* p, T* buffer) {
       for (int64_t i = 0; i < n; ++i) p[i] -= lr * (g[i] + decay * p[i]);
     });
   }
-  const T keep = s.first ? T(0) : static_cast<T>(s.momentum),
-          add = s.first ? T(1) : static_cast<T>(1 - s.dampening);
+  const T keep = s.first ? T(0) : static_cast<T>(s.momentum), add = s.first ? T(1) : static_cast<T>(1 - s.dampening);
   const T ahead = s.nesterov ? static_cast<T>(s.momentum) : T(1), own = s.nesterov ? T(1) : T(0);
   simd([=] {
     TAPEGRAD_INDEPENDENT
@@ -87,8 +86,7 @@ void adam(int64_t n, AdamStep s, const T* g, T* p, T* m, T* v, T* max_v) {
 template <class T>
 void rmsprop(int64_t n, RmspropStep s, const T* g, T* p, T* v, T* mean_g, T* buffer) {
   const T lr = static_cast<T>(s.lr), alpha = static_cast<T>(s.alpha), add = static_cast<T>(1 - s.alpha);
-  const T eps = static_cast<T>(s.eps), decay = static_cast<T>(s.weight_decay),
-          momentum = static_cast<T>(s.momentum);
+  const T eps = static_cast<T>(s.eps), decay = static_cast<T>(s.weight_decay), momentum = static_cast<T>(s.momentum);
   const auto run = [=](auto centred, auto moving) {
     simd([=] {
       TAPEGRAD_INDEPENDENT

@@ -111,8 +111,8 @@ void logsumexp(int64_t rows, int64_t d, const T* x, double* lse) {
 }
 
 template <class T>
-void cross_entropy(int64_t rows, int64_t d, const T* x, const int64_t* target, int64_t ignore_index,
-                   double* loss, double* log_sum) {
+void cross_entropy(int64_t rows, int64_t d, const T* x, const int64_t* target, int64_t ignore_index, double* loss,
+                   double* log_sum) {
   simd([=] {
     for (int64_t i = 0; i < rows; ++i) {
       const T* from = x + i * d;
@@ -139,21 +139,19 @@ void cross_entropy_backward(int64_t rows, int64_t d, const T* x, const int64_t* 
       const T log_p_target = log_p(target[i]);
       TAPEGRAD_INDEPENDENT
       for (int64_t j = 0; j < d; ++j) to[j] = static_cast<T>(math::exp(log_p(j)) * scale);
-      to[target[i]] =
-          static_cast<T>(math::expm1(log_p_target) * scale);  // p - 1 without cancellation as p nears 1
+      to[target[i]] = static_cast<T>(math::expm1(log_p_target) * scale);  // p - 1 without cancellation as p nears 1
     }
   });
 }
 
-#define TAPEGRAD_INSTANTIATE(T)                                                                            \
-  template void softmax(int64_t, int64_t, const T*, T*);                                                   \
-  template void softmax_backward(int64_t, int64_t, const T*, const T*, T*);                                \
-  template void log_softmax(int64_t, int64_t, const T*, T*);                                               \
-  template void log_softmax_backward(int64_t, int64_t, const T*, const T*, T*);                            \
-  template void logsumexp(int64_t, int64_t, const T*, double*);                                            \
-  template void cross_entropy(int64_t, int64_t, const T*, const int64_t*, int64_t, double*, double*);      \
-  template void cross_entropy_backward(int64_t, int64_t, const T*, const int64_t*, int64_t, const double*, \
-                                       double, T*)
+#define TAPEGRAD_INSTANTIATE(T)                                                                       \
+  template void softmax(int64_t, int64_t, const T*, T*);                                              \
+  template void softmax_backward(int64_t, int64_t, const T*, const T*, T*);                           \
+  template void log_softmax(int64_t, int64_t, const T*, T*);                                          \
+  template void log_softmax_backward(int64_t, int64_t, const T*, const T*, T*);                       \
+  template void logsumexp(int64_t, int64_t, const T*, double*);                                       \
+  template void cross_entropy(int64_t, int64_t, const T*, const int64_t*, int64_t, double*, double*); \
+  template void cross_entropy_backward(int64_t, int64_t, const T*, const int64_t*, int64_t, const double*, double, T*)
 TAPEGRAD_INSTANTIATE(float);
 TAPEGRAD_INSTANTIATE(double);
 #undef TAPEGRAD_INSTANTIATE

@@ -29,8 +29,8 @@ void logsumexp(int64_t rows, int64_t d, const T* x, double* lse);
 /// loss[i] = lse(x[i]) - x[i, target[i]], or 0 where target[i] == ignore_index. log_sum[i] = lse(x[i]) -
 /// max(x[i]) is for the backward pass. The other targets lie in [0, d): the caller has checked them.
 template <class T>
-void cross_entropy(int64_t rows, int64_t d, const T* x, const int64_t* target, int64_t ignore_index,
-                   double* loss, double* log_sum);
+void cross_entropy(int64_t rows, int64_t d, const T* x, const int64_t* target, int64_t ignore_index, double* loss,
+                   double* log_sum);
 
 /// dx[i, j] = (exp(x[i, j] - lse(x[i])) - [j == target[i]]) scale, or 0 in ignored rows.
 template <class T>

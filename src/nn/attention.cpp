@@ -28,11 +28,9 @@ AttentionOptions options_of(const AttentionCall& call) {
 
 }  // namespace
 
-MultiheadAttention::MultiheadAttention(int64_t embed_dim, int64_t num_heads,
-                                       MultiheadAttentionOptions options)
-    : in_proj_weight(
-          add_parameter("in_proj_weight", (check_sizes(embed_dim, num_heads, options),
-                                           init::xavier_uniform(empty({3 * embed_dim, embed_dim}))))),
+MultiheadAttention::MultiheadAttention(int64_t embed_dim, int64_t num_heads, MultiheadAttentionOptions options)
+    : in_proj_weight(add_parameter("in_proj_weight", (check_sizes(embed_dim, num_heads, options),
+                                                      init::xavier_uniform(empty({3 * embed_dim, embed_dim}))))),
       in_proj_bias(add_parameter("in_proj_bias", options.bias ? zeros({3 * embed_dim}) : Tensor())),
       out_proj(add("out_proj", Linear(embed_dim, embed_dim, {.bias = options.bias}))),
       num_heads_(num_heads),
@@ -48,14 +46,10 @@ MultiheadAttention::MultiheadAttention(int64_t embed_dim, int64_t num_heads,
 Tensors MultiheadAttention::project(const Tensor& x, int64_t first, int64_t parts) const {
   const int64_t d = in_proj_weight.size(1);
   if (x.dim() != 3 || x.size(2) != d)
-    fail<ShapeError>("", "inputs must be {}, {}], got {}", options_.batch_first ? "[B, T" : "[T, B", d,
-                     x.shape());
-  const auto part = [&](const Tensor& p) {
-    return p.defined() && parts < 3 ? narrow(p, 0, first * d, parts * d) : p;
-  };
+    fail<ShapeError>("", "inputs must be {}, {}], got {}", options_.batch_first ? "[B, T" : "[T, B", d, x.shape());
+  const auto part = [&](const Tensor& p) { return p.defined() && parts < 3 ? narrow(p, 0, first * d, parts * d) : p; };
   const Tensor projected = linear(x, part(in_proj_weight), part(in_proj_bias));
-  Tensors out =
-      split(projected.reshape({x.size(0), x.size(1), parts * num_heads_, d / num_heads_}), num_heads_, 2);
+  Tensors out = split(projected.reshape({x.size(0), x.size(1), parts * num_heads_, d / num_heads_}), num_heads_, 2);
   for (Tensor& head : out) head = options_.batch_first ? head.transpose(1, 2) : head.permute({1, 2, 0, 3});
   return out;
 }

@@ -34,13 +34,11 @@ namespace detail {
 
 namespace {
 
-CellConfig checked(RecurrentCell kind, int64_t input_size, int64_t hidden_size,
-                   const RecurrentCellOptions& o) {
+CellConfig checked(RecurrentCell kind, int64_t input_size, int64_t hidden_size, const RecurrentCellOptions& o) {
   const char* name = "recurrent cell";
   const bool is_rnn = kind == RecurrentCell::rnn_tanh;
   if (input_size < 1 || hidden_size < 1)
-    fail<ValueError>(name, "input_size and hidden_size must be positive, got {} and {}", input_size,
-                     hidden_size);
+    fail<ValueError>(name, "input_size and hidden_size must be positive, got {} and {}", input_size, hidden_size);
   if (o.relu && !is_rnn) fail<ValueError>(name, "relu is an option of RNNCell and RNN only");
   if (!(o.eps > 0)) fail<ValueError>(name, "eps must be positive, got {}", o.eps);
   if (o.norm == Norm::batch && o.max_steps < 1)
@@ -64,9 +62,7 @@ CellConfig checked(RecurrentCell kind, int64_t input_size, int64_t hidden_size,
   return {how, input_size, hidden_size, o.bias, o.max_steps, o.proj_size, o.reset_after};
 }
 
-Tensor plus(const Tensor& a, const Tensor& b) {
-  return a.defined() && b.defined() ? a + b : a.defined() ? a : b;
-}
+Tensor plus(const Tensor& a, const Tensor& b) { return a.defined() && b.defined() ? a + b : a.defined() ? a : b; }
 
 }  // namespace
 
@@ -82,10 +78,8 @@ std::string to_string(const CellConfig& c) {
 }
 
 template <class Derived, RecurrentCell kind>
-CellBase<Derived, kind>::CellBase(int64_t input_size, int64_t hidden_size,
-                                  const RecurrentCellOptions& options)
-    : Module<Derived>(typename Module<Derived>::Between()),
-      config(checked(kind, input_size, hidden_size, options)) {
+CellBase<Derived, kind>::CellBase(int64_t input_size, int64_t hidden_size, const RecurrentCellOptions& options)
+    : Module<Derived>(typename Module<Derived>::Between()), config(checked(kind, input_size, hidden_size, options)) {
   this->describe(to_string(config));
   const int64_t width = config.width(), proj_size = config.proj_size;
   const double bound = 1 / std::sqrt(double(hidden_size));
@@ -173,8 +167,7 @@ auto CellBase<Derived, kind>::forward(const Tensor& x, const State& state, int64
   const auto check_state = [&](const char* name, const char* size_name, int64_t size, const Tensor& value) {
     const Shape shape{x.size(0), size};
     if (value.defined() && value.shape() != shape)
-      fail<ShapeError>("cell", "{} must have the shape [B, {}] {}, got {}", name, size_name, shape,
-                       value.shape());
+      fail<ShapeError>("cell", "{} must have the shape [B, {}] {}, got {}", name, size_name, shape, value.shape());
   };
   const auto [h, c] = parts_of(state);
   check_state("h", config.proj_size ? "proj_size" : "hidden_size", config.output_size(), h);

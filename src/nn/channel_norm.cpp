@@ -23,8 +23,7 @@ constexpr Input kInput<InstanceNorm1d>{3, 3, "[N, {0}, L]"};
 
 void check_input(const Input& input, const Tensor& x, int64_t channels) {
   if (x.dim() < input.least || x.dim() > input.most || x.shape()[1] != channels)
-    fail<ShapeError>("", "input must be {}, got input {}", fmt::format(fmt::runtime(input.text), channels),
-                     x.shape());
+    fail<ShapeError>("", "input must be {}, got input {}", fmt::format(fmt::runtime(input.text), channels), x.shape());
 }
 
 // What is wrong with the options of a layer of channels.
@@ -51,11 +50,10 @@ BatchNormOf<Derived>::BatchNormOf(int64_t num_features, BatchNormOptions options
   bias = this->add_parameter("bias", affine ? zeros({num_features}) : Tensor());
   running_mean = this->add_buffer("running_mean", tracked ? zeros({num_features}) : Tensor());
   running_var = this->add_buffer("running_var", tracked ? ones({num_features}) : Tensor());
-  num_batches_tracked =
-      this->add_buffer("num_batches_tracked", tracked ? zeros({}, {.dtype = int64}) : Tensor());
+  num_batches_tracked = this->add_buffer("num_batches_tracked", tracked ? zeros({}, {.dtype = int64}) : Tensor());
   this->describe(fmt::format("{}, eps={}, momentum={}{}{}{}", num_features, eps_,
-                             momentum_ ? fmt::format("{}", *momentum_) : "none",
-                             affine ? "" : ", affine=false", tracked ? "" : ", track_running_stats=false",
+                             momentum_ ? fmt::format("{}", *momentum_) : "none", affine ? "" : ", affine=false",
+                             tracked ? "" : ", track_running_stats=false",
                              biased_running_var_ ? ", biased_running_var=true" : ""));
 }
 
@@ -89,8 +87,7 @@ GroupNorm::GroupNorm(int64_t num_groups, int64_t num_channels, GroupNormOptions 
     fail<ValueError>("GroupNorm", "num_groups must divide num_channels {}, got {}", num_channels, num_groups);
   weight = add_parameter("weight", options.affine ? ones({num_channels}) : Tensor());
   bias = add_parameter("bias", options.affine ? zeros({num_channels}) : Tensor());
-  describe(fmt::format("{}, {}, eps={}{}", num_groups, num_channels, eps_,
-                       options.affine ? "" : ", affine=false"));
+  describe(fmt::format("{}, {}, eps={}{}", num_groups, num_channels, eps_, options.affine ? "" : ", affine=false"));
 }
 
 Tensor GroupNorm::forward(const Tensor& x) {

@@ -24,8 +24,7 @@ std::string checked(const char* type, int64_t in, int64_t out, Size kernel, cons
   Size output_padding = 0;
   if constexpr (requires { o.output_padding; }) output_padding = o.output_padding;
   if (o.groups < 1 || in < 1 || out < 1 || in % o.groups != 0 || out % o.groups != 0)
-    fail<ValueError>(type, "groups must divide in_channels and out_channels, got {}, {} and {}", o.groups, in,
-                     out);
+    fail<ValueError>(type, "groups must divide in_channels and out_channels, got {}, {} and {}", o.groups, in, out);
   if (const int64_t value = std::min({least(kernel), least(o.stride), least(o.dilation)}); value < 1)
     fail<ValueError>(type, "kernel_size, stride and dilation must be positive, got {}", value);
   if (const int64_t value = std::min(least(o.padding), least(output_padding)); value < 0)
@@ -35,8 +34,8 @@ std::string checked(const char* type, int64_t in, int64_t out, Size kernel, cons
   };
   return fmt::format("{}, {}, kernel_size={}, stride={}{}{}{}{}{}", in, out, text(kernel), text(o.stride),
                      unless("padding", o.padding, Size(0)), unless("dilation", o.dilation, Size(1)),
-                     unless("output_padding", output_padding, Size(0)),
-                     unless("groups", o.groups, int64_t(1)), o.bias ? "" : ", bias=false");
+                     unless("output_padding", output_padding, Size(0)), unless("groups", o.groups, int64_t(1)),
+                     o.bias ? "" : ", bias=false");
 }
 
 // kaiming_uniform with a = sqrt(5) comes to 1 / sqrt(fan_in), the bound of the bias too.
@@ -79,14 +78,12 @@ ConvTranspose2d::ConvTranspose2d(int64_t in, int64_t out, Size2 kernel, ConvTran
   bias = add_parameter("bias", bias_of(o.bias, out, weight));
 }
 
-MaxPool2d::MaxPool2d(Size2 kernel_size, MaxPool2dOptions options)
-    : kernel_size_(kernel_size), options_(options) {
+MaxPool2d::MaxPool2d(Size2 kernel_size, MaxPool2dOptions options) : kernel_size_(kernel_size), options_(options) {
   describe(fmt::format("{}, dilation={}, ceil_mode={}", window(kernel_size, options.stride, options.padding),
                        brief(options.dilation), options.ceil_mode));
 }
 
-AvgPool2d::AvgPool2d(Size2 kernel_size, AvgPool2dOptions options)
-    : kernel_size_(kernel_size), options_(options) {
+AvgPool2d::AvgPool2d(Size2 kernel_size, AvgPool2dOptions options) : kernel_size_(kernel_size), options_(options) {
   describe(window(kernel_size, options.stride, options.padding) +
            (options.count_include_pad ? "" : ", count_include_pad=false"));
 }
@@ -96,11 +93,11 @@ AdaptiveAvgPool2d::AdaptiveAvgPool2d(Size2 output_size) : output_size_(output_si
 }
 
 Upsample::Upsample(InterpolateOptions options) : options_(options) {
-  describe(fmt::format("{}, mode={}{}",
-                       options.scale_factor != 0 ? fmt::format("scale_factor={}", options.scale_factor)
-                                                 : "size=" + brief(options.size),
-                       options.mode == Interpolation::nearest ? "nearest" : "bilinear",
-                       options.align_corners ? ", align_corners=true" : ""));
+  describe(fmt::format(
+      "{}, mode={}{}",
+      options.scale_factor != 0 ? fmt::format("scale_factor={}", options.scale_factor) : "size=" + brief(options.size),
+      options.mode == Interpolation::nearest ? "nearest" : "bilinear",
+      options.align_corners ? ", align_corners=true" : ""));
 }
 
 }  // namespace tapegrad::nn

@@ -13,8 +13,7 @@ Embedding::Embedding(int64_t num_embeddings, int64_t embedding_dim, EmbeddingOpt
     : padding_idx_(options.padding_idx) {
   const int64_t n = num_embeddings, d = embedding_dim;
   if (n < 0 || d < 0)
-    fail<ValueError>("Embedding", "num_embeddings and embedding_dim must not be negative, got {} and {}", n,
-                     d);
+    fail<ValueError>("Embedding", "num_embeddings and embedding_dim must not be negative, got {} and {}", n, d);
   if (padding_idx_ && (*padding_idx_ < -n || *padding_idx_ >= n))
     fail<IndexError>("Embedding", "padding_idx must be in [{}, {}), got {}", -n, n, *padding_idx_);
   const Tensor table = init::normal(empty({n, d}));
@@ -23,9 +22,7 @@ Embedding::Embedding(int64_t num_embeddings, int64_t embedding_dim, EmbeddingOpt
   describe(fmt::format("{}, {}{}", n, d, padding_idx_ ? fmt::format(", padding_idx={}", *padding_idx_) : ""));
 }
 
-Tensor Embedding::forward(const Tensor& index) {
-  return embedding(weight, index, {.padding_idx = padding_idx_});
-}
+Tensor Embedding::forward(const Tensor& index) { return embedding(weight, index, {.padding_idx = padding_idx_}); }
 
 namespace {
 
@@ -40,8 +37,8 @@ Tensor angles(int64_t first, int64_t length, int64_t size, double base) {
 
 Tensor sinusoidal_positions(int64_t length, int64_t size, TensorOptions options) {
   if (length < 1 || size < 2 || size % 2 != 0)
-    fail<ValueError>("sinusoidal_positions",
-                     "length must be positive and size positive and even, got {} and {}", length, size);
+    fail<ValueError>("sinusoidal_positions", "length must be positive and size positive and even, got {} and {}",
+                     length, size);
   const Tensor angle = angles(0, length, size, 10000);
   Tensor table = stack({sin(angle), cos(angle)}, -1).reshape({length, size}).to(options.dtype);
   return options.requires_grad ? table.set_requires_grad() : table;
@@ -58,8 +55,8 @@ Tensor rotary(const Tensor& x, RotaryOptions options) {
 
 LearnedPositions::LearnedPositions(int64_t max_length, int64_t embedding_dim) {
   if (max_length < 1 || embedding_dim < 1)
-    fail<ValueError>("LearnedPositions", "max_length and embedding_dim must be positive, got {} and {}",
-                     max_length, embedding_dim);
+    fail<ValueError>("LearnedPositions", "max_length and embedding_dim must be positive, got {} and {}", max_length,
+                     embedding_dim);
   weight = add_parameter("weight", init::normal(empty({max_length, embedding_dim}), 0, 0.02));
   describe(fmt::format("{}, {}", max_length, embedding_dim));
 }
@@ -68,8 +65,7 @@ Tensor LearnedPositions::forward(const Tensor& x, int64_t first) {
   if (x.dim() < 2 || x.size(-1) != weight.size(1))
     fail<ShapeError>("", "x must be [..., T, {}], got {}", weight.size(1), x.shape());
   if (first < 0 || first + x.size(-2) > weight.size(0))
-    fail<IndexError>("", "positions must be in [0, {}), got {} from {} on", weight.size(0), x.size(-2),
-                     first);
+    fail<IndexError>("", "positions must be in [0, {}), got {} from {} on", weight.size(0), x.size(-2), first);
   return x + narrow(weight, 0, first, x.size(-2));
 }
 

@@ -18,9 +18,8 @@ struct Fans {
 
 Fans fans(const char* name, const Tensor& x) {
   if (x.dim() < 2)
-    fail<ShapeError>(
-        name, "fans need a weight [out, in, ...], got {}. Hint: use uniform() or constant() for a bias",
-        x.shape());
+    fail<ShapeError>(name, "fans need a weight [out, in, ...], got {}. Hint: use uniform() or constant() for a bias",
+                     x.shape());
   double field = 1;
   for (int64_t i = 2; i < x.dim(); ++i) field *= double(x.shape()[i]);
   return {field * double(x.shape()[1]), field * double(x.shape()[0])};
@@ -96,9 +95,7 @@ double gain(Nonlinearity nonlinearity, double negative_slope) {
 Tensor xavier_uniform(Tensor x, XavierOptions options) {
   return uniform_of(x, xavier_std("xavier_uniform", x, options));
 }
-Tensor xavier_normal(Tensor x, XavierOptions options) {
-  return normal(x, 0, xavier_std("xavier_normal", x, options));
-}
+Tensor xavier_normal(Tensor x, XavierOptions options) { return normal(x, 0, xavier_std("xavier_normal", x, options)); }
 Tensor kaiming_uniform(Tensor x, KaimingOptions options) {
   return uniform_of(x, kaiming_std("kaiming_uniform", x, options));
 }

@@ -44,8 +44,7 @@ std::vector<std::pair<std::string, Tensor>> named(const std::shared_ptr<ModuleSt
   std::set<const void*> seen;
   walk(root, [&](const auto& state, const std::string& prefix, const std::string& suffix) {
     for (const auto& entry : (*state).*list)
-      if (seen.insert(entry->tensor.impl()).second)
-        out.emplace_back(prefix + entry->name + suffix, entry->tensor);
+      if (seen.insert(entry->tensor.impl()).second) out.emplace_back(prefix + entry->name + suffix, entry->tensor);
   });
   return out;
 }
@@ -144,8 +143,7 @@ LoadReport ModuleBase::load_state_dict(const StateDict& state, LoadOptions optio
     if (options.strict) differences += fmt::format("; unexpected '{}' {}", name, tensor.shape());
   }
   if (!differences.empty())
-    fail<ValueError>("load_state_dict", "the state does not fit {}: {}", state_->scope.type,
-                     differences.substr(2));
+    fail<ValueError>("load_state_dict", "the state does not fit {}: {}", state_->scope.type, differences.substr(2));
   NoGrad no_grad;
   for (auto [name, tensor] : mine)
     if (const auto at = state.find(name); at != state.end() && at->second.defined()) tensor.copy_(at->second);
@@ -159,8 +157,7 @@ void ModuleBase::train(bool on) {
 bool ModuleBase::is_training() const { return state_->training; }
 
 void ModuleBase::to(Dtype dtype) {
-  if (!is_floating(dtype))
-    fail<DtypeError>("to", "a module's parameters must be float32 or float64, got {}", dtype);
+  if (!is_floating(dtype)) fail<DtypeError>("to", "a module's parameters must be float32 or float64, got {}", dtype);
   NoGrad no_grad;
   for (const auto& list : {parameters(), buffers()})
     for (Tensor tensor : list)

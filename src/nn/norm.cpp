@@ -11,8 +11,7 @@ namespace {
 void check(const char* type, const Shape& normalized_shape, double eps) {
   bool positive = !normalized_shape.empty();
   for (int64_t size : normalized_shape) positive = positive && size > 0;
-  if (!positive)
-    fail<ShapeError>(type, "normalized_shape must have positive sizes, got {}", normalized_shape);
+  if (!positive) fail<ShapeError>(type, "normalized_shape must have positive sizes, got {}", normalized_shape);
   if (!(eps >= 0)) fail<ValueError>(type, "eps must be at least 0, got {}", eps);
 }
 
@@ -24,14 +23,11 @@ LayerNorm::LayerNorm(const Shape& normalized_shape, LayerNormOptions options)
   const bool affine = options.elementwise_affine;
   weight = add_parameter("weight", affine ? ones(normalized_shape) : Tensor());
   bias = add_parameter("bias", affine && options.bias ? zeros(normalized_shape) : Tensor());
-  describe(fmt::format("{}, eps={}{}{}", normalized_shape, options.eps,
-                       affine ? "" : ", elementwise_affine=false",
+  describe(fmt::format("{}, eps={}{}{}", normalized_shape, options.eps, affine ? "" : ", elementwise_affine=false",
                        affine && !options.bias ? ", bias=false" : ""));
 }
 
-Tensor LayerNorm::forward(const Tensor& x) {
-  return layer_norm(x, normalized_shape_, weight, bias, {.eps = eps_});
-}
+Tensor LayerNorm::forward(const Tensor& x) { return layer_norm(x, normalized_shape_, weight, bias, {.eps = eps_}); }
 
 RMSNorm::RMSNorm(const Shape& normalized_shape, RMSNormOptions options)
     : normalized_shape_(normalized_shape), eps_(options.eps) {

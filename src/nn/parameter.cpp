@@ -29,8 +29,7 @@ struct CloneContext::Clones {
   std::map<const Entry*, std::shared_ptr<Entry>> entries;
   std::map<const void*, Tensor> tensors;
 
-  std::shared_ptr<Entry> of(const Entry& from, const Tensor& tensor,
-                            const std::shared_ptr<ModuleState>& owner) {
+  std::shared_ptr<Entry> of(const Entry& from, const Tensor& tensor, const std::shared_ptr<ModuleState>& owner) {
     std::shared_ptr<Entry>& to = entries[&from];
     if (!to) to = std::make_shared<Entry>(Entry{from.name, tensor, owner});
     return to;
@@ -46,8 +45,7 @@ struct CloneContext::Clones {
     for (Entries* list : {&to->parameters, &to->buffers})
       for (std::shared_ptr<Entry>& entry : *list) {
         Tensor& tensor = tensors[entry->tensor.impl()];
-        if (!tensor.defined())
-          tensor = entry->tensor.clone().set_requires_grad(entry->tensor.requires_grad());
+        if (!tensor.defined()) tensor = entry->tensor.clone().set_requires_grad(entry->tensor.requires_grad());
         entry = of(*entry, tensor, to);
       }
     for (Child& child : to->children) {
@@ -70,11 +68,10 @@ bool gives_way(const ModuleState& from, const std::shared_ptr<ModuleState>& to) 
 
 void check_not_copied(bool copied, const ModuleState& owner, const std::string& name) {
   if (copied)
-    fail<ValueError>(
-        owner.scope.type,
-        "'{}' can not be assigned: a copy of it, or of the whole module, would go on with the old "
-        "one. Hint: assign before it is copied, or make the copy with clone()",
-        name);
+    fail<ValueError>(owner.scope.type,
+                     "'{}' can not be assigned: a copy of it, or of the whole module, would go on with the old "
+                     "one. Hint: assign before it is copied, or make the copy with clone()",
+                     name);
 }
 
 }  // namespace
@@ -119,9 +116,7 @@ Parameter::Parameter(const Parameter& other) : Tensor(other), entry_(other.entry
     entry_ = detail::innermost->clones_->of(*entry_, *this, to->second);
 }
 
-std::shared_ptr<detail::ModuleState> Parameter::owner() const {
-  return entry_ ? entry_->owner.lock() : nullptr;
-}
+std::shared_ptr<detail::ModuleState> Parameter::owner() const { return entry_ ? entry_->owner.lock() : nullptr; }
 
 Parameter& Parameter::operator=(Parameter other) {
   const auto module = owner();
@@ -129,10 +124,9 @@ Parameter& Parameter::operator=(Parameter other) {
     entry_ = other.entry_;
   } else if (impl() != other.impl()) {
     if (!defined() || !other.defined())
-      fail<ValueError>(
-          module->scope.type,
-          "a parameter can not become empty by assignment, nor an empty one be filled. Hint: make "
-          "a module with other options");
+      fail<ValueError>(module->scope.type,
+                       "a parameter can not become empty by assignment, nor an empty one be filled. Hint: make "
+                       "a module with other options");
     detail::check_not_copied(entry_.use_count() > 2, *module,
                              entry_->name);  // by the module's state and here
     entry_->tensor = other;

@@ -16,8 +16,8 @@ void check_input(const Tensor& x, const CellConfig& cell, bool batch_first, cons
   const auto& [lengths, reset] = sequence;
   const char* layout = batch_first ? "[B, T, " : "[T, B, ";
   if (x.dim() != 3 || x.size(2) != cell.input_size)
-    fail<ShapeError>("", "input must be {}{}] (input_size {}), got {}", layout, cell.input_size,
-                     cell.input_size, x.shape());
+    fail<ShapeError>("", "input must be {}{}] (input_size {}), got {}", layout, cell.input_size, cell.input_size,
+                     x.shape());
   const int64_t batch = x.size(batch_first ? 0 : 1), steps = x.size(batch_first ? 1 : 0);
   if (reset.defined() && (reset.dtype() != boolean || reset.shape() != Shape{batch}))
     fail<ShapeError>("", "reset must be boolean [{}], got {} {}", batch, reset.dtype(), reset.shape());
@@ -40,8 +40,7 @@ Tensors initial_states(const Tensor& state, const Shape& shape, const Tensor& re
   out.resize(size_t(shape[0]));
   if (!state.defined()) return out;
   if (state.shape() != shape)
-    fail<ShapeError>("", "a state must be [layers * directions, B, hidden_size] {}, got {}", shape,
-                     state.shape());
+    fail<ShapeError>("", "a state must be [layers * directions, B, hidden_size] {}, got {}", shape, state.shape());
   return unbind(reset.defined() ? where(reset.unsqueeze(1), 0.0, state) : state, 0);
 }
 
@@ -99,11 +98,10 @@ Tensors RecurrentLayer<Derived, Cell>::run(const Cell& cell, const Tensor& proje
   const CellConfig& config = cell.config;
   const bool training = this->is_training(), masked = training && options.recurrent_dropout > 0;
   const RecurrentParameters parameters = cell.recurrent_parameters();
-  if (config.norm != Norm::batch && config.proj_size == 0 && options.zoneout == 0 && !masked &&
-      config.reset_after)
+  if (config.norm != Norm::batch && config.proj_size == 0 && options.zoneout == 0 && !masked && config.reset_after)
     return recurrent(projected, h0, c0, parameters, how);
-  const Tensors state = state_or_zeros(h0, c0, projected.size(1), config.output_size(), config.hidden_size,
-                                       config.cell, projected.dtype());
+  const Tensors state = state_or_zeros(h0, c0, projected.size(1), config.output_size(), config.hidden_size, config.cell,
+                                       projected.dtype());
   const Tensor mask = masked ? dropout(ones_like(state[0]), options.recurrent_dropout) : Tensor();
   return recurrent_loop(projected, state, how, [&](const Tensor& p, const Tensors& now, int64_t k) {
     Tensors next = cell.advance(p, now, parameters, k, mask);
@@ -114,8 +112,8 @@ Tensors RecurrentLayer<Derived, Cell>::run(const Cell& cell, const Tensor& proje
 }
 
 template <class Derived, class Cell>
-auto RecurrentLayer<Derived, Cell>::forward(const Tensor& input, const State& state,
-                                            const SequenceOptions& sequence) -> Result {
+auto RecurrentLayer<Derived, Cell>::forward(const Tensor& input, const State& state, const SequenceOptions& sequence)
+    -> Result {
   const CellConfig& config = cells[0].config;
   check_input(input, config, options.batch_first, sequence);
   Tensor x = options.batch_first ? input.transpose(0, 1) : input;
@@ -129,9 +127,8 @@ auto RecurrentLayer<Derived, Cell>::forward(const Tensor& input, const State& st
   Tensors last_h, last_c;
   for (int64_t layer = 0; layer < options.num_layers; ++layer) {
     if (layer > 0 && this->is_training() && options.dropout > 0)
-      x = options.variational
-              ? x * dropout(ones({1, batch, x.size(2)}, {.dtype = x.dtype()}), options.dropout)
-              : dropout(x, options.dropout);
+      x = options.variational ? x * dropout(ones({1, batch, x.size(2)}, {.dtype = x.dtype()}), options.dropout)
+                              : dropout(x, options.dropout);
     Tensors outputs;
     for (int64_t direction = 0; direction < directions; ++direction) {
       const size_t index = size_t(layer * directions + direction);

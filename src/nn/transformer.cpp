@@ -12,8 +12,8 @@ MultiheadAttentionOptions attention_options(const TransformerOptions& o, bool ro
 }
 
 std::string text(int64_t d_model, int64_t nhead, const TransformerOptions& o) {
-  return fmt::format("{}, {}, dim_feedforward={}, dropout={}{}{}{}", d_model, nhead, o.dim_feedforward,
-                     o.dropout, o.activation == Activation::gelu ? ", activation=gelu" : "",
+  return fmt::format("{}, {}, dim_feedforward={}, dropout={}{}{}{}", d_model, nhead, o.dim_feedforward, o.dropout,
+                     o.activation == Activation::gelu ? ", activation=gelu" : "",
                      o.batch_first ? ", batch_first=true" : "", o.norm_first ? ", norm_first=true" : "");
 }
 
@@ -40,8 +40,7 @@ struct Steps {
 
 TransformerNorm::TransformerNorm(int64_t d_model, const TransformerOptions& options)
     : eps_(options.layer_norm_eps), rms_(options.norm == tapegrad::Norm::rms) {
-  if (!rms_ && options.norm != tapegrad::Norm::layer)
-    fail<ValueError>("Transformer", "norm must be layer or rms");
+  if (!rms_ && options.norm != tapegrad::Norm::layer) fail<ValueError>("Transformer", "norm must be layer or rms");
   if (!(eps_ >= 0)) fail<ValueError>("Transformer", "layer_norm_eps must be at least 0, got {}", eps_);
   weight = add_parameter("weight", ones({d_model}));
   bias = add_parameter("bias", !rms_ && options.bias ? zeros({d_model}) : Tensor());
@@ -54,8 +53,7 @@ Tensor TransformerNorm::forward(const Tensor& x) {
 }
 
 TransformerEncoderLayer::TransformerEncoderLayer(int64_t d_model, int64_t nhead, TransformerOptions options)
-    : self_attn(
-          add("self_attn", MultiheadAttention(d_model, nhead, attention_options(options, options.rotary)))),
+    : self_attn(add("self_attn", MultiheadAttention(d_model, nhead, attention_options(options, options.rotary)))),
       linear1(add("linear1", Linear(d_model, options.dim_feedforward, {.bias = options.bias}))),
       linear2(add("linear2", Linear(options.dim_feedforward, d_model, {.bias = options.bias}))),
       norm1(add("norm1", TransformerNorm(d_model, options))),
@@ -70,18 +68,14 @@ Tensor TransformerEncoderLayer::forward(const Tensor& x, const AttentionCall& ca
   return steps.feed_forward(y, norm2, linear1, linear2);
 }
 
-TransformerEncoder::TransformerEncoder(int64_t d_model, int64_t nhead, int64_t num_layers,
-                                       TransformerOptions options) {
-  if (num_layers < 1)
-    fail<ValueError>("TransformerEncoder", "num_layers must be at least 1, got {}", num_layers);
-  layers = add("layers", ModuleList<TransformerEncoderLayer>(num_layers, [&](int64_t) {
-                 return TransformerEncoderLayer(d_model, nhead, options);
-               }));
+TransformerEncoder::TransformerEncoder(int64_t d_model, int64_t nhead, int64_t num_layers, TransformerOptions options) {
+  if (num_layers < 1) fail<ValueError>("TransformerEncoder", "num_layers must be at least 1, got {}", num_layers);
+  layers = add("layers", ModuleList<TransformerEncoderLayer>(
+                             num_layers, [&](int64_t) { return TransformerEncoderLayer(d_model, nhead, options); }));
   if (options.final_norm) norm_ = add("norm", TransformerNorm(d_model, options));
 }
 
-Tensor TransformerEncoder::forward(const Tensor& x, const AttentionCall& call,
-                                   std::span<KeyValueCache> caches) {
+Tensor TransformerEncoder::forward(const Tensor& x, const AttentionCall& call, std::span<KeyValueCache> caches) {
   if (!caches.empty() && int64_t(caches.size()) != layers.size())
     fail<ValueError>("", "{} layers need as many caches, got {}", layers.size(), caches.size());
   Tensor y = x;
@@ -94,10 +88,8 @@ Tensor TransformerEncoder::forward(const Tensor& x, const AttentionCall& call,
 }
 
 TransformerDecoderLayer::TransformerDecoderLayer(int64_t d_model, int64_t nhead, TransformerOptions options)
-    : self_attn(
-          add("self_attn", MultiheadAttention(d_model, nhead, attention_options(options, options.rotary)))),
-      multihead_attn(
-          add("multihead_attn", MultiheadAttention(d_model, nhead, attention_options(options, false)))),
+    : self_attn(add("self_attn", MultiheadAttention(d_model, nhead, attention_options(options, options.rotary)))),
+      multihead_attn(add("multihead_attn", MultiheadAttention(d_model, nhead, attention_options(options, false)))),
       linear1(add("linear1", Linear(d_model, options.dim_feedforward, {.bias = options.bias}))),
       linear2(add("linear2", Linear(options.dim_feedforward, d_model, {.bias = options.bias}))),
       norm1(add("norm1", TransformerNorm(d_model, options))),
@@ -111,8 +103,7 @@ Tensor TransformerDecoderLayer::forward(const Tensor& x, const Tensor& memory, c
                                         const AttentionCall& memory_call) {
   const Steps steps{options_, is_training()};
   Tensor y = steps.residual(x, norm1, [&](const Tensor& z) { return self_attn(z, call); });
-  y = steps.residual(y, norm2,
-                     [&](const Tensor& z) { return multihead_attn(z, memory, memory, memory_call); });
+  y = steps.residual(y, norm2, [&](const Tensor& z) { return multihead_attn(z, memory, memory, memory_call); });
   return steps.feed_forward(y, norm3, linear1, linear2);
 }
 

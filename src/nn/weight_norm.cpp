@@ -40,8 +40,8 @@ Tensor divided_by_sigma(const Tensor& weight, SingularVectors at, int64_t axis, 
     at.v.copy_(of_length_one(matmul(at.u, values), eps));
     at.u.copy_(of_length_one(matmul(values, at.v), eps));
   }
-  return weight / dot(at.u.clone(),
-                      matmul(matrix, at.v.clone()));  // clones: the next call changes them, before backward
+  return weight /
+         dot(at.u.clone(), matmul(matrix, at.v.clone()));  // clones: the next call changes them, before backward
 }
 
 }  // namespace tapegrad::nn::detail

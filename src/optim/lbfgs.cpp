@@ -30,27 +30,24 @@ double cubic_minimum(const Point* a, const Point* b, double low, double high) {
   if (a->length > b->length) std::swap(a, b);
   const double d1 = a->slope + b->slope - 3 * (a->loss - b->loss) / (a->length - b->length);
   const double d2 = std::sqrt(d1 * d1 - a->slope * b->slope);
-  const double x =
-      b->length - (b->length - a->length) * ((b->slope + d2 - d1) / (b->slope - a->slope + 2 * d2));
+  const double x = b->length - (b->length - a->length) * ((b->slope + d2 - d1) / (b->slope - a->slope + 2 * d2));
   return std::isfinite(x) ? std::min(std::max(x, low), high) : (low + high) / 2;
 }
 
 }  // namespace
 
-LBFGS::LBFGS(const ParameterList& parameters, const LBFGSOptions& options)
-    : Optimizer(kName), options_(options) {
+LBFGS::LBFGS(const ParameterList& parameters, const LBFGSOptions& options) : Optimizer(kName), options_(options) {
   require(options.max_iter >= 1, kName, "max_iter must be at least 1", double(options.max_iter));
   require(options.max_eval >= 0, kName, "max_eval must not be negative", double(options.max_eval));
   require(options.tolerance_grad >= 0, kName, "tolerance_grad must not be negative", options.tolerance_grad);
-  require(options.tolerance_change >= 0, kName, "tolerance_change must not be negative",
-          options.tolerance_change);
+  require(options.tolerance_change >= 0, kName, "tolerance_change must not be negative", options.tolerance_change);
   require(options.history_size >= 1, kName, "history_size must be at least 1", double(options.history_size));
   if (options_.max_eval == 0) options_.max_eval = options.max_iter * 5 / 4;
   add_parameters(parameters, options.lr);
   for (const Slot& slot : slots())
     if (slot.parameter.dtype() != slots()[0].parameter.dtype())
-      fail<DtypeError>(kName, "all parameters must have one dtype, got {} and {}",
-                       slots()[0].parameter.dtype(), slot.parameter.dtype());
+      fail<DtypeError>(kName, "all parameters must have one dtype, got {} and {}", slots()[0].parameter.dtype(),
+                       slot.parameter.dtype());
 }
 
 void LBFGS::update(Slot&, const Tensor&) {
@@ -191,8 +188,7 @@ double LBFGS::step(const Closure& closure) {
       if (std::isinf(next.loss)) break;
       now = next;
     }
-    if (evaluations >= options_.max_eval ||
-        length * largest(memory_.direction) <= options_.tolerance_change ||
+    if (evaluations >= options_.max_eval || length * largest(memory_.direction) <= options_.tolerance_change ||
         std::abs(now.loss - before) < options_.tolerance_change)
       break;
   }

@@ -30,8 +30,7 @@ ParameterList ParameterList::join(std::initializer_list<std::pair<std::string, P
 void Optimizer::add_parameters(const ParameterList& parameters, double lr) {
   require(lr >= 0, name_, "lr must be finite and not negative", lr);
   if (parameters.entries().empty())
-    fail<ValueError>(name_,
-                     "there are no parameters to optimize. Hint: are the modules registered with add()?");
+    fail<ValueError>(name_, "there are no parameters to optimize. Hint: are the modules registered with add()?");
   std::vector<Slot> added;
   for (const auto& [given_name, parameter] : parameters.entries()) {
     const size_t number = slots_.size() + added.size();
@@ -92,11 +91,10 @@ bool Optimizer::gradients_are_finite() {
     return false;
   }
   if (!any)
-    fail<AutogradError>(
-        name_,
-        "step() found no gradient on any of {} parameters. Hint: call tape.backward(loss) after "
-        "zero_grad() and before step(), with a loss that depends on them",
-        slots_.size());
+    fail<AutogradError>(name_,
+                        "step() found no gradient on any of {} parameters. Hint: call tape.backward(loss) after "
+                        "zero_grad() and before step(), with a loss that depends on them",
+                        slots_.size());
   skipped_in_a_row_ = 0;
   return true;
 }
@@ -136,13 +134,12 @@ void Optimizer::skip(const std::string& parameter) {
   ++skipped_in_a_row_;
   last_skipped_ = parameter;
   if (skipped_in_a_row_ >= 10)
-    fail<Error>(
-        name_,
-        "{} steps in a row were skipped because a gradient was NaN or infinite, now that of parameter "
-        "'{}'. Hint: lower lr (it is {}), clip_grad_norm, or find the operation, or the data that came with "
-        "NaN, "
-        "with Tape tape({{.check_finite = true}})",
-        skipped_in_a_row_, parameter, lr_[0]);
+    fail<Error>(name_,
+                "{} steps in a row were skipped because a gradient was NaN or infinite, now that of parameter "
+                "'{}'. Hint: lower lr (it is {}), clip_grad_norm, or find the operation, or the data that came with "
+                "NaN, "
+                "with Tape tape({{.check_finite = true}})",
+                skipped_in_a_row_, parameter, lr_[0]);
 }
 
 StateDict Optimizer::state_dict() const {
@@ -154,8 +151,7 @@ StateDict Optimizer::state_dict() const {
     for (size_t i = 0; i < names.size(); ++i)
       state[slot.name + "." + names[i]] = detail::contiguous_copy(slot.moments[i]);
   }
-  for (size_t group = 0; group < lr_.size(); ++group)
-    state["lr." + std::to_string(group)] = numbers({lr_[group]});
+  for (size_t group = 0; group < lr_.size(); ++group) state["lr." + std::to_string(group)] = numbers({lr_[group]});
   state["skipped"] = integers({skipped_, skipped_in_a_row_});
   return state;
 }
@@ -168,14 +164,12 @@ void Optimizer::load_state_dict(const StateDict& state) {
     if (slot.steps == 0) continue;
     size_t i = 0;
     for (const std::string& name : moment_names(slot.group)) {
-      const Tensor moment =
-          reader.take(slot.name + "." + name, slot.parameter.shape(), slot.parameter.dtype());
+      const Tensor moment = reader.take(slot.name + "." + name, slot.parameter.shape(), slot.parameter.dtype());
       if (moment.defined()) slot.moments[i++] = detail::contiguous_copy(moment);
     }
   }
   std::vector<double> rates;
-  for (size_t group = 0; group < lr_.size(); ++group)
-    rates.push_back(reader.rates("lr." + std::to_string(group))[0]);
+  for (size_t group = 0; group < lr_.size(); ++group) rates.push_back(reader.rates("lr." + std::to_string(group))[0]);
   const std::vector<int64_t> skipped = reader.counts("skipped", 2);
   reader.finish();
 

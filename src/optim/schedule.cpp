@@ -25,20 +25,18 @@ Schedule::Schedule(Optimizer& optimizer) : optimizer_(&optimizer) {
 }
 
 void Schedule::apply() {
-  for (size_t group = 0; group < base_.size(); ++group)
-    optimizer_->set_group_lr(group, lr_at(steps_, base_[group]));
+  for (size_t group = 0; group < base_.size(); ++group) optimizer_->set_group_lr(group, lr_at(steps_, base_[group]));
 }
 
 void Schedule::step() {
   for (size_t group = 0; group < base_.size(); ++group) {
     const double now = optimizer_->lr(group), mine = lr_at(steps_, base_[group]);
     if (std::abs(now - mine) > 1e-9 * mine)
-      fail<ValueError>(
-          "schedule",
-          "step: the rate of group {} is {}, where this schedule had set {}: another schedule or "
-          "set_lr() changed it. Hint: join schedules in a SequentialLR or ChainedScheduler, make one "
-          "anew after set_lr(), and load its state with the optimizer's",
-          group, now, mine);
+      fail<ValueError>("schedule",
+                       "step: the rate of group {} is {}, where this schedule had set {}: another schedule or "
+                       "set_lr() changed it. Hint: join schedules in a SequentialLR or ChainedScheduler, make one "
+                       "anew after set_lr(), and load its state with the optimizer's",
+                       group, now, mine);
   }
   ++steps_;
   apply();
@@ -53,11 +51,10 @@ void Schedule::load_state_dict(const StateDict& state) {
   reader.finish();
   for (double rate : base)
     if (const double lr = lr_at(steps, rate); !(lr >= 0) || std::isinf(lr))
-      fail<ValueError>(
-          "schedule",
-          "load_state_dict: after step {} a group of rate {} would have {}, which must be finite "
-          "and not negative",
-          steps, rate, lr);
+      fail<ValueError>("schedule",
+                       "load_state_dict: after step {} a group of rate {} would have {}, which must be finite "
+                       "and not negative",
+                       steps, rate, lr);
   steps_ = steps;
   base_ = std::move(base);
   apply();
@@ -67,9 +64,7 @@ void StepLROptions::check() const {
   require(step_size >= 1, "StepLR", "step_size must be at least 1", step_size);
   require(gamma > 0, "StepLR", "gamma must be positive", gamma);
 }
-double StepLROptions::lr_at(int64_t t, double base) const {
-  return base * std::pow(gamma, double(t / step_size));
-}
+double StepLROptions::lr_at(int64_t t, double base) const { return base * std::pow(gamma, double(t / step_size)); }
 
 void MultiStepLROptions::check() const {
   for (int64_t milestone : milestones)
@@ -82,9 +77,7 @@ double MultiStepLROptions::lr_at(int64_t t, double base) const {
   return base * std::pow(gamma, passed);
 }
 
-void ExponentialLROptions::check() const {
-  require(gamma > 0, "ExponentialLR", "gamma must be positive", gamma);
-}
+void ExponentialLROptions::check() const { require(gamma > 0, "ExponentialLR", "gamma must be positive", gamma); }
 double ExponentialLROptions::lr_at(int64_t t, double base) const { return base * std::pow(gamma, t); }
 
 void CosineAnnealingLROptions::check() const {
@@ -127,8 +120,7 @@ double OneCycleLROptions::lr_at(int64_t t, double) const {
 
 void WarmupCosineLROptions::check() const {
   require(warmup_steps >= 0, "WarmupCosineLR", "warmup_steps must not be negative", warmup_steps);
-  require(total_steps > warmup_steps, "WarmupCosineLR", "total_steps must be larger than warmup_steps",
-          total_steps);
+  require(total_steps > warmup_steps, "WarmupCosineLR", "total_steps must be larger than warmup_steps", total_steps);
   require(eta_min >= 0, "WarmupCosineLR", "eta_min must not be negative", eta_min);
 }
 double WarmupCosineLROptions::lr_at(int64_t t, double base) const {
@@ -143,11 +135,11 @@ void LambdaLROptions::check() const {
 
 void SequentialLROptions::check() const {
   if (schedules.empty() || milestones.size() + 1 != schedules.size())
-    fail<ValueError>("SequentialLR", "schedules must be one more than milestones, got {} and {}",
-                     schedules.size(), milestones.size());
+    fail<ValueError>("SequentialLR", "schedules must be one more than milestones, got {} and {}", schedules.size(),
+                     milestones.size());
   for (size_t i = 0; i < milestones.size(); ++i)
-    require(milestones[i] > (i > 0 ? milestones[i - 1] : 0), "SequentialLR",
-            "milestones must be positive and increase", double(milestones[i]));
+    require(milestones[i] > (i > 0 ? milestones[i - 1] : 0), "SequentialLR", "milestones must be positive and increase",
+            double(milestones[i]));
 }
 double SequentialLROptions::lr_at(int64_t t, double base) const {
   size_t i = 0;
@@ -208,9 +200,8 @@ bool ReduceLROnPlateau::step(double metric) {
 }
 
 StateDict ReduceLROnPlateau::state_dict() const {
-  return {{"best", numbers({best_})},
-          {"bad_steps", integers({bad_steps_})},
-          {"cooldown_left", integers({cooldown_left_})}};
+  return {
+      {"best", numbers({best_})}, {"bad_steps", integers({bad_steps_})}, {"cooldown_left", integers({cooldown_left_})}};
 }
 
 void ReduceLROnPlateau::load_state_dict(const StateDict& state) {

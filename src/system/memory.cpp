@@ -212,16 +212,14 @@ memory::Stats memory::stats() {
   Shared& all = shared();
   std::lock_guard lock(all.mutex);
   const Counters sum = all.total();
-  return {size_t(sum.in_use), all.peak, size_t(sum.cached),
-          __atomic_load_n(&all.system_calls, __ATOMIC_RELAXED)};
+  return {size_t(sum.in_use), all.peak, size_t(sum.cached), __atomic_load_n(&all.system_calls, __ATOMIC_RELAXED)};
 }
 
 void memory::reset_peak() {
   Shared& all = shared();
   std::lock_guard lock(all.mutex);
   all.peak = size_t(all.total().in_use);
-  for (ThreadLists* thread : all.threads)
-    thread->highest = __atomic_load_n(&thread->bytes.in_use, __ATOMIC_RELAXED);
+  for (ThreadLists* thread : all.threads) thread->highest = __atomic_load_n(&thread->bytes.in_use, __ATOMIC_RELAXED);
 }
 
 void memory::trim() {

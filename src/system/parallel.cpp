@@ -98,8 +98,7 @@ class Pool {
   bool start(int wanted) {
     try {
       while (int(workers_.size()) < wanted)
-        workers_.emplace_back(
-            [this, index = int(workers_.size()), seen = epoch_.load()] { work(index, seen); });
+        workers_.emplace_back([this, index = int(workers_.size()), seen = epoch_.load()] { work(index, seen); });
     } catch (const std::system_error&) {
       // The system has no more threads: go on with those there are.
     }

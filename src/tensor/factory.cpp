@@ -23,11 +23,10 @@ namespace {
 
 void check_held(const char* op, Dtype dtype, double value) {
   if (dtype == int64 && !(std::fabs(value) <= 0x1p53 && std::trunc(value) == value))
-    fail<DtypeError>(
-        op,
-        "int64 tensors take whole numbers up to 2^53 in magnitude, got {}. Hint: {{.dtype = float32}} for "
-        "fractions, from_vector() for larger integers",
-        value);
+    fail<DtypeError>(op,
+                     "int64 tensors take whole numbers up to 2^53 in magnitude, got {}. Hint: {{.dtype = float32}} for "
+                     "fractions, from_vector() for larger integers",
+                     value);
 }
 
 // Element i is f(i), in the tensor's type. Doubles are checked here; integers by the caller.
@@ -42,8 +41,7 @@ Tensor filled(const char* op, const Shape& shape, TensorOptions options, F f) {
 
 // Element i is f of word i of the stream, 64 bits: the same whatever the size of the tensor and the threads.
 template <class F>
-Tensor random_filled(const Shape& shape, TensorOptions options, F f,
-                     Generator& generator = default_generator()) {
+Tensor random_filled(const Shape& shape, TensorOptions options, F f, Generator& generator = default_generator()) {
   const uint64_t key = generator.key(), first = generator.take(uint64_t((shape.numel() + 1) / 2));
   std::array<uint32_t, 4> block{};
   return filled("random", shape, options, [&](int64_t i) {
@@ -55,16 +53,14 @@ Tensor random_filled(const Shape& shape, TensorOptions options, F f,
 
 void check_fractions(const char* op, Dtype dtype) {
   if (!is_floating(dtype))
-    fail<DtypeError>(op, "makes float32 or float64, got {}. Hint: randint() and bernoulli() make the others",
-                     dtype);
+    fail<DtypeError>(op, "makes float32 or float64, got {}. Hint: randint() and bernoulli() make the others", dtype);
 }
 
 // Throws unless the dtype tells all integers from low to high apart.
 void check_integers(const char* op, int64_t low, int64_t high, Dtype dtype) {
   const int64_t most = dtype == boolean ? 1 : int64_t(1) << (dtype == float32 ? 24 : 53);
   if (dtype != int64 && (low < (dtype == boolean ? 0 : -most) || high > most))
-    fail<DtypeError>(op, "{} does not hold all integers in [{}, {}]. Hint: {{.dtype = int64}}", dtype, low,
-                     high);
+    fail<DtypeError>(op, "{} does not hold all integers in [{}, {}]. Hint: {{.dtype = int64}}", dtype, low, high);
 }
 
 void check_range(Dtype dtype) {
@@ -90,8 +86,7 @@ Tensor ones(const Shape& shape, TensorOptions options) { return full(shape, 1, o
 
 Tensor arange(double start, double end, double step, TensorOptions options) {
   if (step == 0 || !std::isfinite(start) || !std::isfinite(end) || !std::isfinite(step))
-    fail<ValueError>("arange", "start, end and step must be finite and step not 0, got {}, {}, {}", start,
-                     end, step);
+    fail<ValueError>("arange", "start, end and step must be finite and step not 0, got {}, {}, {}", start, end, step);
   check_range(options.dtype);
   const double n = std::max(0.0, std::ceil((end - start) / step));
   if (n >= 0x1p63) fail<ShapeError>("arange", "at most 2^63 - 1 elements, got {}", n);
@@ -131,9 +126,7 @@ Tensor detail::uniform(const Shape& shape, TensorOptions options, Generator& gen
   return random_filled(shape, options, f, generator);
 }
 
-Tensor rand(const Shape& shape, TensorOptions options) {
-  return detail::uniform(shape, options, default_generator());
-}
+Tensor rand(const Shape& shape, TensorOptions options) { return detail::uniform(shape, options, default_generator()); }
 
 Tensor randn(const Shape& shape, TensorOptions options) {
   check_fractions("randn", options.dtype);
@@ -165,8 +158,7 @@ Tensor randperm(int64_t n, TensorOptions options) {
   check_integers("randperm", 0, n - 1, options.dtype);
   std::vector<int64_t> order = arange(n).to_vector<int64_t>();
   // Fisher and Yates: each place gets one of those not placed yet.
-  for (int64_t i = n - 1; i > 0; --i)
-    std::swap(order[size_t(i)], order[size_t(default_generator().below(i + 1))]);
+  for (int64_t i = n - 1; i > 0; --i) std::swap(order[size_t(i)], order[size_t(default_generator().below(i + 1))]);
   return filled("randperm", {n}, options, [&](int64_t i) { return order[size_t(i)]; });
 }
 
@@ -198,8 +190,7 @@ Tensor tensor(std::initializer_list<std::initializer_list<double>> rows, TensorO
 template <Element T>
 Tensor from_vector(const std::vector<T>& values, const Shape& shape) {
   if (shape.numel() != int64_t(values.size()))
-    fail<ShapeError>("from_vector", "shape {} has {} elements, got {} values", shape, shape.numel(),
-                     values.size());
+    fail<ShapeError>("from_vector", "shape {} has {} elements, got {} values", shape, shape.numel(), values.size());
   Tensor x = detail::new_tensor(shape, dtype_of<T>);
   std::copy(values.begin(), values.end(), detail::mutable_ptr<T>(x));
   return x;

@@ -33,10 +33,10 @@ struct View {
 
 struct TensorImpl : Counted, View {
   bool requires_grad = false;
-  uint16_t output = 0;  // which output of its record
-  uint32_t record = 0;  // index of the record that made it, on the tape with serial `tape`
-  uint64_t tape = 0;    // 0: none. Serials are never used twice, so an ended tape's tensors are plain values;
-                        // of a leaf, the tape that holds it, which may be on another thread: see tape_of()
+  uint16_t output = 0;       // which output of its record
+  uint32_t record = 0;       // index of the record that made it, on the tape with serial `tape`
+  uint64_t tape = 0;         // 0: none. Serials are never used twice, so an ended tape's tensors are plain values;
+                             // of a leaf, the tape that holds it, which may be on another thread: see tape_of()
   const char* op = nullptr;  // name of that record
   Ref<TensorImpl> grad = {};
 

@@ -160,9 +160,8 @@ class Printer {
 std::string to_string(const Tensor& tensor) {
   if (!tensor.defined()) return "(empty handle)";
   const std::string values =
-      tensor.numel() == 0
-          ? "[]"
-          : detail::dispatch_all(tensor.dtype(), [&]<class T>(T) { return Printer<T>(tensor).text(); });
+      tensor.numel() == 0 ? "[]"
+                          : detail::dispatch_all(tensor.dtype(), [&]<class T>(T) { return Printer<T>(tensor).text(); });
   return fmt::format("{} {} {}", values, tensor.dtype(), tensor.shape());
 }
 

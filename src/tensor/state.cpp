@@ -21,8 +21,7 @@ Tensor StateReader::take(const std::string& key, const Shape& shape, Dtype dtype
   }
   const Tensor& value = found->second;
   if (value.shape() == shape && value.dtype() == dtype) return value;
-  problems_ +=
-      fmt::format("; '{}' must be {} {}, got {} {}", key, dtype, shape, value.dtype(), value.shape());
+  problems_ += fmt::format("; '{}' must be {} {}, got {} {}", key, dtype, shape, value.dtype(), value.shape());
   return {};
 }
 
@@ -30,8 +29,7 @@ std::vector<int64_t> StateReader::counts(const std::string& key, size_t size, in
   const Tensor value = take(key, {int64_t(size)}, int64);
   if (!value.defined()) return std::vector<int64_t>(size);
   for (int64_t count : value.to_vector<int64_t>())
-    if (count < 0 || count > high)
-      problems_ += fmt::format("; '{}' must be in [0, {}], got {}", key, high, count);
+    if (count < 0 || count > high) problems_ += fmt::format("; '{}' must be in [0, {}], got {}", key, high, count);
   return value.to_vector<int64_t>();
 }
 
@@ -82,8 +80,7 @@ void StateGroup::load_state_dict(const StateDict& state) {
     const auto is_it = [&name = name](const StatePart& part) { return part.name == name; };
     if (std::none_of(parts_.begin(), parts_.end(), is_it)) problems += fmt::format("; '{}' is unknown", name);
   }
-  if (!problems.empty())
-    fail<ValueError>("StateGroup", "load_state_dict: the state does not fit{}", problems);
+  if (!problems.empty()) fail<ValueError>("StateGroup", "load_state_dict: the state does not fit{}", problems);
 
   std::vector<StateDict> before;
   try {

@@ -99,8 +99,7 @@ Tensor contiguous_copy(const Tensor& x) {
     if (x.is_contiguous())
       std::copy_n(ptr<T>(x), x.numel(), mutable_ptr<T>(y));
     else
-      kernels::copy_strided(int(x.dim()), x.shape().begin(), x.strides().begin(), ptr<T>(x),
-                            mutable_ptr<T>(y));
+      kernels::copy_strided(int(x.dim()), x.shape().begin(), x.strides().begin(), ptr<T>(x), mutable_ptr<T>(y));
   });
   return y;
 }
@@ -116,10 +115,9 @@ void fail_not_floating(const char* op, Dtype dtype) {
 namespace {
 detail::TensorImpl& get(const Tensor& x) {
   if (!x.defined()) [[unlikely]]
-    fail<ValueError>(
-        "tensor",
-        "this handle is empty. Hint: it was default-constructed or moved from, or is a grad() before "
-        "backward() or after zero_grad()");
+    fail<ValueError>("tensor",
+                     "this handle is empty. Hint: it was default-constructed or moved from, or is a grad() before "
+                     "backward() or after zero_grad()");
   return *x.impl();
 }
 
@@ -140,15 +138,14 @@ bool Tensor::is_contiguous() const { return get(*this).contiguous; }
 uint32_t Tensor::version() const { return get(*this).storage->version; }
 
 double Tensor::item() const {
-  return detail::dispatch_all(get_one(*this).dtype,
-                              [&]<class T>(T) { return double(*detail::ptr<T>(*this)); });
+  return detail::dispatch_all(get_one(*this).dtype, [&]<class T>(T) { return double(*detail::ptr<T>(*this)); });
 }
 
 template <Element T>
 T Tensor::item() const {
   if (const Dtype dtype = get_one(*this).dtype; dtype != dtype_of<T>)
-    fail<DtypeError>("item", "the tensor is {}, asked for as {}. Hint: item() gives any number as a double",
-                     dtype, dtype_of<T>);
+    fail<DtypeError>("item", "the tensor is {}, asked for as {}. Hint: item() gives any number as a double", dtype,
+                     dtype_of<T>);
   return *detail::ptr<T>(*this);
 }
 template float Tensor::item<float>() const;
@@ -173,11 +170,9 @@ Tensor Tensor::grad() const { return Tensor(get(*this).grad); }
 void Tensor::set_grad(Tensor grad) {
   detail::TensorImpl& impl = get(*this);
   if (grad.defined() && grad.shape() != impl.shape)
-    fail<ShapeError>("set_grad", "the gradient must have the tensor's shape {}, got {}", impl.shape,
-                     grad.shape());
+    fail<ShapeError>("set_grad", "the gradient must have the tensor's shape {}, got {}", impl.shape, grad.shape());
   if (grad.defined() && grad.dtype() != impl.dtype)
-    fail<DtypeError>("set_grad", "the gradient must have the tensor's dtype {}, got {}", impl.dtype,
-                     grad.dtype());
+    fail<DtypeError>("set_grad", "the gradient must have the tensor's dtype {}, got {}", impl.dtype, grad.dtype());
   impl.grad = std::move(grad.impl_);
 }
 

@@ -24,15 +24,13 @@ std::string window(const std::vector<double>& values, size_t at) {
   const size_t first = at < 3 ? 0 : at - 3, last = std::min(values.size(), at + 4);
   std::string text = first > 0 ? "..." : "";
   for (size_t i = first; i < last; ++i)
-    text += fmt::format("{}{}{:.9g}{}", text.empty() ? "" : " ", i == at ? "[" : "", values[i],
-                        i == at ? "]" : "");
+    text += fmt::format("{}{}{:.9g}{}", text.empty() ? "" : " ", i == at ? "[" : "", values[i], i == at ? "]" : "");
   return text + (last < values.size() ? " ..." : "");
 }
 
 }  // namespace
 
-::testing::AssertionResult is_close(const Tensor& actual, const Tensor& expected,
-                                    const CloseOptions& options) {
+::testing::AssertionResult is_close(const Tensor& actual, const Tensor& expected, const CloseOptions& options) {
   const auto no = [](const std::string& text) { return ::testing::AssertionFailure() << text; };
   if (!actual.defined() || !expected.defined()) {
     if (actual.defined() == expected.defined()) return ::testing::AssertionSuccess();
@@ -61,16 +59,16 @@ std::string window(const std::vector<double>& values, size_t at) {
   if (wrong == 0) return ::testing::AssertionSuccess();
   std::string text = fmt::format("{} of {} elements differ", wrong, a.size());
   if (nan > 0) text += fmt::format(", {} of them NaN", nan);
-  text += fmt::format(", the worst at {}: {:.9g}, expected {:.9g}",
-                      detail::index_of(int64_t(worst), actual.shape()), a[worst], b[worst]);
+  text += fmt::format(", the worst at {}: {:.9g}, expected {:.9g}", detail::index_of(int64_t(worst), actual.shape()),
+                      a[worst], b[worst]);
   if (std::isfinite(a[worst]) && std::isfinite(b[worst]))
     text += fmt::format(" (difference {:.3g}, allowed {:.3g})", std::abs(a[worst] - b[worst]),
                         options.atol + options.rtol * std::abs(b[worst]));
   return no(text + "\n  around it: " + window(a, worst) + "\n  expected:  " + window(b, worst));
 }
 
-::testing::AssertionResult detail::tensor_near(const char* text, const Tensor& actual,
-                                               const Expected& expected, double tolerance) {
+::testing::AssertionResult detail::tensor_near(const char* text, const Tensor& actual, const Expected& expected,
+                                               double tolerance) {
   if (!(tolerance >= 0))
     return ::testing::AssertionFailure() << "the tolerance must not be negative, got " << tolerance;
   const ::testing::AssertionResult result =
@@ -87,13 +85,12 @@ std::string window(const std::vector<double>& values, size_t at) {
 ::testing::AssertionResult detail::is_finite(const Tensor& tensor) {
   if (!tensor.defined()) return ::testing::AssertionFailure() << "which is an empty handle";
   const std::vector<double> values = numbers(tensor);
-  const auto at =
-      std::find_if_not(values.begin(), values.end(), [](double value) { return std::isfinite(value); });
+  const auto at = std::find_if_not(values.begin(), values.end(), [](double value) { return std::isfinite(value); });
   if (at == values.end()) return ::testing::AssertionSuccess();
   const auto count = std::count_if(at, values.end(), [](double value) { return !std::isfinite(value); });
-  return ::testing::AssertionFailure()
-         << fmt::format("which has {} of {} elements that are not finite, the first {} at {}", count,
-                        values.size(), *at, detail::index_of(at - values.begin(), tensor.shape()));
+  return ::testing::AssertionFailure() << fmt::format(
+             "which has {} of {} elements that are not finite, the first {} at {}", count, values.size(), *at,
+             detail::index_of(at - values.begin(), tensor.shape()));
 }
 
 }  // namespace tapegrad

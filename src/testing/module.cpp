@@ -148,8 +148,8 @@ Result ModuleTests::gradients_of_parameters() const {
       }
     }
     if (wrong > 0)
-      findings.add("parameter {} {}: {} of {} gradients are wrong, the worst at {}: {}", name,
-                   parameter.shape(), wrong, numeric.size(), index_of(int64_t(worst), parameter.shape()),
+      findings.add("parameter {} {}: {} of {} gradients are wrong, the worst at {}: {}", name, parameter.shape(), wrong,
+                   numeric.size(), index_of(int64_t(worst), parameter.shape()),
                    disagreement(analytic[worst], numeric[worst]));
   }
   return findings;
@@ -181,8 +181,7 @@ Result ModuleTests::parameters_are_registered_and_move() const {
 Result ModuleTests::saves_and_loads() const {
   const ModuleHandle saved = make(float32), loaded = make(float32, 99);
   const Values in = inputs(float32);
-  const auto file =
-      std::filesystem::temp_directory_path() / fmt::format("tapegrad_module_{}.safetensors", ::getpid());
+  const auto file = std::filesystem::temp_directory_path() / fmt::format("tapegrad_module_{}.safetensors", ::getpid());
   run(saved, in);  // moves running statistics, if there are any
   save(file.string(), saved.module->state_dict());
   loaded.module->load_state_dict(load(file.string()));
@@ -253,8 +252,8 @@ Result ModuleTests::can_be_used_twice() const {
   };
   const Values both = gradient_of({a, b}), first = gradient_of({a}), second = gradient_of({b});
   for (size_t i = 0; i < both.size(); ++i)
-    findings.compare("the gradient of two uses is the sum, " + handle.module->named_parameters()[i].first,
-                     {both[i]}, {first[i] + second[i]}, {.rtol = 1e-10, .atol = 1e-10});
+    findings.compare("the gradient of two uses is the sum, " + handle.module->named_parameters()[i].first, {both[i]},
+                     {first[i] + second[i]}, {.rtol = 1e-10, .atol = 1e-10});
   return findings;
 }
 

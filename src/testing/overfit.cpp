@@ -35,8 +35,8 @@ namespace tapegrad {
   for (size_t i = 0; i < named.size(); ++i)
     if (is_close(named[i].second, before[i], {.rtol = 0, .atol = 0, .equal_nan = true}))
       still += (still.empty() ? "; never moved: " : ", ") + named[i].first;
-  return ::testing::AssertionFailure() << fmt::format("the loss went from {:.4g} to {:.4g} in {} steps{}{}",
-                                                      first, last, options.steps, wrong, still);
+  return ::testing::AssertionFailure() << fmt::format("the loss went from {:.4g} to {:.4g} in {} steps{}{}", first,
+                                                      last, options.steps, wrong, still);
 }
 
 }  // namespace tapegrad

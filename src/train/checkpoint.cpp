@@ -60,12 +60,10 @@ bool parameters_are_finite(const std::vector<StatePart>& parts) {
 
 }  // namespace
 
-Checkpointer::Checkpointer(std::string folder, std::initializer_list<StatePart> parts,
-                           CheckpointOptions options)
+Checkpointer::Checkpointer(std::string folder, std::initializer_list<StatePart> parts, CheckpointOptions options)
     : folder_(std::move(folder)), parts_(parts), state_(parts), options_(options) {
   if (options_.every < 1 || options_.keep < 1)
-    fail<ValueError>("Checkpointer", "every and keep must be positive, got {} and {}", options_.every,
-                     options_.keep);
+    fail<ValueError>("Checkpointer", "every and keep must be positive, got {} and {}", options_.every, options_.keep);
   make_folder("Checkpointer", folder_);
   if (!options_.on_signal) return;
   for (int signal : {SIGINT, SIGTERM}) set_handler(signal, SIG_DFL, note_signal);
@@ -91,8 +89,7 @@ int64_t Checkpointer::resume() {
           fail<FormatError>("checkpoint", "{}: its parameters are not finite", path(*step));
         state = read_checkpoint(path(*step));
       } catch (const FormatError& error) {
-        if (std::filesystem::exists(path(*step)))
-          fmt::print(options_.stream, "passed over: {}\n", error.what());
+        if (std::filesystem::exists(path(*step))) fmt::print(options_.stream, "passed over: {}\n", error.what());
         continue;
       }
       state_.load_state_dict(state);
@@ -100,9 +97,8 @@ int64_t Checkpointer::resume() {
     }
     now = steps();  // a process that saves may have taken all of them away meanwhile
     if (now == saved)
-      fail<FormatError>("Checkpointer",
-                        "{}: none of its {} checkpoints is good. Hint: begin in another folder", folder_,
-                        saved.size());
+      fail<FormatError>("Checkpointer", "{}: none of its {} checkpoints is good. Hint: begin in another folder",
+                        folder_, saved.size());
   }
   return 0;
 }
@@ -111,8 +107,8 @@ bool Checkpointer::step(int64_t step, double metric) {
   const bool stop = options_.on_signal && stop_signal != 0;
   if (stop || step % options_.every == 0) save(step, metric);
   if (!stop) return true;
-  fmt::print(options_.stream, "\nstopped at step {} by signal {}; {} has it, and the same command goes on\n",
-             step, int(stop_signal), folder_);
+  fmt::print(options_.stream, "\nstopped at step {} by signal {}; {} has it, and the same command goes on\n", step,
+             int(stop_signal), folder_);
   stop_signal = 0;
   return false;
 }

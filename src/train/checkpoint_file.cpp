@@ -77,8 +77,7 @@ bool is_whole(const Metadata& metadata) {
 /// "step-000000100.safetensors" -> 100; -1 for other names.
 int64_t step_of(const std::string& name) {
   constexpr std::string_view before = "step-", after = ".safetensors";
-  if (!name.starts_with(before) || !name.ends_with(after) || name.size() <= before.size() + after.size())
-    return -1;
+  if (!name.starts_with(before) || !name.ends_with(after) || name.size() <= before.size() + after.size()) return -1;
   const char *begin = name.data() + before.size(), *end = name.data() + name.size() - after.size();
   int64_t step = -1;
   return std::from_chars(begin, end, step).ptr == end ? step : -1;
@@ -135,8 +134,7 @@ void write_checkpoint(const std::string& path, const StateDict& state, Metadata 
 
 StateDict read_checkpoint(const std::string& path) {
   const Metadata metadata = load_metadata(path);
-  if (!is_whole(metadata))
-    fail<FormatError>("checkpoint", "{}: its description was changed, or it is none", path);
+  if (!is_whole(metadata)) fail<FormatError>("checkpoint", "{}: its description was changed, or it is none", path);
   StateDict state = load(path);
   for (const auto& [name, value] : state)
     if (at(metadata, hash_prefix + name) != hash_of(value))

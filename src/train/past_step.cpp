@@ -82,16 +82,14 @@ Tensor PastStep::operator[](const std::string& name) const {
   } else {
     operation = last_of(operations, of);
     for (const std::string& part : modules)
-      if (!operation && of.starts_with(part + "."))
-        operation = last_of(operations, of.substr(part.size() + 1));
+      if (!operation && of.starts_with(part + ".")) operation = last_of(operations, of.substr(part.size() + 1));
   }
   if (operation) {
     const Tensors& from = gradient ? operation->gradients : operation->outputs;
     if (output < from.size() && from[output].defined()) return from[output];
     if (gradient) fail<ValueError>("PastStep", "the loss of step {} does not depend on '{}'", step, of);
   }
-  fail<ValueError>("PastStep", "step {} has no '{}'. Hint: print the step, its table has the names", step,
-                   name);
+  fail<ValueError>("PastStep", "step {} has no '{}'. Hint: print the step, its table has the names", step, name);
 }
 
 double PastStep::gradient_norm() const {
@@ -113,21 +111,20 @@ std::string to_string(const PastStep& past) {
   std::string out =
       fmt::format("step {}: loss {}, gradient norm {:.4g}, {} numbers not finite{}{}\n", past.step, past.loss,
                   past.gradient_norm(), past.not_finite(), past.error.empty() ? "" : ", threw: ", past.error);
-  out += fmt::format("{:>6}  {:<24} {:<28} {:<16} {:>10}  {:>10}\n", "", "operation", "module", "shape",
-                     "largest", "of grad");
+  out += fmt::format("{:>6}  {:<24} {:<28} {:<16} {:>10}  {:>10}\n", "", "operation", "module", "shape", "largest",
+                     "of grad");
   for (size_t i = 0; i < past.operations.size(); ++i) {
     const PastOperation& operation = past.operations[i];
     const Tensor y = operation.outputs.empty() ? Tensor() : operation.outputs[0];
     const Tensor dy = operation.gradients.empty() ? Tensor() : operation.gradients[0];
     out += fmt::format("{:>6}  {:<24} {:<28} {:<16} {:>10}  {:>10}\n", fmt::format("%{}", i), operation.name,
-                       operation.module, y.defined() ? fmt::format("{}", y.shape()) : "", largest(y),
-                       largest(dy));
+                       operation.module, y.defined() ? fmt::format("{}", y.shape()) : "", largest(y), largest(dy));
   }
   for (const auto& [name, value] : past.state) {
     const auto gradient = past.gradients.find(name);
     if (gradient == past.gradients.end()) continue;
-    out += fmt::format("{:<60} {:<16} {:>10}  {:>10}\n", name, fmt::format("{}", value.shape()),
-                       largest(value), largest(gradient->second));
+    out += fmt::format("{:<60} {:<16} {:>10}  {:>10}\n", name, fmt::format("{}", value.shape()), largest(value),
+                       largest(gradient->second));
   }
   return out;
 }
@@ -162,11 +159,10 @@ Condition condition(const std::string& text) {
     right = read.ec == std::errc() && read.ptr == end;
   }
   if (!right || (of_tensor ? !of_tensors.contains(quantity) : !of_steps.contains(left)))
-    fail<ValueError>(
-        "condition",
-        "'{}' is none. Hint: loss > 10, grad_norm > 5, nan, max(NAME) > 3, or min, mean, norm, nan, "
-        "dead of a NAME",
-        text);
+    fail<ValueError>("condition",
+                     "'{}' is none. Hint: loss > 10, grad_norm > 5, nan, max(NAME) > 3, or min, mean, norm, nan, "
+                     "dead of a NAME",
+                     text);
   std::function<double(const PastStep&)> value;
   if (of_tensor)
     value = [f = of_tensors.at(quantity), name](const PastStep& past) { return f(past[name]); };

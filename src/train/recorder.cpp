@@ -21,9 +21,7 @@ namespace tapegrad::train {
 
 namespace {
 
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
+double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 Tensor copy_of(const Tensor& x) { return x.defined() ? x.detach().clone() : x; }
 
@@ -121,8 +119,7 @@ void Recorder::save() {
 
 bool Recorder::step(int64_t step) {
   if (step != next_ || next_ < 0)
-    fail<ValueError>("Recorder",
-                     "steps follow one another, got {} where {} is next. Hint: begin with resume()", step,
+    fail<ValueError>("Recorder", "steps follow one another, got {} where {} is next. Hint: begin with resume()", step,
                      next_);
   {
     Tape tape;
@@ -174,14 +171,13 @@ PastStep Recorder::run_again(bool observed) {
     past.error = error.what();
   }
   const auto logged = logged_.find(next_);
-  const bool same = logged == logged_.end() || logged->second == past.loss ||
-                    (std::isnan(logged->second) && std::isnan(past.loss));
+  const bool same =
+      logged == logged_.end() || logged->second == past.loss || (std::isnan(logged->second) && std::isnan(past.loss));
   if (!same)
-    fail<ValueError>(
-        "Recorder",
-        "step {} had the loss {}, and {} when it was run again. Hint: all that a step depends on must be "
-        "in the parts, the generator that dropout and shuffling draw from among them",
-        next_, logged->second, past.loss);
+    fail<ValueError>("Recorder",
+                     "step {} had the loss {}, and {} when it was run again. Hint: all that a step depends on must be "
+                     "in the parts, the generator that dropout and shuffling draw from among them",
+                     next_, logged->second, past.loss);
   ++next_;
   return past;
 }
@@ -207,8 +203,8 @@ int64_t Recorder::bisect(const Condition& condition) {
   std::vector<int64_t> saved = checkpoints_.steps();
   std::erase_if(saved, [&](int64_t step) { return step >= last; });
   // Of the first checkpoint nothing is assumed: a loss is large there too.
-  const auto first = std::partition_point(saved.begin() + 1, saved.end(),
-                                          [&](int64_t step) { return !condition(travel(step)); });
+  const auto first =
+      std::partition_point(saved.begin() + 1, saved.end(), [&](int64_t step) { return !condition(travel(step)); });
   const int64_t end = first == saved.end() ? last : *first;
   int64_t since = end;
   for (go_to(first[-1]); next_ < end;) {

@@ -45,8 +45,7 @@ RunLog::~RunLog() { ::close(file_); }
 
 void RunLog::append(int64_t step, double loss) {
   const char* quote = std::isfinite(loss) ? "" : "\"";
-  const std::string line =
-      fmt::format("{}{}{}{}{}{}}}\n", before_step, step, before_loss, quote, loss, quote);
+  const std::string line = fmt::format("{}{}{}{}{}{}}}\n", before_step, step, before_loss, quote, loss, quote);
   ssize_t put = -1;
   do put = ::write(file_, line.data(), line.size());
   while (put < 0 && errno == EINTR);
@@ -56,8 +55,7 @@ void RunLog::append(int64_t step, double loss) {
 }
 
 void RunLog::sync() const {
-  if (::fsync(file_) != 0)
-    fail<FormatError>("Recorder", "{}: cannot be written: {}", path_, std::strerror(errno));
+  if (::fsync(file_) != 0) fail<FormatError>("Recorder", "{}: cannot be written: {}", path_, std::strerror(errno));
 }
 
 std::map<int64_t, double> RunLog::read() const {

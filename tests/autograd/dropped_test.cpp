@@ -69,9 +69,8 @@ TEST(DroppedRecords, AnswerAsBeforeWhenAnOldTensorIsUsed) {
             "again, or pass {.retain_graph = true} to the first");
   const Tensor apart = sum(other * 2);
   EXPECT_TENSOR_NEAR(tape.gradient(apart, {old})[0], zeros({2}), 0);
-  EXPECT_EQ(
-      message<IndexError>([&] { tape[1]; }),
-      "tape: record 1 went backward and was dropped. Hint: Tape tape({.trace = true}) keeps all records");
+  EXPECT_EQ(message<IndexError>([&] { tape[1]; }),
+            "tape: record 1 went backward and was dropped. Hint: Tape tape({.trace = true}) keeps all records");
 }
 
 TEST(DroppedRecords, AreNamedInTheTableAndKeptByATapeThatTraces) {
@@ -126,8 +125,7 @@ std::vector<std::vector<double>> outcomes(uint64_t seed, bool trace) {
       if (kind == 4)
         tape.backward(a, {.gradient = ones_like(a), .retain_graph = retain});
       else
-        for (const Tensor& d :
-             tape.gradient(a, {b, tensors[0]}, {.gradient = ones_like(a), .retain_graph = retain}))
+        for (const Tensor& d : tape.gradient(a, {b, tensors[0]}, {.gradient = ones_like(a), .retain_graph = retain}))
           out.push_back(d.to_vector<double>());
     } catch (const AutogradError&) {
       out.push_back({});

@@ -53,8 +53,7 @@ TEST(Hvp, OfRosenbrockIsItsHessian) {
   const auto f = [](const Tensor& x) { return square(1 - x[0]) + 100 * square(x[1] - square(x[0])); };
   const double a = -1.5, b = 2;
   const Tensor x = tensor({a, b}, k64);
-  EXPECT_TENSOR_NEAR(hvp(f, x, tensor({1, 0}, k64)).second,
-                     tensor({1200 * a * a - 400 * b + 2, -400 * a}, k64), 1e-10);
+  EXPECT_TENSOR_NEAR(hvp(f, x, tensor({1, 0}, k64)).second, tensor({1200 * a * a - 400 * b + 2, -400 * a}, k64), 1e-10);
   EXPECT_TENSOR_NEAR(hvp(f, x, tensor({0, 1}, k64)).second, tensor({-400 * a, 200}, k64), 1e-10);
 }
 
@@ -66,8 +65,7 @@ TEST(Hvp, OfALinearFunctionIsZero) {
 
 TEST(Hvp, RejectsAVectorThatIsNotAsTheInput) {
   const auto f = [](const Tensor& x) { return sum(x); };
-  EXPECT_EQ(message<ShapeError>([&] { hvp(f, ones({2}), ones({3})); }),
-            "hvp: v must have x's shape [2], got [3]");
+  EXPECT_EQ(message<ShapeError>([&] { hvp(f, ones({2}), ones({3})); }), "hvp: v must have x's shape [2], got [3]");
   EXPECT_EQ(message<DtypeError>([&] { hvp(f, ones({2}), ones({2}, k64)); }),
             "hvp: v must have x's dtype float32, got float64");
 }

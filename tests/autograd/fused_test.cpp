@@ -34,8 +34,7 @@ struct Cube {
   Gradients backward(const Tensors& dy, const Tensors& in, const Tensors& kept, Needs needs) const {
     ++calls->backward;
     calls->needs = needs;
-    return {needs[0] ? dy[0] * kept[0] * 3.0 * in[1] : Tensor(),
-            needs[1] ? dy[0] * kept[0] * in[0] : Tensor()};
+    return {needs[0] ? dy[0] * kept[0] * 3.0 * in[1] : Tensor(), needs[1] ? dy[0] * kept[0] * in[0] : Tensor()};
   }
 };
 
@@ -47,9 +46,7 @@ Tensor cube(const Tensor& x, const Tensor& w, Calls& calls) {
   return fused("cube", {x, w}, {{"exponent", 3}}, composed, Cube{&calls});
 }
 
-Tensor leaf(std::initializer_list<double> values) {
-  return tensor(values, {.dtype = float64, .requires_grad = true});
-}
+Tensor leaf(std::initializer_list<double> values) { return tensor(values, {.dtype = float64, .requires_grad = true}); }
 
 // The suite runs with TAPEGRAD_REFERENCE=1, too, where the kernel stands aside.
 #define SKIP_IN_REFERENCE_MODE() \
@@ -57,9 +54,7 @@ Tensor leaf(std::initializer_list<double> values) {
 
 TEST(Fused, HasTheGradientsOfItsDefinition) {
   Calls calls;
-  const auto f = [&](const std::vector<Tensor>& in) -> std::vector<Tensor> {
-    return {cube(in[0], in[1], calls)};
-  };
+  const auto f = [&](const std::vector<Tensor>& in) -> std::vector<Tensor> { return {cube(in[0], in[1], calls)}; };
   const std::vector<Tensor> inputs{tensor({0.5, -1.5, 2}, {.dtype = float64}),
                                    tensor({1.25, 2, -0.5}, {.dtype = float64})};
   const GradcheckReport first = gradcheck(f, inputs), second = gradgradcheck(f, inputs);
@@ -131,9 +126,9 @@ TEST(Fused, RefusesAnInputThatWasChangedSince) {
     w += 1;
   }
   EXPECT_THAT([&] { tape.backward(y); },
-              ThrowsMessage<AutogradError>(StrEq(
-                  "cube: the tensor [1] that the forward pass saved was changed in place since (version 1, "
-                  "saved at 0). Hint: go backward first, or change a clone()")));
+              ThrowsMessage<AutogradError>(
+                  StrEq("cube: the tensor [1] that the forward pass saved was changed in place since (version 1, "
+                        "saved at 0). Hint: go backward first, or change a clone()")));
 }
 
 // Two outputs, x + w and x w.
@@ -161,8 +156,7 @@ TEST(Fused, TakesSeveralOutputs) {
         SumAndProduct{});
     return {both[0], both[1]};
   };
-  const std::vector<Tensor> inputs{tensor({0.5, -1.5}, {.dtype = float64}),
-                                   tensor({1.25, 2}, {.dtype = float64})};
+  const std::vector<Tensor> inputs{tensor({0.5, -1.5}, {.dtype = float64}), tensor({1.25, 2}, {.dtype = float64})};
   const GradcheckReport first = gradcheck(f, inputs), second = gradgradcheck(f, inputs);
   EXPECT_TRUE(first.ok) << first.message;
   EXPECT_TRUE(second.ok) << second.message;
@@ -195,8 +189,7 @@ TEST(Fused, ADerivativeStandsInForReplayAndForTheInputs) {
   };
   const auto f = [&](const std::vector<Tensor>& in) -> std::vector<Tensor> {
     return {fused(
-        "exp_of_test", {in[0]}, {}, [](const Tensors& in) { return exp(in[0]); }, Exp{&backwards},
-        derivative)};
+        "exp_of_test", {in[0]}, {}, [](const Tensors& in) { return exp(in[0]); }, Exp{&backwards}, derivative)};
   };
   const std::vector<Tensor> inputs{tensor({0.5, -1.5}, {.dtype = float64})};
   const GradcheckReport first = gradcheck(f, inputs), second = gradgradcheck(f, inputs);

@@ -61,8 +61,7 @@ Tensor not_reduced(const Tensor& x) {  // the gradient of the first row only
       },
       [](const Tensor& dy) -> Gradients { return {dy[0]}; });
 }
-Tensor stale(
-    const Tensor& x) {  // what was saved is overwritten after the forward pass, unseen by the version
+Tensor stale(const Tensor& x) {  // what was saved is overwritten after the forward pass, unseen by the version
   Tensor kept = x.detach().clone();
   Tensor y = with_vjp(
       "stale", x, [](const Tensor& x) { return x * x; },
@@ -104,8 +103,7 @@ Tensor reads_raw_memory(const Tensor& x) {  // takes dy for contiguous
       "reads_raw_memory", x, [](const Tensor& x) { return x * 2.0; },
       [](const Tensor& dy) -> Gradients {
         Tensor dx = empty_like(dy);
-        for (int64_t i = 0; i < dy.numel(); ++i)
-          detail::mutable_ptr<double>(dx)[i] = 2 * detail::ptr<double>(dy)[i];
+        for (int64_t i = 0; i < dy.numel(); ++i) detail::mutable_ptr<double>(dx)[i] = 2 * detail::ptr<double>(dy)[i];
         return {dx};
       });
 }
@@ -122,13 +120,11 @@ Tensor wrong_shape(const Tensor& x) {
 }
 Tensor nan_output(const Tensor& x) {
   return with_vjp(
-      "nan_output", x, [](const Tensor& x) { return x * NAN; },
-      [](const Tensor& dy) -> Gradients { return {dy}; });
+      "nan_output", x, [](const Tensor& x) { return x * NAN; }, [](const Tensor& dy) -> Gradients { return {dy}; });
 }
 Tensor no_gradient(const Tensor& x) {
   return with_vjp(
-      "no_gradient", x, [](const Tensor& x) { return x * x; },
-      [](const Tensor&) -> Gradients { return {Tensor()}; });
+      "no_gradient", x, [](const Tensor& x) { return x * x; }, [](const Tensor&) -> Gradients { return {Tensor()}; });
 }
 
 struct Mutant {
@@ -143,8 +139,7 @@ class GradcheckRejects : public ::testing::TestWithParam<Mutant> {};
 
 TEST_P(GradcheckRejects, TheWrongGradient) {
   const Mutant& mutant = GetParam();
-  const GradcheckReport report =
-      gradcheck([&](const In& in) { return mutant.f(in[0]); }, {normal(mutant.shape)});
+  const GradcheckReport report = gradcheck([&](const In& in) { return mutant.f(in[0]); }, {normal(mutant.shape)});
   EXPECT_FALSE(report.ok);
   EXPECT_THAT(report.message, MatchesRegex("gradcheck: " + mutant.message));
 }
@@ -163,24 +158,13 @@ INSTANTIATE_TEST_SUITE_P(
         Mutant{"stale", stale, {2, 3}, "stale, input 0, element \\[0, 2\\]: .*"},
         Mutant{"detached", detached, {2, 3}, "output 0 is detached: no gradient flows from it to the inputs"},
         Mutant{"one_percent", one_percent, {2, 3}, "one_percent.*ratio 1\\.01\\).*"},
-        Mutant{"nan_gradient",
-               nan_gradient,
-               {2, 3},
-               "nan_gradient, input 0, element \\[0, 1\\]: analytic nan, .*"},
-        Mutant{"one_element",
-               one_element,
-               {2, 3},
-               "one_element, input 0, element \\[1, 2\\]: [^.]*\\.[^.]*\\.[^.]*\\..*"},
+        Mutant{"nan_gradient", nan_gradient, {2, 3}, "nan_gradient, input 0, element \\[0, 1\\]: analytic nan, .*"},
+        Mutant{
+            "one_element", one_element, {2, 3}, "one_element, input 0, element \\[1, 2\\]: [^.]*\\.[^.]*\\.[^.]*\\..*"},
         Mutant{"ignores_cotangent", ignores_cotangent, {2, 3}, "ignores_cotangent" + kAt},
-        Mutant{"reads_raw_memory",
-               reads_raw_memory,
-               {2, 3},
-               "reads_raw_memory, input 0, element .* for a strided one"},
+        Mutant{"reads_raw_memory", reads_raw_memory, {2, 3}, "reads_raw_memory, input 0, element .* for a strided one"},
         Mutant{"other_bits", other_bits, {2, 3}, "other_bits, input 0: a second run gives other bits"},
-        Mutant{"wrong_shape",
-               wrong_shape,
-               {2, 3},
-               "wrong_shape, going backward threw: wrong_shape: the gradient .*"},
+        Mutant{"wrong_shape", wrong_shape, {2, 3}, "wrong_shape, going backward threw: wrong_shape: the gradient .*"},
         Mutant{"nan_output", nan_output, {2, 3}, "output 0 is not finite: .*"},
         Mutant{"no_gradient", no_gradient, {2, 3}, "no_gradient, .*ratio 0: at a kink.\\)\\. 6 of 6.*"}),
     [](const auto& info) { return info.param.name; });
@@ -189,9 +173,7 @@ TEST(Gradcheck, RejectsTheGradientOfTheWrongInput) {
   const GradcheckReport report = gradcheck(
       [](const In& in) {
         const Tensor a = in[0], b = in[1], y = a.detach() * b.detach();
-        return record("swapped", y, {a, b}, [a, b](const Tensor& dy) -> Gradients {
-          return {dy * a, dy * b};
-        });
+        return record("swapped", y, {a, b}, [a, b](const Tensor& dy) -> Gradients { return {dy * a, dy * b}; });
       },
       {normal({2, 3}), tensor({{1, 2, 3}, {4, 5, 6}}, {.dtype = float64})});
   EXPECT_FALSE(report.ok);
@@ -213,10 +195,9 @@ TEST(Gradcheck, NamesOperationInputElementAndNumbers) {
   EXPECT_EQ(report.input, 0);
   EXPECT_EQ(report.element, Shape{2});
   EXPECT_NEAR(report.analytic / report.numeric, 1.25, 1e-6);
-  EXPECT_EQ(report.message,
-            fmt::format("gradcheck: half, input 0, element [2]: analytic {:.7g}, numeric {:.7g} "
-                        "(ratio 1.25).",
-                        report.analytic, report.numeric));
+  EXPECT_EQ(report.message, fmt::format("gradcheck: half, input 0, element [2]: analytic {:.7g}, numeric {:.7g} "
+                                        "(ratio 1.25).",
+                                        report.analytic, report.numeric));
 }
 
 TEST(Gradcheck, PassesRightGradients) {
@@ -236,12 +217,10 @@ TEST(Gradcheck, ChecksSeveralOutputs) {
   const auto f = [](double wrong) {
     return [=](const In& in) -> In {
       const Tensor x = in[0].detach();
-      const Gradients y =
-          record("pair", Gradients{x * 2.0, x * 3.0}, {in[0]}, [=](const Gradients& dy) -> Gradients {
-            const Tensor a = dy[0].defined() ? dy[0] * 2.0 : Tensor(),
-                         b = dy[1].defined() ? dy[1] * wrong : Tensor();
-            return {!a.defined() ? b : !b.defined() ? a : a + b};
-          });
+      const Gradients y = record("pair", Gradients{x * 2.0, x * 3.0}, {in[0]}, [=](const Gradients& dy) -> Gradients {
+        const Tensor a = dy[0].defined() ? dy[0] * 2.0 : Tensor(), b = dy[1].defined() ? dy[1] * wrong : Tensor();
+        return {!a.defined() ? b : !b.defined() ? a : a + b};
+      });
       return {y[0], y[1]};
     };
   };
@@ -272,8 +251,7 @@ TEST(Gradcheck, LeavesInputsAndGeneratorAlone) {
 }
 
 TEST(Gradcheck, GivesRandomFunctionsTheSameNumbers) {
-  EXPECT_TRUE(
-      gradcheck([](const In& in) { return in[0] * randn({3}, {.dtype = float64}); }, {normal({3})}).ok);
+  EXPECT_TRUE(gradcheck([](const In& in) { return in[0] * randn({3}, {.dtype = float64}); }, {normal({3})}).ok);
 }
 
 TEST(Gradcheck, PassesOtherTensorsOn) {
@@ -289,11 +267,9 @@ TEST(Gradcheck, PassesOtherTensorsOn) {
 
 TEST(Gradcheck, RefusesFloat32AndNothing) {
   const auto f = [](const In& in) { return in[0]; };
-  EXPECT_THAT(
-      [&] { return gradcheck(f, {ones({3})}); },
-      ThrowsMessage<DtypeError>(HasSubstr("inputs must be float64, input 0 is float32. Hint: convert with")));
-  EXPECT_THAT([&] { return gradcheck(f, {arange(3)}); },
-              ThrowsMessage<ValueError>(HasSubstr("nothing to check")));
+  EXPECT_THAT([&] { return gradcheck(f, {ones({3})}); },
+              ThrowsMessage<DtypeError>(HasSubstr("inputs must be float64, input 0 is float32. Hint: convert with")));
+  EXPECT_THAT([&] { return gradcheck(f, {arange(3)}); }, ThrowsMessage<ValueError>(HasSubstr("nothing to check")));
 }
 
 TEST(Gradgradcheck, PassesRightSecondDerivatives) {

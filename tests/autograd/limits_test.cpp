@@ -87,8 +87,7 @@ TEST(Tape, AgreesWithForwardModeOnRandomGraphs) {
     }
     const std::vector<Tensor> inputs = tensors;
     for (int node = 0; node < nodes; ++node) {
-      const size_t i = size_t(random.below(int64_t(tensors.size()))),
-                   j = size_t(random.below(int64_t(tensors.size())));
+      const size_t i = size_t(random.below(int64_t(tensors.size()))), j = size_t(random.below(int64_t(tensors.size())));
       const int64_t op = random.below(6);
       const Tensor a = tensors[i], b = tensors[j];
       tensors.push_back(op == 0   ? a + b

@@ -52,17 +52,14 @@ TEST(TapeObserver, SeveralAreToldInTheirOrder) {
     std::vector<int>* order;
     int number;
     Mark(std::vector<int>* order, int number) : order(order), number(number) {}
-    void on_forward(const OperationView&, const Tensors&, const Tensors&) override {
-      order->push_back(number);
-    }
+    void on_forward(const OperationView&, const Tensors&, const Tensors&) override { order->push_back(number); }
   };
   Mark first(&order, 1), second(&order, 2);
   const Tensor w = leaf(3);
   Tape tape({.check_finite = true, .profile = true, .observers = {&first, &second}});
   w* w;
   EXPECT_THAT(order, ElementsAre(1, 2));
-  EXPECT_THAT([&] { log(w * 0.0 - 1.0); },
-              ThrowsMessage<AutogradError>(::testing::StartsWith("log: made a value")));
+  EXPECT_THAT([&] { log(w * 0.0 - 1.0); }, ThrowsMessage<AutogradError>(::testing::StartsWith("log: made a value")));
   EXPECT_EQ(tape.profile().size(), 3u);  // leaf, mul, sub
 }
 
@@ -191,8 +188,7 @@ TEST(TapeObserver, ThatThrowsForwardDoesNotTouchAnInputThatIsReturned) {
   Tape tape({.observers = {&diary}});
   const Tensor y = a * a;
   diary.throw_at = "same #2 1 -> 1";
-  EXPECT_THROW(record("same", y, {y}, [](const Tensor& dy) -> Gradients { return {dy}; }),
-               std::runtime_error);
+  EXPECT_THROW(record("same", y, {y}, [](const Tensor& dy) -> Gradients { return {dy}; }), std::runtime_error);
   EXPECT_TRUE(y.is_recorded());
   tape.backward(y);
   EXPECT_EQ(a.grad().item(), 4);
@@ -302,11 +298,7 @@ TEST(Trace, KeepsAttributes) {
     const std::string text = "of the program";  // does not outlive the record, the attribute does
     Tape tape(std::move(options));
     (void)record("op", leaf(1) * 1.0, {leaf(1)},
-                 {{"flag", true},
-                  {"count", 3},
-                  {"eps", 0.5},
-                  {"mode", std::string_view(text)},
-                  {"shape", Shape{2, 3}}},
+                 {{"flag", true}, {"count", 3}, {"eps", 0.5}, {"mode", std::string_view(text)}, {"shape", Shape{2, 3}}},
                  [](const Tensor& dy) -> Gradients { return {dy}; });
     return tape[tape.size() - 1].attributes;
   };

@@ -89,10 +89,10 @@ TEST(Tape, NestsAsScopesDo) {
     EXPECT_EQ(inner.size(), 2u);
     EXPECT_EQ(inner.gradient(z, {w})[0].item(), 2);
     EXPECT_EQ((y.detach() * w).item(), 27);
-    EXPECT_THAT([&] { y* w; }, ThrowsMessage<AutogradError>(
-                                   StrEq("mul: input 0 belongs to an outer tape that is still alive, its "
-                                         "gradient would be lost here. Hint: use "
-                                         "detach() if it is meant as a value, or record both on one tape")));
+    EXPECT_THAT([&] { y* w; },
+                ThrowsMessage<AutogradError>(StrEq("mul: input 0 belongs to an outer tape that is still alive, its "
+                                                   "gradient would be lost here. Hint: use "
+                                                   "detach() if it is meant as a value, or record both on one tape")));
   }
   outer.backward(y * w);
   EXPECT_EQ(w.grad().item(), 27);
@@ -115,32 +115,29 @@ TEST(Tape, TakesAGradientForWhatIsNoScalar) {
   const Tensor w = tensor({1, 2}, {.requires_grad = true});
   Tape tape;
   const Tensor y = w * w;
-  EXPECT_THAT(
-      [&] { tape.backward(y); },
-      ThrowsMessage<AutogradError>(StrEq(
-          "backward: loss must have one element, got shape [2]. Hint: call mean() or pass a gradient")));
-  EXPECT_THAT(
-      [&] { tape.backward(y, {.gradient = ones({3})}); },
-      ThrowsMessage<AutogradError>(
-          StrEq("backward: the gradient must have the loss's shape and dtype [2] float32, got [3] float32")));
+  EXPECT_THAT([&] { tape.backward(y); },
+              ThrowsMessage<AutogradError>(
+                  StrEq("backward: loss must have one element, got shape [2]. Hint: call mean() or pass a gradient")));
+  EXPECT_THAT([&] { tape.backward(y, {.gradient = ones({3})}); },
+              ThrowsMessage<AutogradError>(
+                  StrEq("backward: the gradient must have the loss's shape and dtype [2] float32, got [3] float32")));
   tape.backward(y, {.gradient = tensor({1, 10})});
   EXPECT_THAT(w.grad().to_vector<float>(), ElementsAre(2, 40));
 }
 
 TEST(Tape, RefusesWhatItDidNotRecord) {
   const Tensor w = leaf(3), y = w * w;
-  EXPECT_THAT([&] { y.backward(); }, ThrowsMessage<AutogradError>(StrEq(
-                                         "backward: no live tape recorded the tensor []. Hint: make the Tape "
-                                         "before the forward pass, on the same thread, use a parameter "
-                                         "with requires_grad in it, and keep the tape alive until here; "
-                                         "gradients are recorded with {.create_graph = true}")));
+  EXPECT_THAT([&] { y.backward(); },
+              ThrowsMessage<AutogradError>(StrEq("backward: no live tape recorded the tensor []. Hint: make the Tape "
+                                                 "before the forward pass, on the same thread, use a parameter "
+                                                 "with requires_grad in it, and keep the tape alive until here; "
+                                                 "gradients are recorded with {.create_graph = true}")));
   Tape tape;
-  EXPECT_THAT(
-      [&] { tape.backward(y); },
-      ThrowsMessage<AutogradError>(StrEq("backward: this tape did not record the tensor []. Hint: make the "
-                                         "Tape before the forward pass, on the same thread, use a parameter "
-                                         "with requires_grad in it, and keep the tape alive until here; "
-                                         "gradients are recorded with {.create_graph = true}")));
+  EXPECT_THAT([&] { tape.backward(y); },
+              ThrowsMessage<AutogradError>(StrEq("backward: this tape did not record the tensor []. Hint: make the "
+                                                 "Tape before the forward pass, on the same thread, use a parameter "
+                                                 "with requires_grad in it, and keep the tape alive until here; "
+                                                 "gradients are recorded with {.create_graph = true}")));
   EXPECT_THAT([&] { tape.backward(Tensor()); },
               ThrowsMessage<AutogradError>(StrEq("backward: the loss is an empty handle")));
   EXPECT_THAT([&] { return tape.gradient(w * w, {tensor(1.0)}); },
@@ -212,13 +209,13 @@ TEST(Tape, FailsForAWrongNumberOfGradients) {
   const Tensor w = leaf(3);
   Tape tape;
   const Tensor y = record("two", tensor(1.0), {w, w}, [](const Tensor& dy) -> Gradients { return {dy}; });
-  EXPECT_THAT([&] { tape.backward(y); },
-              ThrowsMessage<AutogradError>(
-                  StrEq("two: the backward function must return one gradient per input (2), got 1")));
+  EXPECT_THAT(
+      [&] { tape.backward(y); },
+      ThrowsMessage<AutogradError>(StrEq("two: the backward function must return one gradient per input (2), got 1")));
   const Tensor z = record("one", tensor(1.0), {w}, [](const Tensor& dy) -> Gradients { return {dy, dy}; });
-  EXPECT_THAT([&] { tape.backward(z); },
-              ThrowsMessage<AutogradError>(
-                  StrEq("one: the backward function must return one gradient per input (1), got 2")));
+  EXPECT_THAT(
+      [&] { tape.backward(z); },
+      ThrowsMessage<AutogradError>(StrEq("one: the backward function must return one gradient per input (1), got 2")));
 }
 
 // A parameter that an operation returns stays the leaf that it is; the operation has a handle of its own.
@@ -237,15 +234,13 @@ TEST(Tape, FailsForAGradientOfTheWrongShape) {
   const Tensor w = tensor({1, 2}, {.requires_grad = true});
   Tape tape;
   const Tensor y = record("shape", tensor(1.0), {w}, [](const Tensor&) -> Gradients { return {ones({3})}; });
-  EXPECT_THAT(
-      [&] { tape.backward(y); },
-      ThrowsMessage<AutogradError>(StrEq(
-          "shape: the gradient of input 0 must have its shape [2] or one that it broadcasts to, got [3]")));
-  const Tensor z = record("dtype", tensor(1.0), {w},
-                          [](const Tensor&) -> Gradients { return {ones({2}, {.dtype = float64})}; });
-  EXPECT_THAT(
-      [&] { tape.backward(z); },
-      ThrowsMessage<AutogradError>(StrEq("dtype: the gradient of input 0 must be float32, got float64")));
+  EXPECT_THAT([&] { tape.backward(y); },
+              ThrowsMessage<AutogradError>(StrEq(
+                  "shape: the gradient of input 0 must have its shape [2] or one that it broadcasts to, got [3]")));
+  const Tensor z =
+      record("dtype", tensor(1.0), {w}, [](const Tensor&) -> Gradients { return {ones({2}, {.dtype = float64})}; });
+  EXPECT_THAT([&] { tape.backward(z); },
+              ThrowsMessage<AutogradError>(StrEq("dtype: the gradient of input 0 must be float32, got float64")));
 }
 
 TEST(Tape, NamesWhatMadeTheFirstNaN) {
@@ -269,10 +264,9 @@ TEST(Tape, NamesTheBackwardThatMadeTheFirstInfinity) {
   const Tensor w = tensor({0, 4}, {.requires_grad = true});
   Tape tape({.check_finite = true});
   const Tensor loss = sum(sqrt(w));
-  EXPECT_THAT(
-      [&] { tape.backward(loss); },
-      ThrowsMessage<AutogradError>(
-          StrEq("backward: sqrt made a gradient of input 0 that is not finite from a finite one in [1, 1]")));
+  EXPECT_THAT([&] { tape.backward(loss); },
+              ThrowsMessage<AutogradError>(
+                  StrEq("backward: sqrt made a gradient of input 0 that is not finite from a finite one in [1, 1]")));
 }
 
 TEST(Tape, NamesWhereNaNFromOutsideCameIn) {
@@ -280,12 +274,11 @@ TEST(Tape, NamesWhereNaNFromOutsideCameIn) {
   Tensor x = ones({4, 2});
   x.copy_(tensor({{1, 1}, {NAN, 1}, {1, 1}, {1, NAN}}));
   Tape tape({.check_finite = true});
-  EXPECT_THAT(
-      [&] { net(x); },
-      ThrowsMessage<AutogradError>(StrEq(
-          std::string("0 (Linear): ") + (reference_mode() ? "matmul: " : "") +
-          "input 0 came with NaN in 2 of 8 values. Hint: no operation on this tape made it, look for it "
-          "in the data and in the parameters")));
+  EXPECT_THAT([&] { net(x); },
+              ThrowsMessage<AutogradError>(
+                  StrEq(std::string("0 (Linear): ") + (reference_mode() ? "matmul: " : "") +
+                        "input 0 came with NaN in 2 of 8 values. Hint: no operation on this tape made it, look for it "
+                        "in the data and in the parameters")));
   EXPECT_EQ(sum(where(ne(x, x), 0.0, x)).item(), 6) << "what is masked out is no error";
 }
 
@@ -294,9 +287,9 @@ TEST(Tape, SaysThatALossIsNaN) {
   Tape tape({.check_finite = true});
   const Tensor loss = sum(w * tensor({INFINITY, -INFINITY}));
   EXPECT_THAT([&] { tape.backward(loss); },
-              ThrowsMessage<AutogradError>(StrEq(
-                  "backward: the loss is NaN. Hint: no operation made that of finite values, look for an "
-                  "infinity in the data and in the parameters")));
+              ThrowsMessage<AutogradError>(
+                  StrEq("backward: the loss is NaN. Hint: no operation made that of finite values, look for an "
+                        "infinity in the data and in the parameters")));
 }
 
 TEST(Tape, CanBePrinted) {
@@ -344,11 +337,7 @@ TEST(Tape, KnowsTheModule) {
   EXPECT_EQ(tape[1].module, "first");
   EXPECT_THAT(tape[1].inputs, ElementsAre(-1, 0));
   EXPECT_EQ(tape[2].module, "");
-  EXPECT_THAT(
-      [&] {
-        model(ones({2, 4}));
-      },
-      ThrowsMessage<ShapeError>(::testing::StartsWith("first (Inner): mul: ")));
+  EXPECT_THAT([&] { model(ones({2, 4})); }, ThrowsMessage<ShapeError>(::testing::StartsWith("first (Inner): mul: ")));
 }
 
 TEST(Tape, TakesTimes) {

@@ -71,16 +71,13 @@ TEST(Threads, ALeafThatATapeOnAnotherThreadHoldsIsAnError) {
     optim::SGD optimizer(model.parameters(), {.lr = 1});
     {
       Tape mine;
-      EXPECT_THAT([&] { model(x); },
-                  ThrowsMessage<AutogradError>(StrEq(std::string("Model: times: ") + hint)));
+      EXPECT_THAT([&] { model(x); }, ThrowsMessage<AutogradError>(StrEq(std::string("Model: times: ") + hint)));
       EXPECT_THAT([&] { x* model.weight; }, ThrowsMessage<AutogradError>(StrEq(std::string("mul: ") + hint)));
       EXPECT_EQ(mine.size(), 0u);
     }
-    EXPECT_THAT([&] { optimizer.zero_grad(); },
-                ThrowsMessage<AutogradError>(StrEq(std::string("SGD: ") + hint)));
+    EXPECT_THAT([&] { optimizer.zero_grad(); }, ThrowsMessage<AutogradError>(StrEq(std::string("SGD: ") + hint)));
     EXPECT_THAT([&] { optimizer.step(); }, ThrowsMessage<AutogradError>(StrEq(std::string("SGD: ") + hint)));
-    EXPECT_THAT([&] { model.zero_grad(); },
-                ThrowsMessage<AutogradError>(StrEq(std::string("zero_grad: ") + hint)));
+    EXPECT_THAT([&] { model.zero_grad(); }, ThrowsMessage<AutogradError>(StrEq(std::string("zero_grad: ") + hint)));
     EXPECT_NO_THROW(model(x));  // without a tape
   }).join();
   tape.backward(loss);

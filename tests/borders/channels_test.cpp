@@ -14,9 +14,7 @@ struct Channels {
   int64_t n, c, l;
 };
 
-Shape shape_of(const Channels& size) {
-  return size.l ? Shape{size.n, size.c, size.l} : Shape{size.n, size.c};
-}
+Shape shape_of(const Channels& size) { return size.l ? Shape{size.n, size.c, size.l} : Shape{size.n, size.c}; }
 
 constexpr double kEps = 1e-5, kMomentum = 0.3;
 
@@ -35,8 +33,7 @@ Channel by_definition(const std::vector<double>& x, const std::vector<double>& d
   for (double v : x) var += (v - mu) * (v - mu) / m;
   Channel out;
   out.mean = training ? double((1 - kMomentum) * running_mean + kMomentum * mu) : running_mean;
-  out.variance =
-      training ? double((1 - kMomentum) * running_var + kMomentum * var * m / (m - 1)) : running_var;
+  out.variance = training ? double((1 - kMomentum) * running_var + kMomentum * var * m / (m - 1)) : running_var;
   if (!training) {
     mu = running_mean;
     var = running_var;
@@ -67,14 +64,13 @@ void expect_channels(const Channels& size, const Options& options, Dtype dtype) 
   const Shape shape = shape_of(size), of_channel{size.c};
   const int64_t l = std::max<int64_t>(size.l, 1);
   const auto draw = [&](const Shape& shape, double center) { return noise(shape, dtype) * 0.5 + center; };
-  const Tensor x = draw(shape, 3), weight = draw(of_channel, 1), bias = draw(of_channel, 0),
-               dy = draw(shape, 0.2), running_mean = draw(of_channel, 3),
-               running_var = abs(draw(of_channel, 1)) + 0.1;
+  const Tensor x = draw(shape, 3), weight = draw(of_channel, 1), bias = draw(of_channel, 0), dy = draw(shape, 0.2),
+               running_mean = draw(of_channel, 3), running_var = abs(draw(of_channel, 1)) + 0.1;
   const auto f = [&](const Inputs& in) {
     const Tensor mean = running_mean.clone(), var = running_var.clone();
     const Tensor w = options.affine ? in[1] : Tensor(), b = options.affine ? in[2] : Tensor();
-    const Tensor y = batch_norm(in[0], mean, var, w, b,
-                                {.training = options.training, .momentum = kMomentum, .eps = kEps});
+    const Tensor y =
+        batch_norm(in[0], mean, var, w, b, {.training = options.training, .momentum = kMomentum, .eps = kEps});
     return Inputs{y, mean, var};
   };
   const Inputs got = for_any_threads([&] {
@@ -82,8 +78,8 @@ void expect_channels(const Channels& size, const Options& options, Dtype dtype) 
   });
 
   const auto wide = [](const Tensor& t) { return t.to(float64).to_vector<double>(); };
-  const std::vector<double> in = wide(x), g = wide(dy), w = wide(weight), b = wide(bias),
-                            mean = wide(running_mean), var = wide(running_var);
+  const std::vector<double> in = wide(x), g = wide(dy), w = wide(weight), b = wide(bias), mean = wide(running_mean),
+                            var = wide(running_var);
   std::vector<double> y(in.size()), dx(in.size()), new_mean, new_var, dweight, dbias;
   for (int64_t c = 0; c < size.c; ++c) {
     std::vector<size_t> places;
@@ -109,8 +105,8 @@ void expect_channels(const Channels& size, const Options& options, Dtype dtype) 
   expect_near(got,
               {from_vector(y, shape), from_vector(new_mean, of_channel), from_vector(new_var, of_channel),
                from_vector(dx, shape), from_vector(dweight, of_channel), from_vector(dbias, of_channel)},
-              to_string(shape) + " in " + to_string(dtype) +
-                  (options.training ? ", training" : ", evaluation") + (options.affine ? "" : ", no weight"));
+              to_string(shape) + " in " + to_string(dtype) + (options.training ? ", training" : ", evaluation") +
+                  (options.affine ? "" : ", no weight"));
 }
 
 void expect_channels(const Channels& size) {

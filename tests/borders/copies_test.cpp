@@ -67,8 +67,7 @@ void expect_copies(const Shape& shape, Dtype dtype) {
     target.copy_(y);
     const Tensor all = from_vector(want, y.shape());
     const std::string what = std::string(view.name) + " of " + to_string(shape) + " in " + to_string(dtype);
-    expect_near({y, y.contiguous(), y.clone(), target, where(y >= 0.0, y, 0.0)}, {all, all, all, all, all},
-                what);
+    expect_near({y, y.contiguous(), y.clone(), target, where(y >= 0.0, y, 0.0)}, {all, all, all, all, all}, what);
 
     if (!is_floating(dtype)) continue;
     const Tensor dy = randint(-9, 9, y.shape()).to(dtype);
@@ -101,8 +100,7 @@ TEST(CopyBorders, ReversedAxesAreReadFromTheirEnd) {
       for (int64_t i = 0; i < 3; ++i)
         for (int64_t j = 0; j < 5; ++j)
           for (int64_t k = 0; k < columns; ++k) want.push_back(in[size_t(place(i, j, k))]);
-      EXPECT_EQ(flip(x, axes).to_vector<int64_t>(), want)
-          << to_string(axes) << " of " << columns << " columns";
+      EXPECT_EQ(flip(x, axes).to_vector<int64_t>(), want) << to_string(axes) << " of " << columns << " columns";
     };
     const int64_t n = columns;
     expect({0}, [=](int64_t i, int64_t j, int64_t k) { return ((2 - i) * 5 + j) * n + k; });
@@ -118,8 +116,7 @@ TEST(CopyBorders, PartsArePutTogetherInEveryAxis) {
   for (const int64_t columns : beside({kTransposed, 64}))
     for (const int64_t axis : {0, 1, 2}) {
       const Tensor x = randn({5, 7, columns}), dy = randn({5, 7, columns});
-      const Tensor turned =
-          x.transpose(0, 2).contiguous().transpose(0, 2);  // the same numbers in another order
+      const Tensor turned = x.transpose(0, 2).contiguous().transpose(0, 2);  // the same numbers in another order
       const int64_t size = x.size(axis), first = size / 3;
       for (const Tensor& from : {x, turned}) {
         const auto joined = one([&](const Inputs& in) {

@@ -17,8 +17,8 @@ struct Elementwise {
 Elementwise of_one(std::function<Tensor(const Tensor&)> f, double low, double high) {
   return {"", [f](const Inputs& in) { return f(in[0]); }, {{low, high}}};
 }
-Elementwise of_two(std::function<Tensor(const Tensor&, const Tensor&)> f, double low_a, double high_a,
-                   double low_b, double high_b) {
+Elementwise of_two(std::function<Tensor(const Tensor&, const Tensor&)> f, double low_a, double high_a, double low_b,
+                   double high_b) {
   return {"", [f](const Inputs& in) { return f(in[0], in[1]); }, {{low_a, high_a}, {low_b, high_b}}};
 }
 Elementwise named(const std::string& name, Elementwise operation) {
@@ -63,22 +63,19 @@ const std::vector<Elementwise> kOthers = {
     named("sign", of_one([](const Tensor& x) { return ne(sign(x), 1.0); }, -2, 2)),
     named("greater than a number", of_one(truth, -2, 2)),
     named("is less", of_two([](const Tensor& a, const Tensor& b) { return a < b; }, -2, 2, -2, 2)),
-    named("is equal",
-          of_two([](const Tensor& a, const Tensor& b) { return eq(sign(a), sign(b)); }, -2, 2, -2, 2)),
+    named("is equal", of_two([](const Tensor& a, const Tensor& b) { return eq(sign(a), sign(b)); }, -2, 2, -2, 2)),
     named("is finite", of_one([](const Tensor& x) { return isfinite(1.0 / relu(x)); }, -2, 2)),
     named("not", of_one([](const Tensor& x) { return logical_not(truth(x)); }, -2, 2)),
     named("exclusive or",
-          of_two([](const Tensor& a, const Tensor& b) { return logical_xor(truth(a), truth(b)); }, -2, 2, -2,
-                 2)),
-    named("choose",
-          of_two([](const Tensor& a, const Tensor& b) { return where(truth(a * b), a, b); }, -2, 2, -2, 2)),
+          of_two([](const Tensor& a, const Tensor& b) { return logical_xor(truth(a), truth(b)); }, -2, 2, -2, 2)),
+    named("choose", of_two([](const Tensor& a, const Tensor& b) { return where(truth(a * b), a, b); }, -2, 2, -2, 2)),
     named("choose a number", of_one([](const Tensor& a) { return where(truth(a), 0.5, a); }, -2, 2)),
-    named("huber_loss", of_two([](const Tensor& a,
-                                  const Tensor& b) { return huber_loss(a, b, {.reduction = Reduce::none}); },
-                               -2, 2, -2, 2)),
+    named("huber_loss",
+          of_two([](const Tensor& a, const Tensor& b) { return huber_loss(a, b, {.reduction = Reduce::none}); }, -2, 2,
+                 -2, 2)),
     named("bce_loss",
-          of_two([](const Tensor& a, const Tensor& b) { return bce_loss(a, b, {.reduction = Reduce::none}); },
-                 0.1, 0.9, 0.1, 0.9)),
+          of_two([](const Tensor& a, const Tensor& b) { return bce_loss(a, b, {.reduction = Reduce::none}); }, 0.1, 0.9,
+                 0.1, 0.9)),
 };
 
 void expect_vectors(const Elementwise& operation) {
@@ -151,17 +148,16 @@ const Layout kLayouts[] = {
 
 TEST(ElementwiseBorders, EveryChunkOfRowsThatBroadcastIsThatOfItsSlice) {
   for (const Layout& layout : kLayouts) {
-    expect_slices(
-        {.name = layout.name,
-         .f = one([&](const Inputs& in) { return layout.a(in[0]) * layout.b(in[1]) - layout.b(in[1]); }),
-         .inputs =
-             [&](int64_t rows, Dtype dtype) {
-               Shape of_b = layout.b_row;
-               if (!layout.shared_b) of_b.insert(0, rows);
-               return Inputs{noise({rows, layout.columns}, dtype), noise(of_b, dtype)};
-             },
-         .with_rows = layout.shared_b ? 1u : 2u,
-         .chunk = std::max<int64_t>(1, kElementwise / layout.columns)});
+    expect_slices({.name = layout.name,
+                   .f = one([&](const Inputs& in) { return layout.a(in[0]) * layout.b(in[1]) - layout.b(in[1]); }),
+                   .inputs =
+                       [&](int64_t rows, Dtype dtype) {
+                         Shape of_b = layout.b_row;
+                         if (!layout.shared_b) of_b.insert(0, rows);
+                         return Inputs{noise({rows, layout.columns}, dtype), noise(of_b, dtype)};
+                       },
+                   .with_rows = layout.shared_b ? 1u : 2u,
+                   .chunk = std::max<int64_t>(1, kElementwise / layout.columns)});
   }
 }
 

@@ -38,9 +38,7 @@ Numbers each(const Numbers& x, F f) {
   return y;
 }
 double largest(const Numbers& x) { return *std::max_element(x.begin(), x.end()); }
-size_t first_of(const Numbers& x, double value) {
-  return size_t(std::find(x.begin(), x.end(), value) - x.begin());
-}
+size_t first_of(const Numbers& x, double value) { return size_t(std::find(x.begin(), x.end(), value) - x.begin()); }
 Numbers only(size_t n, size_t at, double value) {
   Numbers y(n, 0.0);
   y[at] = value;
@@ -99,9 +97,7 @@ const std::vector<LineOperation> kOperations = {
        return Line{{{total(x) / n}}, Numbers(x.size(), dy[0] / n)};
      }},
     {"var", [](const Tensor& x) { return Inputs{var(x, 1, {.correction = 0})}; },
-     [](const Numbers& x, const Numbers& dy) {
-       return spread(x, variance_of(x, 0), 2 * dy[0] / double(x.size()));
-     }},
+     [](const Numbers& x, const Numbers& dy) { return spread(x, variance_of(x, 0), 2 * dy[0] / double(x.size())); }},
     {"std", [](const Tensor& x) { return Inputs{tapegrad::std(x, 1, {.correction = -1})}; },
      [](const Numbers& x, const Numbers& dy) {
        const double y = std::sqrt(variance_of(x, -1));
@@ -115,16 +111,12 @@ const std::vector<LineOperation> kOperations = {
     {"amax", [](const Tensor& x) { return Inputs{amax(x, 1)}; },
      [](const Numbers& x, const Numbers& dy) { return extreme(x, dy[0], largest(x)); }, Values::ties},
     {"amin", [](const Tensor& x) { return Inputs{amin(x, 1)}; },
-     [](const Numbers& x, const Numbers& dy) {
-       return extreme(x, dy[0], -largest(each(x, std::negate<>{})));
-     },
+     [](const Numbers& x, const Numbers& dy) { return extreme(x, dy[0], -largest(each(x, std::negate<>{}))); },
      Values::ties},
     {"max", [](const Tensor& x) { return both(max(x, 1)); },
      [](const Numbers& x, const Numbers& dy) { return first_extreme(x, dy[0], largest(x)); }, Values::ties},
     {"min", [](const Tensor& x) { return both(min(x, 1)); },
-     [](const Numbers& x, const Numbers& dy) {
-       return first_extreme(x, dy[0], -largest(each(x, std::negate<>{})));
-     },
+     [](const Numbers& x, const Numbers& dy) { return first_extreme(x, dy[0], -largest(each(x, std::negate<>{}))); },
      Values::ties},
     {"prod", [](const Tensor& x) { return Inputs{prod(x, 1)}; },
      [](const Numbers& x, const Numbers& dy) {
@@ -172,8 +164,7 @@ const std::vector<LineOperation> kOperations = {
     {"sort", [](const Tensor& x) { return both(sort(x, 1)); },
      [](const Numbers& x, const Numbers& dy) { return sorted(x, dy, x.size(), false); }, Values::ties},
     {"topk", [](const Tensor& x) { return both(topk(x, (x.size(1) + 1) / 2, 1)); },
-     [](const Numbers& x, const Numbers& dy) { return sorted(x, dy, (x.size() + 1) / 2, true); },
-     Values::ties},
+     [](const Numbers& x, const Numbers& dy) { return sorted(x, dy, (x.size() + 1) / 2, true); }, Values::ties},
 };
 
 void PrintTo(const LineOperation& operation, std::ostream* out) { *out << operation.name; }
@@ -189,13 +180,11 @@ std::vector<Box> boxes() {
   for (int64_t n : beside({4, 8})) all.push_back({2, n, 3});  // columns take four rows at a time
   for (int64_t n : beside({kExponentials, 2 * kExponentials})) all.push_back({2, n, 1});
   for (int64_t n : beside({kSoftmax, kFold})) all.push_back({2, n, 1});  // one row is more than a chunk
-  for (int64_t inner : beside({kFoldColumns, 2 * kFoldColumns, kBestStrip, kSumStrip}))
-    all.push_back({2, 5, inner});
+  for (int64_t inner : beside({kFoldColumns, 2 * kFoldColumns, kBestStrip, kSumStrip})) all.push_back({2, 5, inner});
   for (int64_t outer : around(kSoftmax / 100)) all.push_back({outer, 100, 1});
   for (int64_t outer : around(kFold / 150)) all.push_back({outer, 150, 1});
   for (int64_t outer : around(kFold / (10 * 11))) all.push_back({outer, 10, 11});
-  for (int64_t outer : {1, 2, 4})
-    all.push_back({outer, 150, 2 * kFoldColumns + 2});           // 3, 6, 12 blocks, 3 a chunk
+  for (int64_t outer : {1, 2, 4}) all.push_back({outer, 150, 2 * kFoldColumns + 2});  // 3, 6, 12 blocks, 3 a chunk
   for (int64_t n : around(kFold / 5)) all.push_back({1, n, 5});  // one block, so tall that it is cut
   return all;
 }
@@ -238,8 +227,7 @@ void expect_lines(const LineOperation& operation, const Box& box, Dtype dtype) {
   for (size_t i = 0; i < got.size(); ++i) tensors.push_back(from_vector(want[i], got[i].shape()));
   // The composed form of prod() rounds every product on its way to float32.
   const double of_float32 = reference_mode() ? kOfFloat32InSteps : kOfFloat32;
-  expect_near(got, tensors,
-              operation.name + " in " + to_string(dtype) + " along axis 1 of " + to_string(x.shape()),
+  expect_near(got, tensors, operation.name + " in " + to_string(dtype) + " along axis 1 of " + to_string(x.shape()),
               of_float32);
 }
 
@@ -261,9 +249,7 @@ TEST(LineBorders, ThePositionAloneIsThatOfTheValue) {
     const Tensor x = randint(-40, 40, {box.outer, box.n, box.inner});  // int64
     const auto [top, at] = max(x, 1);
     const auto [bottom, below] = min(x, 1);
-    const Inputs alone = for_any_threads([&] {
-      return Inputs{argmax(x, 1), argmin(x, 1), amax(x, 1), amin(x, 1)};
-    });
+    const Inputs alone = for_any_threads([&] { return Inputs{argmax(x, 1), argmin(x, 1), amax(x, 1), amin(x, 1)}; });
     expect_near(alone, {at, below, top, bottom}, "of " + to_string(x.shape()));
   }
 }

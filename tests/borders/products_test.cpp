@@ -22,7 +22,7 @@ std::vector<Product> products() {
     for (int64_t k : beside({8, 16, 64, 128, 256, 512})) all.push_back({m, 33, k});
   for (int64_t m : beside({64, 128, 512})) all.push_back({m, 20, 40});        // blocks of rows of A
   for (int64_t n : beside({64, 128, 256, 512})) all.push_back({20, n, 100});  // parts of 64 and 256 columns
-  for (int64_t m : {63, 65, 129}) all.push_back({m, 200, 200});  // several parts of several blocks
+  for (int64_t m : {63, 65, 129}) all.push_back({m, 200, 200});               // several parts of several blocks
   all.push_back({300, 130, 140});
   return all;
 }
@@ -58,8 +58,7 @@ TEST(ProductBorders, EveryTileOfAProductIsTheSumOverTheInnerAxis) {
     for (const Dtype dtype : {float32, float64}) {
       const int64_t more = count++ % 3;
       for (int layout = 0; layout < 4; ++layout) {
-        const Tensor left = laid_out(a.to(dtype), layout & 1, more),
-                     right = laid_out(b.to(dtype), layout & 2, more);
+        const Tensor left = laid_out(a.to(dtype), layout & 1, more), right = laid_out(b.to(dtype), layout & 2, more);
         const std::string what =
             to_string(Shape{m, n, k}) + " in " + to_string(dtype) + ", layout " + std::to_string(layout);
         const Inputs got = for_any_threads([&] {

@@ -11,8 +11,7 @@ namespace tapegrad::borders {
 namespace {
 
 // Rows of d numbers, then one weight and one bias of d.
-RowOperation on_rows(const std::string& name, int64_t d, int64_t elements,
-                     std::function<Tensor(const Inputs&)> f) {
+RowOperation on_rows(const std::string& name, int64_t d, int64_t elements, std::function<Tensor(const Inputs&)> f) {
   return {.name = name,
           .f = one(std::move(f)),
           .inputs =
@@ -27,8 +26,7 @@ std::vector<RowOperation> norms(int64_t d) {
       on_rows("layer_norm", d, kNorm, [d](const Inputs& in) { return layer_norm(in[0], {d}, in[1], in[2]); }),
       on_rows("layer_norm without a weight", d, kNorm,
               [d](const Inputs& in) { return layer_norm(in[0], {d}, {}, in[2]); }),
-      on_rows("layer_norm without a bias", d, kNorm,
-              [d](const Inputs& in) { return layer_norm(in[0], {d}, in[1]); }),
+      on_rows("layer_norm without a bias", d, kNorm, [d](const Inputs& in) { return layer_norm(in[0], {d}, in[1]); }),
       on_rows("layer_norm without both", d, kNorm, [d](const Inputs& in) { return layer_norm(in[0], {d}); }),
       on_rows("rms_norm", d, kNorm, [d](const Inputs& in) { return rms_norm(in[0], {d}, in[1]); }),
       on_rows("rms_norm without a weight", d, kNorm, [d](const Inputs& in) { return rms_norm(in[0], {d}); }),
@@ -55,8 +53,7 @@ TEST(RowBorders, ANormOfRowsOfAnyLengthIsItsDefinition) {
       for (const int64_t rows : {1, 3, 4, 5, 9}) {
         const Inputs inputs{noise({rows, d}, dtype), noise({d}, dtype), noise({d}, dtype)};
         const auto composed = [](const Tensor& x, const Tensor& centered, const Tensor& weight) {
-          return (centered * rsqrt(mean(centered * centered, -1, {.keepdim = true}) + 1e-5) * weight)
-              .to(x.dtype());
+          return (centered * rsqrt(mean(centered * centered, -1, {.keepdim = true}) + 1e-5) * weight).to(x.dtype());
         };
         const auto layer = one([&](const Inputs& in) { return layer_norm(in[0], {d}, in[1], in[2]); });
         const auto layer_by_definition = one([&](const Inputs& in) {
@@ -64,17 +61,17 @@ TEST(RowBorders, ANormOfRowsOfAnyLengthIsItsDefinition) {
           return composed(in[0], x - mean(x, -1, {.keepdim = true}), in[1].to(float64)) + in[2];
         });
         const auto rms = one([&](const Inputs& in) { return rms_norm(in[0], {d}, in[1]) + in[2]; });
-        const auto rms_by_definition = one(
-            [&](const Inputs& in) { return composed(in[0], in[0].to(float64), in[1].to(float64)) + in[2]; });
+        const auto rms_by_definition =
+            one([&](const Inputs& in) { return composed(in[0], in[0].to(float64), in[1].to(float64)) + in[2]; });
         const Inputs dy{noise({rows, d}, dtype)};
         const std::string what = to_string(Shape{rows, d}) + " in " + to_string(dtype);
         Inputs wide;
         for (const Tensor& x : inputs) wide.push_back(x.to(float64));
         const Inputs wide_dy{dy[0].to(float64)};
-        expect_near(results_and_gradients(layer, inputs, dy),
-                    results_and_gradients(layer_by_definition, wide, wide_dy), "layer_norm of " + what);
-        expect_near(results_and_gradients(rms, inputs, dy),
-                    results_and_gradients(rms_by_definition, wide, wide_dy), "rms_norm of " + what);
+        expect_near(results_and_gradients(layer, inputs, dy), results_and_gradients(layer_by_definition, wide, wide_dy),
+                    "layer_norm of " + what);
+        expect_near(results_and_gradients(rms, inputs, dy), results_and_gradients(rms_by_definition, wide, wide_dy),
+                    "rms_norm of " + what);
       }
 }
 
@@ -87,15 +84,14 @@ Tensor some_labels(int64_t rows, int64_t classes) {
 
 TEST(RowBorders, EveryChunkOfACrossEntropyIsThatOfItsSlice) {
   for (const int64_t classes : {100, int(kCrossEntropy + 1)})
-    expect_slices(
-        {.name = "cross_entropy of " + std::to_string(classes) + " classes",
-         .f = one([](const Inputs& in) { return cross_entropy(in[0], in[1], {.reduction = Reduce::none}); }),
-         .inputs =
-             [=](int64_t rows, Dtype dtype) {
-               return Inputs{noise({rows, classes}, dtype), some_labels(rows, classes)};
-             },
-         .with_rows = 2,
-         .chunk = std::max<int64_t>(1, kCrossEntropy / classes)});
+    expect_slices({.name = "cross_entropy of " + std::to_string(classes) + " classes",
+                   .f = one([](const Inputs& in) { return cross_entropy(in[0], in[1], {.reduction = Reduce::none}); }),
+                   .inputs =
+                       [=](int64_t rows, Dtype dtype) {
+                         return Inputs{noise({rows, classes}, dtype), some_labels(rows, classes)};
+                       },
+                   .with_rows = 2,
+                   .chunk = std::max<int64_t>(1, kCrossEntropy / classes)});
 }
 
 TEST(RowBorders, AMeanCrossEntropyIsThatOfItsRows) {
@@ -105,13 +101,11 @@ TEST(RowBorders, AMeanCrossEntropyIsThatOfItsRows) {
       const Tensor x = noise({rows, 100}, dtype), labels = some_labels(rows, 100);
       const double count = double(rows - (rows + 4) / 5);
       const auto mean_of = one([&](const Inputs& in) { return cross_entropy(in[0], labels); });
-      const auto sum_of = one([&](const Inputs& in) {
-        return sum(cross_entropy(in[0], labels, {.reduction = Reduce::none})) / count;
-      });
+      const auto sum_of =
+          one([&](const Inputs& in) { return sum(cross_entropy(in[0], labels, {.reduction = Reduce::none})) / count; });
       const Inputs dy{tensor(1.5, {.dtype = dtype})};
       expect_near(for_any_threads([&] { return results_and_gradients(mean_of, {x}, dy); }),
-                  results_and_gradients(sum_of, {x.to(float64)}, {dy[0].to(float64)}),
-                  std::to_string(rows) + " rows");
+                  results_and_gradients(sum_of, {x.to(float64)}, {dy[0].to(float64)}), std::to_string(rows) + " rows");
     }
 }
 
@@ -123,8 +117,7 @@ TEST(RowBorders, IndicesOfManyRowsPickAndAddWhatALoopDoes) {
       const int64_t n = 13, d = 5;
       const Tensor table = noise({n, d}, dtype), index = randint(0, n, {rows}), dy = noise({rows, d}, dtype);
       const std::vector<int64_t> at = index.to_vector<int64_t>();
-      const std::vector<double> values = table.to(float64).to_vector<double>(),
-                                g = dy.to(float64).to_vector<double>();
+      const std::vector<double> values = table.to(float64).to_vector<double>(), g = dy.to(float64).to_vector<double>();
       std::vector<double> y(size_t(rows * d)), dtable(size_t(n * d)), padded(size_t(n * d));
       for (int64_t i = 0; i < rows; ++i)
         for (int64_t j = 0; j < d; ++j) {
@@ -142,21 +135,17 @@ TEST(RowBorders, IndicesOfManyRowsPickAndAddWhatALoopDoes) {
            [&](const Tensor& w) { return index_select(w.transpose(0, 1), 1, index).transpose(0, 1); }},
           {"gather", [&](const Tensor& w) { return gather(w, 0, columns); }},
           {"gather of columns",
-           [&](const Tensor& w) {
-             return gather(w.transpose(0, 1), 1, columns.transpose(0, 1)).transpose(0, 1);
-           }},
+           [&](const Tensor& w) { return gather(w.transpose(0, 1), 1, columns.transpose(0, 1)).transpose(0, 1); }},
       };
       for (const auto& way : ways)
-        expect_near(
-            results_and_gradients(one([&](const Inputs& in) { return way.second(in[0]); }), {table}, {dy}),
-            {picked, added}, way.first);
-      expect_near(results_and_gradients(
-                      one([&](const Inputs& in) { return embedding(in[0], index, {.padding_idx = 3}); }),
-                      {table}, {dy}),
-                  {picked, from_vector(padded, {n, d})}, "embedding with padding");
+        expect_near(results_and_gradients(one([&](const Inputs& in) { return way.second(in[0]); }), {table}, {dy}),
+                    {picked, added}, way.first);
+      expect_near(
+          results_and_gradients(one([&](const Inputs& in) { return embedding(in[0], index, {.padding_idx = 3}); }),
+                                {table}, {dy}),
+          {picked, from_vector(padded, {n, d})}, "embedding with padding");
       const Tensor zero = zeros({n, d}, {.dtype = dtype});
-      expect_near({index_add(zero, 0, index, dy), scatter_add(zero, 0, columns, dy)}, {added, added},
-                  "added");
+      expect_near({index_add(zero, 0, index, dy), scatter_add(zero, 0, columns, dy)}, {added, added}, "added");
     }
 }
 

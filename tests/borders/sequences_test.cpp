@@ -23,13 +23,10 @@ struct Layer {
 const Layer kLayers[] = {
     {"lstm", {.cell = RecurrentCell::lstm}},
     {"lstm, layer norm, ragged", {.cell = RecurrentCell::lstm, .norm = Norm::layer}, true},
-    {"lstm, norm of the sum",
-     {.cell = RecurrentCell::lstm, .norm = Norm::layer, .placement = Placement::sum}},
+    {"lstm, norm of the sum", {.cell = RecurrentCell::lstm, .norm = Norm::layer, .placement = Placement::sum}},
     {"gru, backwards", {.cell = RecurrentCell::gru, .reverse = true}},
     {"gru, norm of the sum", {.cell = RecurrentCell::gru, .norm = Norm::layer, .placement = Placement::sum}},
-    {"gru, rms norm, ragged, backwards",
-     {.cell = RecurrentCell::gru, .norm = Norm::rms, .reverse = true},
-     true},
+    {"gru, rms norm, ragged, backwards", {.cell = RecurrentCell::gru, .norm = Norm::rms, .reverse = true}, true},
     {"rnn, layer norm", {.cell = RecurrentCell::rnn_tanh, .norm = Norm::layer}},
     {"relu", {.cell = RecurrentCell::rnn_relu}, true},
 };
@@ -121,23 +118,21 @@ TEST(SequenceBorders, EveryBlockOfRowsIsThatOfItsSlice) {
   const int64_t steps =
       2 * kWeightRows / kRecurrentRows + 1;  // two products of the weights' gradient, and one step more
   for (const Layer& layer : kLayers)
-    expect_slices(rows_of(layer, steps, hidden_for(layer, kRecurrentWork / (steps * (kRecurrentRows - 1))),
-                          kRecurrentRows));
+    expect_slices(
+        rows_of(layer, steps, hidden_for(layer, kRecurrentWork / (steps * (kRecurrentRows - 1))), kRecurrentRows));
 }
 
 TEST(SequenceBorders, EveryBlockOfRowsWithLargeWeightsIsThatOfItsSlice) {
   for (const size_t which : {0, 4, 6}) {
     const RowOperation operation =
         rows_of(kLayers[which], 2, hidden_for(kLayers[which], kRecurrentLarge), 2 * kRecurrentRows);
-    for (const int64_t rows : {2 * kRecurrentRows - 1, 2 * kRecurrentRows + 1})
-      expect_slices(operation, rows, float32);
+    for (const int64_t rows : {2 * kRecurrentRows - 1, 2 * kRecurrentRows + 1}) expect_slices(operation, rows, float32);
   }
 }
 
 TEST(SequenceBorders, ASmallLayerTakesAnyNumberOfRowsInOneBlock) {
   for (const Layer& layer : kLayers)
-    for (const int64_t rows : beside({32, 64, kWeightRows}))
-      expect_slices(rows_of(layer, 3, 5, 32), rows, float64);
+    for (const int64_t rows : beside({32, 64, kWeightRows})) expect_slices(rows_of(layer, 3, 5, 32), rows, float64);
 }
 
 // Rows that are measured have vectors of 16 or 8 numbers, and blocks of 256.
@@ -155,10 +150,9 @@ TEST(SequenceBorders, ALayerOfAnyWidthIsItsSteps) {
         Inputs wide, wide_dy;
         for (const Tensor& x : in) wide.push_back(x.to(float64));
         for (const Tensor& g : dy) wide_dy.push_back(g.to(float64));
-        expect_near(
-            results_and_gradients(f, in, dy),
-            results_and_gradients([&](const Inputs& in) { return step_by_step(layer, in); }, wide, wide_dy),
-            layer.name + " of " + std::to_string(hidden) + " in " + to_string(dtype));
+        expect_near(results_and_gradients(f, in, dy),
+                    results_and_gradients([&](const Inputs& in) { return step_by_step(layer, in); }, wide, wide_dy),
+                    layer.name + " of " + std::to_string(hidden) + " in " + to_string(dtype));
       }
   }
 }

@@ -56,8 +56,8 @@ TEST(Borders, AreThoseOfTheCode) {
     std::ostringstream text;
     text << file.rdbuf();
     EXPECT_NE(text.str().find(border.text), std::string::npos)
-        << border.file << " says no more '" << border.text
-        << "': put the new number into borders/sizes.h, where " << border.value << " stands for it";
+        << border.file << " says no more '" << border.text << "': put the new number into borders/sizes.h, where "
+        << border.value << " stands for it";
   }
 }
 

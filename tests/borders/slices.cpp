@@ -41,8 +41,7 @@ std::function<Inputs(const Inputs&)> one(std::function<Tensor(const Inputs&)> f)
 
 Inputs cotangents_of(const Inputs& results) {
   Inputs dy;
-  for (const Tensor& y : results)
-    dy.push_back(is_floating(y.dtype()) ? noise(y.shape(), y.dtype()) : Tensor());
+  for (const Tensor& y : results) dy.push_back(is_floating(y.dtype()) ? noise(y.shape(), y.dtype()) : Tensor());
   return dy;
 }
 
@@ -75,8 +74,7 @@ Inputs for_any_threads(const std::function<Inputs()>& make) {
     const Inputs together = make();
     EXPECT_EQ(together.size(), alone.size());
     for (size_t i = 0; i < std::min(together.size(), alone.size()); ++i)
-      EXPECT_TRUE(are_equal(together[i], alone[i]))
-          << "result " << i << " differs with " << threads << " threads";
+      EXPECT_TRUE(are_equal(together[i], alone[i])) << "result " << i << " differs with " << threads << " threads";
   }
   set_num_threads(before);
   return alone;
@@ -89,17 +87,15 @@ void expect_near(const Inputs& got, const Inputs& want, const std::string& what,
     const std::vector<double> a = numbers(got[i]), b = numbers(want[i]);
     double largest = 1;
     for (double value : b) largest = std::max(largest, std::abs(value));
-    const double tolerance = !is_floating(got[i].dtype()) ? 0
-                             : got[i].dtype() == float64  ? 1e-12
-                                                          : of_float32;
+    const double tolerance = !is_floating(got[i].dtype()) ? 0 : got[i].dtype() == float64 ? 1e-12 : of_float32;
     size_t wrong = 0, first = 0;
     for (size_t k = a.size(); k-- > 0;)
       if (!(std::abs(a[k] - b[k]) <= tolerance * largest)) {
         ++wrong;
         first = k;
       }
-    EXPECT_EQ(wrong, 0u) << what << ", result " << i << " of shape " << to_string(got[i].shape()) << ": "
-                         << wrong << " of " << a.size() << " numbers differ, the first at " << first << ", "
+    EXPECT_EQ(wrong, 0u) << what << ", result " << i << " of shape " << to_string(got[i].shape()) << ": " << wrong
+                         << " of " << a.size() << " numbers differ, the first at " << first << ", "
                          << (wrong ? a[first] : 0) << " in place of " << (wrong ? b[first] : 0);
   }
 }
@@ -110,9 +106,7 @@ void expect_slices(const RowOperation& operation, int64_t rows, Dtype dtype) {
   const Inputs dy = cotangents_of(operation.f(inputs));
   const Inputs whole = for_any_threads([&] { return results_and_gradients(operation.f, inputs, dy); });
 
-  const auto widened = [](const Tensor& x) {
-    return x.defined() && is_floating(x.dtype()) ? x.to(float64) : x;
-  };
+  const auto widened = [](const Tensor& x) { return x.defined() && is_floating(x.dtype()) ? x.to(float64) : x; };
   std::vector<Inputs> parts(whole.size());
   const int64_t size = std::min(rows, operation.chunk / 9 + 1);
   for (int64_t first = 0; first < rows; first += size) {
@@ -128,8 +122,7 @@ void expect_slices(const RowOperation& operation, int64_t rows, Dtype dtype) {
   size_t in_rows = dy.size();
   for (size_t i = 0; i < operation.with_rows; ++i) in_rows += is_floating(inputs[i].dtype());
   Inputs want;
-  for (size_t i = 0; i < parts.size(); ++i)
-    want.push_back(i < in_rows ? concat(parts[i]) : sum(stack(parts[i]), 0));
+  for (size_t i = 0; i < parts.size(); ++i) want.push_back(i < in_rows ? concat(parts[i]) : sum(stack(parts[i]), 0));
   expect_near(whole, want, what, operation.of_float32);
 }
 

@@ -43,8 +43,7 @@ Inputs cotangents_of(const Inputs& results);
 Inputs for_any_threads(const std::function<Inputs()>& make);
 
 /// Two lists of tensors: integers and masks must be equal, numbers near to each other at the scale of the largest.
-void expect_near(const Inputs& got, const Inputs& want, const std::string& what,
-                 double of_float32 = kOfFloat32);
+void expect_near(const Inputs& got, const Inputs& want, const std::string& what, double of_float32 = kOfFloat32);
 
 void expect_slices(const RowOperation& operation, int64_t rows, Dtype dtype);
 /// For sizes around() the operation's chunk, in float32 and float64.

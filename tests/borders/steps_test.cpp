@@ -18,9 +18,7 @@ struct Kind {
 
 template <class O, class Options>
 Kind kind(const std::string& name, Options options) {
-  return {name, [options](const std::vector<Tensor>& parameters) {
-            return std::make_unique<O>(parameters, options);
-          }};
+  return {name, [options](const std::vector<Tensor>& parameters) { return std::make_unique<O>(parameters, options); }};
 }
 
 const Kind kKinds[] = {
@@ -38,8 +36,7 @@ const Kind kKinds[] = {
 };
 
 // The parameter after steps with these gradients, each a third as large as the one before, and all that the optimizer keeps.
-Inputs after_steps(const Kind& kind, const std::vector<Tensor>& starts,
-                   const std::vector<Tensor>& gradients) {
+Inputs after_steps(const Kind& kind, const std::vector<Tensor>& starts, const std::vector<Tensor>& gradients) {
   std::vector<Tensor> parameters;
   for (const Tensor& start : starts) parameters.push_back(start.clone().set_requires_grad());
   const auto optimizer = kind.make(parameters);
@@ -89,8 +86,8 @@ TEST(StepBorders, ANumberThatIsNotFiniteIsFoundWhereverItStands) {
       optim::SGD optimizer({w}, {.lr = 1});
       int64_t expected = 0;
       for (const int64_t at : {int64_t(0), n / 2, kFinite - 1, kFinite, 2 * kFinite - 1, n - 1})
-        for (const double bad : {std::nan(""), std::numeric_limits<double>::infinity(),
-                                 -std::numeric_limits<double>::infinity()}) {
+        for (const double bad :
+             {std::nan(""), std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity()}) {
           if (at >= n) continue;
           for (const int threads : {1, 2, 3}) {
             set_num_threads(threads);
@@ -113,8 +110,7 @@ TEST(StepBorders, TheNormThatGradientsAreClippedByCountsEveryChunk) {
     for (const int64_t n : around(kFinite)) {
       const Tensor gradient = ((arange(n) * 7919).to(float64) * (1.0 / 1024)).to(dtype);
       long double squares = 0;
-      for (const double g : gradient.to(float64).to_vector<double>())
-        squares += static_cast<long double>(g) * g;
+      for (const double g : gradient.to(float64).to_vector<double>()) squares += static_cast<long double>(g) * g;
       const double length = double(std::sqrt(squares + 9));
       const Inputs clipped = for_any_threads([&] {
         Tensor a = zeros({n}, {.dtype = dtype}), b = zeros({1}, {.dtype = dtype});

@@ -87,10 +87,9 @@ TEST(Generator, HasAStreamOfItsOwnOnEachThread) {
 TEST(Generator, OfTwoThreadsAliveNeverBeginsAtOnePlace) {
   const auto refused = [] {
     drawn_there([] {
-      EXPECT_EQ(
-          message<ValueError>([] { manual_seed(9, 4); }),
-          "manual_seed: another thread draws from seed 9, stream 4. Hint: give each thread a stream of its "
-          "own, manual_seed(9, 1)");
+      EXPECT_EQ(message<ValueError>([] { manual_seed(9, 4); }),
+                "manual_seed: another thread draws from seed 9, stream 4. Hint: give each thread a stream of its "
+                "own, manual_seed(9, 1)");
       EXPECT_GE(default_generator().stream, uint64_t(1) << 63);  // as it was
     });
   };
@@ -142,10 +141,9 @@ TEST(Generator, GoesOnFromASavedState) {
   bad["position"] = from_vector(std::vector<int64_t>{-1}, {1});
   bad.erase("stream");
   const uint64_t before = b.position;
-  EXPECT_EQ(
-      message<ValueError>([&] { b.load_state_dict(bad); }),
-      "Generator: load_state_dict: the state does not fit; 'stream' is missing; 'position' must be in [0, "
-      "9007199254740992], got -1");
+  EXPECT_EQ(message<ValueError>([&] { b.load_state_dict(bad); }),
+            "Generator: load_state_dict: the state does not fit; 'stream' is missing; 'position' must be in [0, "
+            "9007199254740992], got -1");
   EXPECT_EQ(b.position, before);
 }
 

@@ -51,14 +51,12 @@ TEST(TensorDataset, GetCopiesSamplesInOrder) {
 
 TEST(TensorDataset, RejectsIndicesAndShapesThatDoNotFit) {
   EXPECT_THAT([] { counted(5).get({5}); }, ThrowsMessage<IndexError>("dataset: sample 5 is outside [0, 5)"));
-  EXPECT_THAT([] { counted(5).get({-1}); },
-              ThrowsMessage<IndexError>("dataset: sample -1 is outside [0, 5)"));
+  EXPECT_THAT([] { counted(5).get({-1}); }, ThrowsMessage<IndexError>("dataset: sample -1 is outside [0, 5)"));
   EXPECT_THAT(
       [] {
         TensorDataset(zeros({3, 2}), zeros({2}));
       },
-      ThrowsMessage<ShapeError>(
-          "dataset: the tensors must have a first axis of the same size, got [3, 2], [2]"));
+      ThrowsMessage<ShapeError>("dataset: the tensors must have a first axis of the same size, got [3, 2], [2]"));
 }
 
 TEST(TensorDataset, SplitIsAPartitionThatTheSeedDecides) {
@@ -73,11 +71,9 @@ TEST(TensorDataset, SplitIsAPartitionThatTheSeedDecides) {
   manual_seed(99);
   EXPECT_EQ(data.split(0.8).test.y().to_vector<int64_t>(), test.y().to_vector<int64_t>());
   EXPECT_NE(data.split(0.8, {.seed = 1}).train.y().to_vector<int64_t>(), train.y().to_vector<int64_t>());
-  EXPECT_EQ(data.split(0.3, {.shuffle = false}).train.y().to_vector<int64_t>(),
-            std::vector<int64_t>({0, 1, 2}));
+  EXPECT_EQ(data.split(0.3, {.shuffle = false}).train.y().to_vector<int64_t>(), std::vector<int64_t>({0, 1, 2}));
   EXPECT_EQ(data.split(1).test.size(), 0);
-  EXPECT_THAT([&] { data.split(80); },
-              ThrowsMessage<ValueError>("split: fraction must be in [0, 1], got 80"));
+  EXPECT_THAT([&] { data.split(80); }, ThrowsMessage<ValueError>("split: fraction must be in [0, 1], got 80"));
 }
 
 TEST(DataLoader, HandsOutEverySampleOnce) {
@@ -204,16 +200,14 @@ TEST(DataLoader, RejectsSizesThatMakeNoSense) {
               ThrowsMessage<ValueError>("DataLoader: batch_size must be at least 1, got 0"));
   DataLoader loader(counted(3));
   EXPECT_THAT([&] { loader.seek(0, 4); },
-              ThrowsMessage<IndexError>(
-                  "DataLoader: seek takes an epoch >= 0 and a position in [0, 3], got 0 and 4"));
+              ThrowsMessage<IndexError>("DataLoader: seek takes an epoch >= 0 and a position in [0, 3], got 0 and 4"));
 }
 
 // A loop over nothing would train nothing, and its mean loss would be NaN.
 TEST(DataLoader, HasABatchAtLeast) {
   EXPECT_THAT([] { DataLoader(counted(3), {.batch_size = 4, .drop_last = true}); },
-              ThrowsMessage<ValueError>(
-                  "DataLoader: drop_last leaves no batch: there are 3 samples, and batch_size is "
-                  "4. Hint: a smaller batch, or drop_last = false"));
+              ThrowsMessage<ValueError>("DataLoader: drop_last leaves no batch: there are 3 samples, and batch_size is "
+                                        "4. Hint: a smaller batch, or drop_last = false"));
   EXPECT_THAT([] { DataLoader(counted(0), {.batch_size = 4}); },
               ThrowsMessage<ValueError>("DataLoader: the dataset has no samples"));
   DataLoader small(counted(3), {.batch_size = 4});
@@ -245,8 +239,7 @@ TEST(TensorsDataset, TakesTheOrderAndTheSplitOfATensorDataset) {
   LoaderOf all(three(9), {.batch_size = 9, .shuffle = true, .seed = 4});
   for (auto [a, b, c] : all) EXPECT_EQ(a.to_vector<int64_t>(), flat(epoch(two)));
   const auto [train, test] = three(11).split(0.8);
-  EXPECT_EQ(test.tensors()[2].to_vector<int64_t>(),
-            (counted(11).split(0.8).test.y() * 100).to_vector<int64_t>());
+  EXPECT_EQ(test.tensors()[2].to_vector<int64_t>(), (counted(11).split(0.8).test.y() * 100).to_vector<int64_t>());
   EXPECT_EQ(train.size(), 9);
 }
 
@@ -255,12 +248,10 @@ TEST(TensorsDataset, RefusesTensorsOfAnotherLength) {
       [] {
         TensorsDataset(zeros({3}), zeros({3, 2}), zeros({4}));
       },
-      ThrowsMessage<ShapeError>(
-          "dataset: the tensors must have a first axis of the same size, got [3], [3, 2], [4]"));
+      ThrowsMessage<ShapeError>("dataset: the tensors must have a first axis of the same size, got [3], [3, 2], [4]"));
   EXPECT_THROW(TensorsDataset{zeros({})}, ShapeError);
   const std::vector<int64_t> outside = {3};
-  EXPECT_THAT([&] { three(3).get(outside); },
-              ThrowsMessage<IndexError>("dataset: sample 3 is outside [0, 3)"));
+  EXPECT_THAT([&] { three(3).get(outside); }, ThrowsMessage<IndexError>("dataset: sample 3 is outside [0, 3)"));
 }
 
 TEST(CollatedDataset, PutsTogetherSamplesOfAnyLength) {
@@ -291,8 +282,7 @@ TEST(Text, EncodesAndDecodesCharactersOfUtf8) {
             "b\xc3\xa4"
             "a\xff"
             "b");
-  EXPECT_THAT([&] { text.encode("c"); },
-              ThrowsMessage<ValueError>("encode: character 'c' does not occur in the text"));
+  EXPECT_THAT([&] { text.encode("c"); }, ThrowsMessage<ValueError>("encode: character 'c' does not occur in the text"));
   EXPECT_THAT([&] { text.character(4); }, ThrowsMessage<IndexError>("decode: token 4 is outside [0, 4)"));
 }
 
@@ -339,9 +329,8 @@ TEST(TextWindows, AreRandomPiecesAndWhatFollows) {
 }
 
 TEST(TextWindows, RefuseWhatDoesNotFit) {
-  EXPECT_THAT(
-      [] { TextWindows(Text("abc"), 3); },
-      ThrowsMessage<ValueError>("TextWindows: a window needs steps + 1 characters, got 3 for steps 3"));
+  EXPECT_THAT([] { TextWindows(Text("abc"), 3); },
+              ThrowsMessage<ValueError>("TextWindows: a window needs steps + 1 characters, got 3 for steps 3"));
   EXPECT_THAT([] { TextWindows(Text("abc"), 0); },
               ThrowsMessage<ValueError>("TextWindows: steps must be at least 1, got 0"));
   const std::vector<int64_t> outside = {1};
@@ -350,10 +339,9 @@ TEST(TextWindows, RefuseWhatDoesNotFit) {
 }
 
 TEST(TextBatches, RejectsATextThatIsTooShort) {
-  EXPECT_THAT(
-      [] { text_batches(Text("abcdef"), {.batch_size = 2, .steps = 3}); },
-      ThrowsMessage<ValueError>("text_batches: one batch needs batch_size * steps + 1 characters, got 6 for "
-                                "batch_size 2 and steps 3"));
+  EXPECT_THAT([] { text_batches(Text("abcdef"), {.batch_size = 2, .steps = 3}); },
+              ThrowsMessage<ValueError>("text_batches: one batch needs batch_size * steps + 1 characters, got 6 for "
+                                        "batch_size 2 and steps 3"));
   EXPECT_THROW(text_batches(Text(""), {.batch_size = 1, .steps = 1}), ValueError);
   EXPECT_THROW(text_batches(Text("abc"), {.batch_size = 0}), ValueError);
 }

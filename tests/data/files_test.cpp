@@ -38,8 +38,7 @@ std::string csv_error(const std::string& bytes, const CsvOptions& options = {}) 
     csv(file.path(), options);
   } catch (const FormatError& error) {
     std::string text = error.what();
-    for (size_t at; (at = text.find(file.path())) != std::string::npos;)
-      text.replace(at, file.path().size(), "t.csv");
+    for (size_t at; (at = text.find(file.path())) != std::string::npos;) text.replace(at, file.path().size(), "t.csv");
     return text;
   }
   return "accepted";
@@ -98,8 +97,7 @@ TEST(Csv, NamesFileLineAndColumn) {
   EXPECT_EQ(csv_error("1,nan,3\n"), "t.csv:1:2: not a number: 'nan'");
   EXPECT_EQ(csv_error("1,inf,3\n"), "t.csv:1:2: not a number: 'inf'");
   EXPECT_EQ(csv_error("1,1e40,3\n"), "t.csv:1:2: too large for float32: '1e40'");
-  EXPECT_EQ(csv_error("1,2,99999999999999999999\n"),
-            "t.csv:1:3: too large for int64: '99999999999999999999'");
+  EXPECT_EQ(csv_error("1,2,99999999999999999999\n"), "t.csv:1:3: too large for int64: '99999999999999999999'");
   EXPECT_EQ(csv_error("1,2,1.5\n"),
             "t.csv:1:3: a label must be a whole number, got '1.5'. Hint: {.target_dtype = float32}");
   EXPECT_EQ(csv_error("a;b;c\n3;4;1\n"), "t.csv:2:1: not a number: '3;4;1'. Hint: {.separator = ';'}");
@@ -114,14 +112,12 @@ TEST(Csv, NamesFileLineAndColumn) {
 }
 
 TEST(Csv, ReadsSeveralTargets) {
-  const auto data =
-      parsed("a,b,c,d\n1,2,3,4\n5,6,7,8\n", {.target_columns = {-1, 0}, .target_dtype = float32});
+  const auto data = parsed("a,b,c,d\n1,2,3,4\n5,6,7,8\n", {.target_columns = {-1, 0}, .target_dtype = float32});
   EXPECT_EQ(data.x().to_vector<float>(), std::vector<float>({2, 3, 6, 7}));
   EXPECT_EQ(data.y().shape(), Shape({2, 2}));
   EXPECT_EQ(data.y().to_vector<float>(), std::vector<float>({4, 1, 8, 5}));
   EXPECT_EQ(parsed("1,2\n", {.target_columns = {1}}).y().shape(), Shape({1, 1}));
-  EXPECT_EQ(csv_error("1,2\n", {.target_columns = {0, -3}}),
-            "t.csv:1:1: there is no target_column -3 in 2 columns");
+  EXPECT_EQ(csv_error("1,2\n", {.target_columns = {0, -3}}), "t.csv:1:1: there is no target_column -3 in 2 columns");
 }
 
 TEST(Csv, CountsLabelsThatAreText) {
@@ -134,13 +130,11 @@ TEST(Csv, CountsLabelsThatAreText) {
       [&] {
         labelled_csv(file.path(), {.target_columns = {0, 1}});
       },
-      testing::ThrowsMessage<ValueError>(
-          "labelled_csv: takes one target_column, whose labels are counted in int64"));
+      testing::ThrowsMessage<ValueError>("labelled_csv: takes one target_column, whose labels are counted in int64"));
   file.write("1,\"say \"\"a, b\"\"\"\n");
   EXPECT_EQ(labelled_csv(file.path()).names, std::vector<std::string>{"say \"a, b\""});
   file.write("1,\n");
-  EXPECT_THAT([&] { labelled_csv(file.path()); },
-              testing::ThrowsMessage<FormatError>(HasSubstr("the field is empty")));
+  EXPECT_THAT([&] { labelled_csv(file.path()); }, testing::ThrowsMessage<FormatError>(HasSubstr("the field is empty")));
 }
 
 TEST(Csv, SaysWhatIsWrongWithTheFile) {
@@ -151,9 +145,8 @@ TEST(Csv, SaysWhatIsWrongWithTheFile) {
             "csv: t.csv: is UTF-16. Hint: save it as UTF-8");
   EXPECT_EQ(csv_error("\x1f\x8b\x08"),
             "csv: t.csv: is compressed with gzip. Hint: decompress it first, gunzip 't.csv'");
-  EXPECT_THAT(
-      [] { csv("no/such.csv"); },
-      testing::ThrowsMessage<FormatError>("csv: no/such.csv: cannot be opened: No such file or directory"));
+  EXPECT_THAT([] { csv("no/such.csv"); },
+              testing::ThrowsMessage<FormatError>("csv: no/such.csv: cannot be opened: No such file or directory"));
   EXPECT_THAT([] { csv("/"); }, testing::ThrowsMessage<FormatError>("csv: /: is not a regular file"));
   EXPECT_THROW(parsed("1,2\n", {.separator = '.'}), ValueError);
   EXPECT_THROW(parsed("1,2\n", {.target_dtype = boolean}), DtypeError);
@@ -191,8 +184,7 @@ std::string idx_error(const std::string& bytes) {
     read_idx(file.path());
   } catch (const FormatError& error) {
     std::string text = error.what();
-    for (size_t at; (at = text.find(file.path())) != std::string::npos;)
-      text.replace(at, file.path().size(), "t");
+    for (size_t at; (at = text.find(file.path())) != std::string::npos;) text.replace(at, file.path().size(), "t");
     return text;
   }
   return "accepted";
@@ -223,17 +215,13 @@ TEST(Idx, ReadsEveryElementType) {
 }
 
 TEST(Idx, SaysWhatIsWrongWithTheFile) {
-  EXPECT_EQ(idx_error(""),
-            "idx: t: is no IDX file: it must begin with two zero bytes, a type and a number of axes");
-  EXPECT_EQ(idx_error("\x1f\x8b\x08"),
-            "idx: t: is compressed with gzip. Hint: decompress it first, gunzip 't'");
+  EXPECT_EQ(idx_error(""), "idx: t: is no IDX file: it must begin with two zero bytes, a type and a number of axes");
+  EXPECT_EQ(idx_error("\x1f\x8b\x08"), "idx: t: is compressed with gzip. Hint: decompress it first, gunzip 't'");
   EXPECT_EQ(idx_error(images + "x"), "idx: t: sizes [2, 2, 3] do not fit the 13 bytes after the header");
   EXPECT_EQ(idx_error(std::string("\0\0\x07\x01", 4)), "idx: t: byte 3: element type 0x07 is unknown");
-  EXPECT_EQ(idx_error(std::string("\0\0\x08\0", 4)),
-            "idx: t: byte 4: the number of axes must be in [1, 8], got 0");
+  EXPECT_EQ(idx_error(std::string("\0\0\x08\0", 4)), "idx: t: byte 4: the number of axes must be in [1, 8], got 0");
   EXPECT_EQ(idx_error(std::string("\0\0\x08\x01\0", 5)), "idx: t: the header has 8 bytes, the file 5");
-  EXPECT_THAT(idx_error(std::string("\0\0\x0e\x03", 4) + std::string(12, '\xff')),
-              HasSubstr("do not fit the 0 bytes"));
+  EXPECT_THAT(idx_error(std::string("\0\0\x0e\x03", 4) + std::string(12, '\xff')), HasSubstr("do not fit the 0 bytes"));
   File x(images), y(std::string("\0\0\x08\x01\0\0\0\1\x05", 9));
   EXPECT_THROW(idx(x.path(), y.path()), FormatError);
   EXPECT_THROW(idx(x.path(), x.path()), FormatError);

@@ -75,8 +75,7 @@ TEST(Transformed, GivesTheSameBytesForAnyNumberOfWorkers) {
   for (const int64_t workers : {0, 1, 3})
     for (const int64_t batch_size : {4, 7}) {  // nor do they depend on who is in the batch
       data::LoaderOf loader(
-          pictures(),
-          {.batch_size = batch_size, .shuffle = true, .seed = uint64_t(batch_size), .workers = workers});
+          pictures(), {.batch_size = batch_size, .shuffle = true, .seed = uint64_t(batch_size), .workers = workers});
       for (int e = 0; e < 2; ++e) {
         std::map<int64_t, std::vector<float>> all;
         for (auto [x, y] : loader) {
@@ -116,8 +115,7 @@ TEST(Sampler, DrawsByWeight) {
 
   int first = 0;
   for (int64_t e = 0; e < 4000; ++e) {
-    const std::vector<int64_t> two =
-        epoch_of(weighted_sampler(tensor({1, 0, 3}), 2, {.replacement = false}), e);
+    const std::vector<int64_t> two = epoch_of(weighted_sampler(tensor({1, 0, 3}), 2, {.replacement = false}), e);
     EXPECT_EQ(std::set<int64_t>(two.begin(), two.end()), (std::set<int64_t>{0, 2}));
     first += two[0] == 2;
   }
@@ -153,8 +151,7 @@ TEST(Sampler, SaysWhatIsWrong) {
   EXPECT_THROW((void)class_sampler(tensor({1.0, 2.0}), 1), ValueError);
   EXPECT_THROW((void)length_sampler({}, 1), ValueError);
   const Sampler one(1, [](int64_t) { return std::vector<int64_t>{0, 0}; });
-  EXPECT_EQ(message<ValueError>([&] { (void)epoch_of(one, 0); }),
-            "Sampler: an epoch must have 1 samples, got 2");
+  EXPECT_EQ(message<ValueError>([&] { (void)epoch_of(one, 0); }), "Sampler: an epoch must have 1 samples, got 2");
 }
 
 TEST(Sequences, OfLikeLengthShareABatch) {
@@ -224,8 +221,7 @@ TEST(Stream, ReadsAFileLineByLine) {
   EXPECT_TRUE(batches(none).empty());
   EXPECT_THROW((void)lines(folder.path("missing")), FormatError);
   Stream endless(lines(folder.write("long", std::string(17 << 20, 'x'))), joined);
-  EXPECT_THAT(message<FormatError>([&] { (void)batches(endless); }),
-              HasSubstr("a line has more than 16777216 bytes"));
+  EXPECT_THAT(message<FormatError>([&] { (void)batches(endless); }), HasSubstr("a line has more than 16777216 bytes"));
   const std::string large = std::string(100000, 'x') + "\n" + std::string(70000, 'y');  // longer than a piece
   Stream two(lines(folder.write("two", large)), joined);
   EXPECT_EQ(batches(two)[1][0].size(), 70000u);

@@ -15,9 +15,7 @@ namespace tapegrad::datasets {
 /// A folder that goes away with the test.
 class Folder {
  public:
-  Folder() : path_(std::filesystem::temp_directory_path() / name()) {
-    std::filesystem::create_directories(path_);
-  }
+  Folder() : path_(std::filesystem::temp_directory_path() / name()) { std::filesystem::create_directories(path_); }
   ~Folder() { std::filesystem::remove_all(path_); }
   Folder(const Folder&) = delete;
   Folder& operator=(const Folder&) = delete;
@@ -76,15 +74,14 @@ inline void damage(const Folder& folder, const std::string& name, const std::str
 }
 
 /// Reads a file with an integer of `width` bytes at `at` set to each extreme; none may be read, but the true value.
-inline void extremes(const std::string& name, const std::string& bytes, size_t at, size_t width,
-                     bool big_endian, const std::function<void(const std::string&)>& read) {
+inline void extremes(const std::string& name, const std::string& bytes, size_t at, size_t width, bool big_endian,
+                     const std::function<void(const std::string&)>& read) {
   const Folder folder;
-  for (const uint64_t value : {uint64_t(0), uint64_t(1), uint64_t(127), uint64_t(255), uint64_t(1) << 15,
-                               (uint64_t(1) << 31) - 1, uint64_t(1) << 31, (uint64_t(1) << 32) - 1,
-                               (uint64_t(1) << 63) - 1, uint64_t(1) << 63, ~uint64_t(0)}) {
+  for (const uint64_t value :
+       {uint64_t(0), uint64_t(1), uint64_t(127), uint64_t(255), uint64_t(1) << 15, (uint64_t(1) << 31) - 1,
+        uint64_t(1) << 31, (uint64_t(1) << 32) - 1, (uint64_t(1) << 63) - 1, uint64_t(1) << 63, ~uint64_t(0)}) {
     std::string changed = bytes;
-    for (size_t i = 0; i < width; ++i)
-      changed[at + (big_endian ? width - 1 - i : i)] = char(value >> 8 * i & 0xff);
+    for (size_t i = 0; i < width; ++i) changed[at + (big_endian ? width - 1 - i : i)] = char(value >> 8 * i & 0xff);
     if (changed == bytes) continue;
     EXPECT_NE(refusal(folder.write(name, changed), read), "") << name << ": " << value << " at byte " << at;
   }

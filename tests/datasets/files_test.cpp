@@ -29,9 +29,8 @@ TEST(Idx, ReadsPlainAndCompressedFiles) {
   const data::TensorDataset set = idx(folder.path("x"), folder.write("y", kLabels));
   EXPECT_EQ(set.y().to_vector<int64_t>(), (std::vector<int64_t>{7, 8, 9}));
   EXPECT_EQ(set.x().to_vector<float>().back(), 1.0f);
-  EXPECT_THAT(
-      refusal(folder.path("x"), [&](const std::string& path) { (void)idx(path, folder.write("y", kIdx)); }),
-      HasSubstr("labels"));
+  EXPECT_THAT(refusal(folder.path("x"), [&](const std::string& path) { (void)idx(path, folder.write("y", kIdx)); }),
+              HasSubstr("labels"));
 }
 
 TEST(Idx, SurvivesEveryTruncationAndEveryFlippedBit) {
@@ -67,8 +66,7 @@ TEST(IdxFile, ReadsSamplesWhereTheyAre) {
   EXPECT_THAT(refusal(folder.write("z", kIdxGz), [&](const std::string& path) { IdxFile(path, labels); }),
               HasSubstr("is compressed with gzip"));
   folder.write("x", kIdx.substr(0, 20));
-  EXPECT_THAT(refusal(images, [&](const std::string&) { (void)file.get(indices); }),
-              HasSubstr("became shorter"));
+  EXPECT_THAT(refusal(images, [&](const std::string&) { (void)file.get(indices); }), HasSubstr("became shorter"));
 }
 
 // Larger than what the reader takes: 64 MiB on the disk, of which a batch is in memory.
@@ -109,8 +107,7 @@ TEST(Image, ReadsPgmAndPpm) {
   EXPECT_TENSOR_NEAR(image("P2 3 2 # grey\n255\n0 1 2\n16 128 255\n"), grey, 1e-7);
   EXPECT_TENSOR_NEAR(image(std::string("P5 2 1 65535\n\xff\xff\0\1", 17)),
                      (tensor({1, 1.0 / 65535}).reshape({1, 1, 2})), 1e-7);
-  const Tensor colours =
-      tensor({0, 0.5, 0.2, 0.4, 1, 0.1}).reshape({3, 1, 2});  // red, green, blue of two pixels
+  const Tensor colours = tensor({0, 0.5, 0.2, 0.4, 1, 0.1}).reshape({3, 1, 2});  // red, green, blue of two pixels
   EXPECT_TENSOR_NEAR(image("P3 2 1 10 0 2 10 5 4 1"), colours, 1e-7);
   EXPECT_TENSOR_NEAR(image(std::string("P6 2 1 10 \0\2\n\5\4\1", 16)), colours, 1e-7);
 }
@@ -132,8 +129,7 @@ TEST(Image, ReturnsTheSameSamples) {
 
 TEST(Image, SaysWhatIsWrong) {
   EXPECT_THAT(image_error("GIF89a"), HasSubstr("neither PNG, PGM (P2, P5) nor PPM (P3, P6)"));
-  EXPECT_THAT(image_error("P5 3 2 255\n12345"),
-              HasSubstr("byte 11: 2 x 3 pixels need 6 bytes, the file has 5 more"));
+  EXPECT_THAT(image_error("P5 3 2 255\n12345"), HasSubstr("byte 11: 2 x 3 pixels need 6 bytes, the file has 5 more"));
   EXPECT_THAT(image_error("P5 3 x 255\n123456"),
               HasSubstr("the height must be a whole number in [1, 1048576], got 'x 255?123456'"));
   EXPECT_THAT(image_error("P2 1 1 7 8"), HasSubstr("a sample must be a whole number in [0, 7], got '8'"));
@@ -185,16 +181,14 @@ TEST(Sharded, SaysWhatIsWrong) {
   EXPECT_THAT(error("[1]"), HasSubstr("an index is an object with \"weight_map\""));
   EXPECT_THAT(error("{\"weight_map\": {\"x\": 3}}"), HasSubstr("tensor \"x\": its file must be a name"));
   EXPECT_THAT(error("{\"weight_map\": {\"x\": \"../a.safetensors\"}}"), HasSubstr("its file must be a name"));
-  EXPECT_THAT(error("{\"weight_map\": {\"x\": \"a\", \"x\": \"b\"}}"),
-              HasSubstr("the key \"x\" comes twice"));
+  EXPECT_THAT(error("{\"weight_map\": {\"x\": \"a\", \"x\": \"b\"}}"), HasSubstr("the key \"x\" comes twice"));
   EXPECT_THAT(error("{\"weight_map\": {}, \"weight_map\": {}}"), HasSubstr("comes twice"));
   EXPECT_THAT(error(std::string(10000, '[')), HasSubstr("is nested too deeply"));
   EXPECT_THAT(error("{\"weight_map\": "), HasSubstr("is no valid JSON"));
   folder.write("i.json", "{\"weight_map\": {\"x\": \"a.safetensors\"}}");
   EXPECT_THROW((void)load_sharded(folder.path("i.json")), FormatError);
-  folder.write(
-      "i.json",
-      "{\"weight_map\": {\"x\": \"a.safetensors\", \"y\": \"a.safetensors\", \"z\": \"a.safetensors\"}}");
+  folder.write("i.json",
+               "{\"weight_map\": {\"x\": \"a.safetensors\", \"y\": \"a.safetensors\", \"z\": \"a.safetensors\"}}");
   EXPECT_THROW((void)load_sharded(folder.path("i.json")), FormatError);
   EXPECT_THROW(save_sharded(folder.path("x.json"), {}), ValueError);
   EXPECT_THROW(save_sharded(folder.path("x.safetensors.index.json"), {}, {.shard_bytes = 0}), ValueError);

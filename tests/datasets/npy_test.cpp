@@ -20,8 +20,7 @@ std::string npy(const std::string& header, const std::string& numbers, char vers
   for (size_t i = 0; i < (version == 1 ? 2u : 4u); ++i) out += char(text.size() >> 8 * i & 0xff);
   return out + text + numbers;
 }
-std::string dictionary(const std::string& descr, const std::string& shape,
-                       const std::string& fortran = "False") {
+std::string dictionary(const std::string& descr, const std::string& shape, const std::string& fortran = "False") {
   return "{'descr': '" + descr + "', 'fortran_order': " + fortran + ", 'shape': " + shape + ", }";
 }
 const std::string kSix =
@@ -53,10 +52,8 @@ TEST(Npy, ReadsWhatNumPyWrites) {
   EXPECT_EQ(parsed(npy(dictionary(">f8", "(1,)"), std::string("@\x04\0\0\0\0\0\0", 8))).item(), 2.5);
   EXPECT_EQ(parsed(npy(dictionary("|b1", "(2,)"), std::string("\1\0", 2))).to_vector<bool>(),
             (std::vector<bool>{true, false}));
-  EXPECT_EQ(parsed(npy(dictionary("|u1", "(2,)"), "\1\xff")).to_vector<int64_t>(),
-            (std::vector<int64_t>{1, 255}));
-  EXPECT_EQ(parsed(npy(dictionary("|i1", "(2,)"), "\1\xff")).to_vector<int64_t>(),
-            (std::vector<int64_t>{1, -1}));
+  EXPECT_EQ(parsed(npy(dictionary("|u1", "(2,)"), "\1\xff")).to_vector<int64_t>(), (std::vector<int64_t>{1, 255}));
+  EXPECT_EQ(parsed(npy(dictionary("|i1", "(2,)"), "\1\xff")).to_vector<int64_t>(), (std::vector<int64_t>{1, -1}));
   EXPECT_EQ(parsed(npy(dictionary("<u4", "(1,)"), "\xff\xff\xff\xff")).item(), 4294967295.0);
   EXPECT_EQ(parsed(npy(dictionary("<f8", "(0, 3)"), "")).shape(), Shape({0, 3}));
   for (const char version : {2, 3})
@@ -77,9 +74,8 @@ TEST(Npy, WritesWhatNumPyWrites) {
 
 TEST(Npy, ReturnsTheSameBits) {
   const Folder folder;
-  for (const Tensor& x :
-       {tensor({1, NAN, -INFINITY, -0.0}), randn({3, 0, 2}), randn({1, 2, 1, 2, 1, 2, 1, 2}),
-        tensor({0.1, 1e300}, {.dtype = float64}), arange(5), tensor({1, 0}, {.dtype = boolean})}) {
+  for (const Tensor& x : {tensor({1, NAN, -INFINITY, -0.0}), randn({3, 0, 2}), randn({1, 2, 1, 2, 1, 2, 1, 2}),
+                          tensor({0.1, 1e300}, {.dtype = float64}), arange(5), tensor({1, 0}, {.dtype = boolean})}) {
     save_npy(folder.path("x.npy"), x);
     EXPECT_THAT(load_npy(folder.path("x.npy")), AllClose(x, {0, 0, true}));
   }
@@ -87,8 +83,7 @@ TEST(Npy, ReturnsTheSameBits) {
 
 TEST(Npy, SaysWhatIsWrong) {
   EXPECT_THAT(error(""), HasSubstr("x.npy: byte 0: a .npy file begins with"));
-  EXPECT_EQ(error(std::string("\x93NUMPY\4\0", 8)),
-            "x.npy: byte 8: the version must be 1.0, 2.0 or 3.0, got 4.0");
+  EXPECT_EQ(error(std::string("\x93NUMPY\4\0", 8)), "x.npy: byte 8: the version must be 1.0, 2.0 or 3.0, got 4.0");
   EXPECT_EQ(error(std::string("\x93NUMPY\2\0\xf0\xff\xff\xff", 12)),
             "x.npy: byte 12: the header must have at most 65536 bytes, got 4294967280");
   EXPECT_EQ(error(std::string("\x93NUMPY\1\0\xf0\xff{}", 12)),
@@ -108,10 +103,8 @@ TEST(Npy, SaysWhatIsWrong) {
   EXPECT_THAT(error(npy("{'descr': '<f4', 'descr': '<f4', }", "")),
               HasSubstr("the key 'descr' is unknown or comes twice"));
   EXPECT_THAT(error(npy(dictionary("<f4", "(3)"), "")), HasSubstr("a shape must be a tuple"));
-  EXPECT_THAT(error(npy(dictionary("<f4", "(1, 1, 1, 1, 1, 1, 1, 1, 1)"), "abcd")),
-              HasSubstr("more than 8 axes"));
-  EXPECT_THAT(error(npy(dictionary("<f4", "(1,)") + "x", "abcd")),
-              HasSubstr("must end in spaces and a line end"));
+  EXPECT_THAT(error(npy(dictionary("<f4", "(1, 1, 1, 1, 1, 1, 1, 1, 1)"), "abcd")), HasSubstr("more than 8 axes"));
+  EXPECT_THAT(error(npy(dictionary("<f4", "(1,)") + "x", "abcd")), HasSubstr("must end in spaces and a line end"));
 }
 
 TEST(Npy, SurvivesEveryTruncationAndEveryFlippedBit) {
@@ -121,9 +114,9 @@ TEST(Npy, SurvivesEveryTruncationAndEveryFlippedBit) {
 
 // The shape is text, so the extremes are too. An 80-byte file must not make anyone ask for 32 GiB.
 TEST(Npy, BelievesNoSize) {
-  for (const char* size : {"-1", "0", "1", "127", "255", "32768", "2147483647", "2147483648", "4294967295",
-                           "9223372036854775807", "9223372036854775808", "18446744073709551615",
-                           "99999999999999999999999", "4611686018427387904"})
+  for (const char* size :
+       {"-1", "0", "1", "127", "255", "32768", "2147483647", "2147483648", "4294967295", "9223372036854775807",
+        "9223372036854775808", "18446744073709551615", "99999999999999999999999", "4611686018427387904"})
     for (const std::string& shape :
          {std::string(size) + ", 3", "2, " + std::string(size), std::string(size) + ", " + size})
       EXPECT_NE(error(npy(dictionary("<f4", "(" + shape + ")"), kSix.substr(128))), "") << shape;
@@ -194,8 +187,7 @@ TEST(Npz, RefusesWhatWouldBecomeTooLarge) {
   const Folder folder;
   save_npz(folder.path("x.npz"), {{"zeros", zeros({1 << 20})}}, {.compress = true});
   EXPECT_THAT(
-      refusal(folder.path("x.npz"),
-              [](const std::string& path) { (void)load_npz(path, {.most_bytes = 1 << 20}); }),
+      refusal(folder.path("x.npz"), [](const std::string& path) { (void)load_npz(path, {.most_bytes = 1 << 20}); }),
       HasSubstr("entry \"zeros.npy\": it says that 4194432 bytes come out of it, of at most 1048576"));
   // The directory lies: the size of the entry, in its last record.
   std::string lie = folder.read("x.npz");

@@ -40,8 +40,8 @@ TEST(Ready, FindsMnist) {
 TEST(Ready, FindsCifar10InEitherFolder) {
   const Folder folder;
   for (int i = 1; i <= 6; ++i) {
-    std::string record = std::string(1, char(i)) + std::string(1024, '\1') + std::string(1024, '\2') +
-                         std::string(1024, '\xff');
+    std::string record =
+        std::string(1, char(i)) + std::string(1024, '\1') + std::string(1024, '\2') + std::string(1024, '\xff');
     folder.write(i == 6 ? "test_batch.bin" : "data_batch_" + std::to_string(i) + ".bin", record + record);
   }
   const auto [train, test] = cifar10(folder.path());
@@ -54,8 +54,7 @@ TEST(Ready, FindsCifar10InEitherFolder) {
   std::filesystem::create_directory(folder.path("cifar-10-batches-bin"));
   for (const auto& entry : std::filesystem::directory_iterator(folder.path()))
     if (entry.is_regular_file())
-      std::filesystem::rename(entry.path(),
-                              folder.path("cifar-10-batches-bin/" + entry.path().filename().string()));
+      std::filesystem::rename(entry.path(), folder.path("cifar-10-batches-bin/" + entry.path().filename().string()));
   EXPECT_EQ(cifar10(folder.path()).test.size(), 2);
   const std::string test_path = "cifar-10-batches-bin/test_batch.bin";
   const auto read = [&](const std::string&) { (void)cifar10(folder.path()); };
@@ -83,10 +82,8 @@ TEST(Ready, SaysHowToFetchWhatIsMissing) {
             "mnist: none: there is no train-images-idx3-ubyte or train-images-idx3-ubyte.gz. Hint: "
             "scripts/fetch_data "
             "mnist none");
-  EXPECT_THAT(message<FormatError>([] { (void)cifar10("none"); }),
-              HasSubstr("Hint: scripts/fetch_data cifar10 none"));
-  EXPECT_THAT(message<FormatError>([] { (void)digits("none"); }),
-              HasSubstr("Hint: scripts/fetch_data digits none"));
+  EXPECT_THAT(message<FormatError>([] { (void)cifar10("none"); }), HasSubstr("Hint: scripts/fetch_data cifar10 none"));
+  EXPECT_THAT(message<FormatError>([] { (void)digits("none"); }), HasSubstr("Hint: scripts/fetch_data digits none"));
   EXPECT_EQ(message<FormatError>([] { (void)text("none"); }),
             "shakespeare: none: there is no shakespeare.txt. Hint: scripts/fetch_data shakespeare none");
 }

@@ -52,8 +52,7 @@ TEST(DataParallel, GivesTheLossAndTheGradientOfTheWholeBatch) {
     tape.backward(mean * 3);
     EXPECT_NEAR(loss, mean.item(), 1e-6);
     for (size_t i = 0; i < 4; ++i)
-      EXPECT_TRUE(
-          is_close(net.parameters()[i].grad(), alone.parameters()[i].grad(), {.rtol = 1e-5, .atol = 1e-6}))
+      EXPECT_TRUE(is_close(net.parameters()[i].grad(), alone.parameters()[i].grad(), {.rtol = 1e-5, .atol = 1e-6}))
           << i;
     EXPECT_FALSE(net.unused.weight.grad().defined()) << "a parameter that no shard used has no gradient";
   }
@@ -128,25 +127,21 @@ TEST(DataParallel, RefusesWhatWouldGoWrong) {
                 parallel([&](Net&, auto& x, auto& y) { return loss_of(net, x, y); }, x, y);
               }),
               testing::HasSubstr("the function used 'a.weight' of the model. Hint: take the copy"));
+  EXPECT_THAT(with([&, &x = x](Net&, auto& parallel) { parallel([](auto& net, auto& x) { return net(x); }, x); }),
+              testing::HasSubstr("the function must return a loss of one element, got float32 ["));
   EXPECT_THAT(
-      with([&, &x = x](Net&, auto& parallel) { parallel([](auto& net, auto& x) { return net(x); }, x); }),
-      testing::HasSubstr("the function must return a loss of one element, got float32 ["));
-  EXPECT_THAT(with([&, &x = x](Net&, auto& parallel) {
-                parallel(loss_of, x, zeros({x.size(0) + 1}, {.dtype = int64}));
-              }),
-              testing::HasSubstr("the inputs must have one number of rows, along axis 0"));
+      with([&, &x = x](Net&, auto& parallel) { parallel(loss_of, x, zeros({x.size(0) + 1}, {.dtype = int64})); }),
+      testing::HasSubstr("the inputs must have one number of rows, along axis 0"));
   if (job().ranks() <= 4) {
-    EXPECT_THAT(with([&, &x = x, &y = y](Net&, auto& parallel) {
-                  parallel(loss_of, slice(x, 0, 0, 1), slice(y, 0, 0, 1));
-                }),
-                testing::HasSubstr("shards of this rank must have a row, got 1 rows"));
+    EXPECT_THAT(
+        with([&, &x = x, &y = y](Net&, auto& parallel) { parallel(loss_of, slice(x, 0, 0, 1), slice(y, 0, 0, 1)); }),
+        testing::HasSubstr("shards of this rank must have a row, got 1 rows"));
   }
   nn::BatchNorm1d norm(4);
-  EXPECT_THAT(message<Error>([&] { DataParallel parallel(norm, job()); }),
-              testing::HasSubstr(
-                  "(BatchNorm1d) collects statistics of its own shard. Hint: distributed::SyncBatchNorm"));
-  EXPECT_THAT(message<Error>([] { Context({.deadline = 0}); }),
-              testing::HasSubstr("deadline must be positive, got 0"));
+  EXPECT_THAT(
+      message<Error>([&] { DataParallel parallel(norm, job()); }),
+      testing::HasSubstr("(BatchNorm1d) collects statistics of its own shard. Hint: distributed::SyncBatchNorm"));
+  EXPECT_THAT(message<Error>([] { Context({.deadline = 0}); }), testing::HasSubstr("deadline must be positive, got 0"));
 }
 
 TEST(SyncBatchNorm, IsTheBatchNormOfTheWholeBatch) {
@@ -184,12 +179,10 @@ TEST(SyncBatchNorm, IsTheBatchNormOfTheWholeBatch) {
     tape.backward(loss_of(plain, x.to(float64), target.to(float64)));
   }
   for (size_t i = 0; i < 3; ++i)
-    EXPECT_TRUE(
-        is_close(normed.parameters()[i].grad(), plain.parameters()[i].grad(), {.rtol = 1e-9, .atol = 1e-12}))
+    EXPECT_TRUE(is_close(normed.parameters()[i].grad(), plain.parameters()[i].grad(), {.rtol = 1e-9, .atol = 1e-12}))
         << i;
   for (size_t i = 0; i < 3; ++i)
-    EXPECT_TRUE(is_close(normed.buffers()[i].to(float64), plain.buffers()[i].to(float64), {.rtol = 1e-9}))
-        << i;
+    EXPECT_TRUE(is_close(normed.buffers()[i].to(float64), plain.buffers()[i].to(float64), {.rtol = 1e-9})) << i;
   normed.eval();
   plain.eval();
   EXPECT_TRUE(is_close(normed(x.to(float64)), plain(x.to(float64)), {.rtol = 1e-9, .atol = 1e-9}));
@@ -197,14 +190,8 @@ TEST(SyncBatchNorm, IsTheBatchNormOfTheWholeBatch) {
 
 TEST(SyncBatchNorm, RefusesOtherInputs) {
   SyncBatchNorm norm(3);
-  EXPECT_THAT(message<Error>([&] {
-                norm(zeros({2, 4}));
-              }),
-              testing::HasSubstr("input must be [N, 3] or [N, 3, ...]"));
-  EXPECT_THAT(message<Error>([&] {
-                norm(zeros({1, 3}));
-              }),
-              testing::HasSubstr("training needs more than one value"));
+  EXPECT_THAT(message<Error>([&] { norm(zeros({2, 4})); }), testing::HasSubstr("input must be [N, 3] or [N, 3, ...]"));
+  EXPECT_THAT(message<Error>([&] { norm(zeros({1, 3})); }), testing::HasSubstr("training needs more than one value"));
   EXPECT_THAT(message<Error>([] { SyncBatchNorm(3, {.momentum = 2}); }),
               testing::HasSubstr("momentum must be in [0, 1], got 2"));
 }

@@ -16,8 +16,7 @@ int64_t steps_to_train();
 
 /// Whether two states have the same names, shapes and bits.
 inline testing::AssertionResult same_bits(const StateDict& a, const StateDict& b) {
-  if (a.size() != b.size())
-    return testing::AssertionFailure() << a.size() << " and " << b.size() << " entries";
+  if (a.size() != b.size()) return testing::AssertionFailure() << a.size() << " and " << b.size() << " entries";
   for (const auto& [name, x] : a) {
     const auto other = b.find(name);
     if (other == b.end()) return testing::AssertionFailure() << "no " << name;

@@ -13,8 +13,7 @@ StateDict trained(Context& context, Net net, const data::TensorDataset& samples,
                   int64_t batch_size) {
   DataParallel parallel(net, context, {.bucket_bytes = 4096, .check_every = 5});
   optim::AdamW optimizer(net.named_parameters(), {.lr = 1e-2});
-  data::DataLoader loader(samples,
-                          {.batch_size = batch_size, .shuffle = true, .seed = 3, .shard = context.shard()});
+  data::DataLoader loader(samples, {.batch_size = batch_size, .shuffle = true, .seed = 3, .shard = context.shard()});
   std::vector<double> seen;
   for (int64_t step = 0; step < steps;)
     for (auto [x, y] : loader) {
@@ -29,8 +28,7 @@ StateDict trained(Context& context, Net net, const data::TensorDataset& samples,
     }
   EXPECT_LT(seen[seen.size() - 2], seen[0]) << "it must learn";
   const int64_t count = int64_t(seen.size());
-  StateDict state =
-      snapshot(StateGroup{{"net", net}, {"optimizer", optimizer}, {"random", default_generator()}});
+  StateDict state = snapshot(StateGroup{{"net", net}, {"optimizer", optimizer}, {"random", default_generator()}});
   state["losses and norms"] = from_vector(seen, {count});
   return state;
 }
@@ -63,12 +61,11 @@ struct Recurrent : nn::Module<Recurrent> {
 
 struct Gpt : nn::Module<Gpt> {
   nn::Embedding embed = add("embed", nn::Embedding(11, 16));
-  nn::TransformerEncoder blocks = add("blocks", nn::TransformerEncoder(16, 2, 2,
-                                                                       {.dim_feedforward = 32,
-                                                                        .dropout = 0.1,
-                                                                        .batch_first = true,
-                                                                        .norm_first = true,
-                                                                        .final_norm = true}));
+  nn::TransformerEncoder blocks =
+      add("blocks",
+          nn::TransformerEncoder(
+              16, 2, 2,
+              {.dim_feedforward = 32, .dropout = 0.1, .batch_first = true, .norm_first = true, .final_norm = true}));
   nn::Linear out = add("out", nn::Linear(16, 11));
   Tensor forward(const Tensor& x) { return out(blocks(embed(x), {.is_causal = true})); }
 };
@@ -110,10 +107,9 @@ StateDict continued(Context& context, const std::string& folder, int64_t steps) 
   DataParallel parallel(net, context);
   optim::Adam optimizer(net.named_parameters(), {.lr = 1e-2});
   data::DataLoader loader(points(), {.batch_size = 40, .shuffle = true, .seed = 3, .shard = context.shard()});
-  Checkpointer run(
-      context, folder,
-      {{"net", net}, {"optimizer", optimizer}, {"loader", loader}, {"random", default_generator()}},
-      {.every = 4, .on_signal = false});
+  Checkpointer run(context, folder,
+                   {{"net", net}, {"optimizer", optimizer}, {"loader", loader}, {"random", default_generator()}},
+                   {.every = 4, .on_signal = false});
   for (int64_t step = run.resume(); step < steps;)
     for (auto [x, y] : loader) {
       Tape tape;
@@ -129,8 +125,8 @@ StateDict continued(Context& context, const std::string& folder, int64_t steps) 
 }  // namespace
 
 TEST(SameBits, OfAnMlpWithSyncBatchNormAndDropoutAndUnevenBatches) {
-  expect_same_bits([] { return Mlp(); }, points(),
-                   [](auto& net, auto& x, auto& y) { return cross_entropy(net(x), y); }, 48);
+  expect_same_bits([] { return Mlp(); }, points(), [](auto& net, auto& x, auto& y) { return cross_entropy(net(x), y); },
+                   48);
 }
 
 TEST(SameBits, OfALayerNormalizedLstm) {

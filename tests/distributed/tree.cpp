@@ -38,8 +38,7 @@ TEST(Tree, AddsInOneOrderForAnyNumberOfShardsAndRanksAndAnyLength) {
       transport.post("test", [&] { sum = all_reduce(transport, nodes, shards, add_up, true); }).get();
       int64_t size = 1;
       while (size < shards) size *= 2;
-      EXPECT_TRUE(same_bits({{"sum", sum}}, {{"sum", tree_sum(0, size, shards, n)}}))
-          << shards << " shards, " << n;
+      EXPECT_TRUE(same_bits({{"sum", sum}}, {{"sum", tree_sum(0, size, shards, n)}})) << shards << " shards, " << n;
     }
 }
 

@@ -35,23 +35,20 @@ TEST_F(Check, FindsAParameterThatNoLossReaches) {
 TEST_F(Check, FindsALayerBehindADetach) {
   nn::Linear a(6, 8), b(8, 3);
   nn::Sequential model(a, b);
-  EXPECT_EQ(find(mistakes(model, {.forward = [=](const Tensor& x) { return b(relu(a(x)).detach()); }}),
-                 "no gradient")
-                .where,
-            "0.weight");
+  EXPECT_EQ(
+      find(mistakes(model, {.forward = [=](const Tensor& x) { return b(relu(a(x)).detach()); }}), "no gradient").where,
+      "0.weight");
 }
 TEST_F(Check, FindsAParameterThatIsNotRegistered) {
   const Tensor gain = ones({3}, {.requires_grad = true});
   nn::Linear fc(6, 3);
-  EXPECT_EQ(
-      find(mistakes(fc, {.forward = [=](const Tensor& x) { return fc(x) * gain; }}), "not registered").where,
-      "[3]");
+  EXPECT_EQ(find(mistakes(fc, {.forward = [=](const Tensor& x) { return fc(x) * gain; }}), "not registered").where,
+            "[3]");
 }
 TEST_F(Check, FindsAParameterThatTheOptimizerHasNot) {
   nn::Sequential model = mlp();
   const std::vector<Tensor> p = model.parameters();
-  EXPECT_EQ(find(mistakes(model, {.lr = 0.1, .parameters = {p[0], p[1]}}), "not in the optimizer").where,
-            "2.weight");
+  EXPECT_EQ(find(mistakes(model, {.lr = 0.1, .parameters = {p[0], p[1]}}), "not in the optimizer").where, "2.weight");
 }
 TEST_F(Check, FindsAnOptimizerOfAnotherModel) {
   nn::Sequential model = mlp(), other = model.clone();
@@ -110,11 +107,9 @@ TEST_F(Check, FindsAReluBeforeTheLoss) {
   find(mistakes(net(nn::Linear(6, 3), nn::ReLU())), "relu before cross_entropy");
 }
 TEST_F(Check, FindsASigmoidBeforeItsLoss) {
-  find(mistakes(net(nn::Linear(6, 1), nn::Sigmoid()), {.loss =
-                                                           [](const Tensor& out, const Tensor& y) {
-                                                             return bce_with_logits_loss(out.squeeze(1),
-                                                                                         y.to(float32) / 2.0);
-                                                           }}),
+  find(mistakes(net(nn::Linear(6, 1), nn::Sigmoid()),
+                {.loss = [](const Tensor& out,
+                            const Tensor& y) { return bce_with_logits_loss(out.squeeze(1), y.to(float32) / 2.0); }}),
        "sigmoid before bce_with_logits_loss");
 }
 TEST_F(Check, FindsANormAfterTheLastLayer) {
@@ -124,12 +119,11 @@ TEST_F(Check, FindsADropoutAfterTheLastLayer) {
   find(mistakes(net(nn::Linear(6, 3), nn::Dropout(0.5))), "dropout before cross_entropy");
 }
 TEST_F(Check, FindsABiasBeforeANorm) {
-  EXPECT_EQ(find(mistakes(net(nn::Linear(6, 16), nn::LayerNorm(16), nn::ReLU(), nn::Linear(16, 3))),
-                 "bias before a norm")
-                .where,
-            "0.bias");
-  find(mistakes(net(nn::Linear(6, 16), nn::BatchNorm1d(16), nn::ReLU(), nn::Linear(16, 3))),
-       "bias before a norm");
+  EXPECT_EQ(
+      find(mistakes(net(nn::Linear(6, 16), nn::LayerNorm(16), nn::ReLU(), nn::Linear(16, 3))), "bias before a norm")
+          .where,
+      "0.bias");
+  find(mistakes(net(nn::Linear(6, 16), nn::BatchNorm1d(16), nn::ReLU(), nn::Linear(16, 3))), "bias before a norm");
 }
 TEST_F(Check, FindsADeadRelu) {
   nn::Sequential model = mlp();
@@ -150,9 +144,7 @@ TEST_F(Check, FindsTheSaturatedGatesOfAnLstm) {
     nn::LSTM lstm;
     nn::Linear head;
     Reader(nn::LSTM l, nn::Linear h) : lstm(add("lstm", l)), head(add("head", h)) {}
-    Tensor forward(const Tensor& x) {
-      return head(lstm(x.reshape({1, -1, 6}).expand({5, x.size(0), 6})).output[4]);
-    }
+    Tensor forward(const Tensor& x) { return head(lstm(x.reshape({1, -1, 6}).expand({5, x.size(0), 6})).output[4]); }
   };
   find(mistakes(Reader(lstm, head)), "saturated gates");
 }
@@ -161,17 +153,13 @@ TEST_F(Check, FindsAFirstLossFarFromLnOfTheClasses) {
   model.parameters()[2].copy_(model.parameters()[2] * 30.0);
   EXPECT_THAT(find(mistakes(model), "first loss far from ln(classes)").text, HasSubstr("1.1"));
 }
-TEST_F(Check, FindsALearningRateThatIsTooSmall) {
-  find(mistakes(mlp(), {.lr = 1e-6}), "learning rate too small");
-}
-TEST_F(Check, FindsALearningRateThatIsTooLarge) {
-  find(mistakes(mlp(), {.lr = 50}), "learning rate too large");
-}
+TEST_F(Check, FindsALearningRateThatIsTooSmall) { find(mistakes(mlp(), {.lr = 1e-6}), "learning rate too small"); }
+TEST_F(Check, FindsALearningRateThatIsTooLarge) { find(mistakes(mlp(), {.lr = 50}), "learning rate too large"); }
 TEST_F(Check, FindsALossThatIsMaximized) {
-  find(mistakes(nn::Linear(6, 1),
-                {.loss = [](const Tensor& out,
-                            const Tensor& y) { return mse_loss(out.squeeze(1), y.to(float32) * -1.0); },
-                 .lr = 5}),
+  find(mistakes(
+           nn::Linear(6, 1),
+           {.loss = [](const Tensor& out, const Tensor& y) { return mse_loss(out.squeeze(1), y.to(float32) * -1.0); },
+            .lr = 5}),
        "loss grows");
 }
 TEST_F(Check, FindsConstantLabels) {
@@ -186,20 +174,19 @@ TEST_F(Check, FindsInputsThatAreNotNormalized) {
   find(mistakes(mlp(), {.batch = batch, .lr = 1e-6}), "inputs not normalized");
 }
 TEST_F(Check, FindsABatchOfTwoWithBatchNorm) {
-  EXPECT_THAT(find(mistakes(net(nn::Linear(6, 16, {.bias = false}), nn::BatchNorm1d(16), nn::ReLU(),
-                                nn::Linear(16, 3)),
+  EXPECT_THAT(find(mistakes(net(nn::Linear(6, 16, {.bias = false}), nn::BatchNorm1d(16), nn::ReLU(), nn::Linear(16, 3)),
                             {.batch = [] { return classes(2); }}),
                    "batch norm of two")
                   .text,
               HasSubstr("2 numbers"));
 }
 TEST_F(Check, FindsOutputsAndTargetsThatBroadcast) {
-  EXPECT_THAT(find(mistakes(nn::Linear(6, 1),
-                            {.loss = [](const Tensor& out,
-                                        const Tensor& y) { return mean(square(out - y.to(float32))); }}),
-                   "outputs and targets broadcast")
-                  .text,
-              HasSubstr("[48, 48]"));
+  EXPECT_THAT(
+      find(mistakes(nn::Linear(6, 1),
+                    {.loss = [](const Tensor& out, const Tensor& y) { return mean(square(out - y.to(float32))); }}),
+           "outputs and targets broadcast")
+          .text,
+      HasSubstr("[48, 48]"));
 }
 TEST_F(Check, FindsDataThatAreNotShuffled) {
   int call = 0;
@@ -209,8 +196,7 @@ TEST_F(Check, FindsDataThatAreNotShuffled) {
                                           full({12}, double((now + 1) / 2), {.dtype = int64})},
                                          0)};
   };
-  EXPECT_EQ(find(mistakes(mlp(), {.batch = batch}), "not shuffled").text,
-            "the labels are in order, from 0 to 1");
+  EXPECT_EQ(find(mistakes(mlp(), {.batch = batch}), "not shuffled").text, "the labels are in order, from 0 to 1");
 }
 TEST_F(Check, FindsTrainingInEvaluationMode) {
   nn::Sequential model = net(nn::Linear(6, 16), nn::ReLU(), nn::Dropout(0.5), nn::Linear(16, 3));
@@ -219,13 +205,11 @@ TEST_F(Check, FindsTrainingInEvaluationMode) {
 }
 TEST_F(Check, FindsAnEvaluationInTrainingMode) {
   nn::Sequential model = net(nn::Linear(6, 16), nn::ReLU(), nn::Dropout(0.5), nn::Linear(16, 3));
-  find(mistakes(model, {.options = {.evaluate = [=] { (void)model(classes().x); }}}),
-       "evaluation in training mode");
+  find(mistakes(model, {.options = {.evaluate = [=] { (void)model(classes().x); }}}), "evaluation in training mode");
 }
 TEST_F(Check, FindsAModelThatIsLeftInEvaluationMode) {
   nn::Sequential model = mlp();
-  find(mistakes(model, {.options = {.evaluate = [=]() mutable { model.eval(); }}}),
-       "left in evaluation mode");
+  find(mistakes(model, {.options = {.evaluate = [=]() mutable { model.eval(); }}}), "left in evaluation mode");
 }
 TEST_F(Check, FindsLinearAfterLinear) {
   EXPECT_EQ(find(mistakes(net(nn::Linear(6, 16), nn::Linear(16, 3))), "linear after linear").where, "1");
@@ -243,43 +227,38 @@ TEST_F(Check, FindsANormOfOneFeature) {
        "norm of one feature");
 }
 TEST_F(Check, FindsADropoutOfNearlyAll) {
-  find(mistakes(net(nn::Linear(6, 16), nn::Dropout(0.9), nn::ReLU(), nn::Linear(16, 3))),
-       "dropout of nearly all");
+  find(mistakes(net(nn::Linear(6, 16), nn::Dropout(0.9), nn::ReLU(), nn::Linear(16, 3))), "dropout of nearly all");
 }
 TEST_F(Check, FindsAVanishingGradient) {
-  nn::Sequential model =
-      net(nn::Linear(6, 8), nn::Sigmoid(), nn::Linear(8, 8), nn::Sigmoid(), nn::Linear(8, 8), nn::Sigmoid(),
-          nn::Linear(8, 8), nn::Sigmoid(), nn::Linear(8, 3));
+  nn::Sequential model = net(nn::Linear(6, 8), nn::Sigmoid(), nn::Linear(8, 8), nn::Sigmoid(), nn::Linear(8, 8),
+                             nn::Sigmoid(), nn::Linear(8, 8), nn::Sigmoid(), nn::Linear(8, 3));
   for (Tensor p : model.parameters()) p.copy_(p * 0.05);
   find(mistakes(model), "vanishing gradient");
 }
 TEST_F(Check, FindsTargetsThatAreNotNormalized) {
-  const auto found =
-      names(mistakes(nn::Linear(6, 1),
-                     {.loss = [](const Tensor& out,
-                                 const Tensor& y) { return mse_loss(out.squeeze(1), y.to(float32) * 1e5); },
-                      .lr = 1e-9}));
+  const auto found = names(mistakes(
+      nn::Linear(6, 1),
+      {.loss = [](const Tensor& out, const Tensor& y) { return mse_loss(out.squeeze(1), y.to(float32) * 1e5); },
+       .lr = 1e-9}));
   EXPECT_THAT(found, Contains("huge first loss"));
   EXPECT_THAT(found, Contains("exploding gradient"));
 }
 TEST_F(Check, FindsNan) {
-  EXPECT_THAT(find(mistakes(nn::Linear(6, 3),
-                            {.loss = [](const Tensor& out, const Tensor&) { return mean(log(relu(out))); }}),
-                   "NaN")
-                  .text,
-              HasSubstr("log"));
+  EXPECT_THAT(
+      find(mistakes(nn::Linear(6, 3), {.loss = [](const Tensor& out, const Tensor&) { return mean(log(relu(out))); }}),
+           "NaN")
+          .text,
+      HasSubstr("log"));
 }
 TEST_F(Check, FindsALossWithoutAGradient) {
-  EXPECT_THAT(
-      find(mistakes(mlp(), {.loss = [](const Tensor& out,
-                                       const Tensor& y) { return mean(eq(argmax(out, 1), y).to(float32)); }}),
-           "the step failed")
-          .text,
-      HasSubstr("did not record the tensor"));
+  EXPECT_THAT(find(mistakes(mlp(), {.loss = [](const Tensor& out,
+                                               const Tensor& y) { return mean(eq(argmax(out, 1), y).to(float32)); }}),
+                   "the step failed")
+                  .text,
+              HasSubstr("did not record the tensor"));
 }
 TEST_F(Check, PutsEverythingBack) {
-  nn::Sequential model =
-      net(nn::Linear(6, 16, {.bias = false}), nn::BatchNorm1d(16), nn::ReLU(), nn::Linear(16, 3));
+  nn::Sequential model = net(nn::Linear(6, 16, {.bias = false}), nn::BatchNorm1d(16), nn::ReLU(), nn::Linear(16, 3));
   const std::vector<float> weight = model.parameters()[0].to_vector<float>(),
                            mean = model.buffers()[0].to_vector<float>();
   const uint64_t position = default_generator().position;
@@ -297,14 +276,13 @@ class Right : public Check {};
 TEST_F(Right, Mlp) { EXPECT_THAT(names(mistakes(mlp())), IsEmpty()); }
 TEST_F(Right, LogisticRegression) { EXPECT_THAT(names(mistakes(nn::Linear(6, 3), {.lr = 0.1})), IsEmpty()); }
 TEST_F(Right, LayerNorm) {
-  EXPECT_THAT(names(mistakes(
-                  net(nn::Linear(6, 16, {.bias = false}), nn::LayerNorm(16), nn::ReLU(), nn::Linear(16, 3)),
-                  {.lr = 0.1})),
+  EXPECT_THAT(names(mistakes(net(nn::Linear(6, 16, {.bias = false}), nn::LayerNorm(16), nn::ReLU(), nn::Linear(16, 3)),
+                             {.lr = 0.1})),
               IsEmpty());
 }
 TEST_F(Right, BatchNormAndDropout) {
-  nn::Sequential model = net(nn::Linear(6, 16, {.bias = false}), nn::BatchNorm1d(16), nn::ReLU(),
-                             nn::Dropout(0.2), nn::Linear(16, 3));
+  nn::Sequential model =
+      net(nn::Linear(6, 16, {.bias = false}), nn::BatchNorm1d(16), nn::ReLU(), nn::Dropout(0.2), nn::Linear(16, 3));
   const auto evaluate = [=]() mutable {
     model.eval();
     (void)model(classes().x);
@@ -313,18 +291,16 @@ TEST_F(Right, BatchNormAndDropout) {
   EXPECT_THAT(names(mistakes(model, {.lr = 0.1, .options = {.evaluate = evaluate}})), IsEmpty());
 }
 TEST_F(Right, Regression) {
-  EXPECT_THAT(names(mistakes(
-                  net(nn::Linear(6, 16), nn::Tanh(), nn::Linear(16, 1)),
-                  {.loss = [](const Tensor& out,
-                              const Tensor& y) { return mse_loss(out.squeeze(1), y.to(float32) - 1.0); }})),
+  EXPECT_THAT(names(mistakes(net(nn::Linear(6, 16), nn::Tanh(), nn::Linear(16, 1)),
+                             {.loss = [](const Tensor& out,
+                                         const Tensor& y) { return mse_loss(out.squeeze(1), y.to(float32) - 1.0); }})),
               IsEmpty());
 }
 TEST_F(Right, BinaryClassifier) {
-  EXPECT_THAT(names(mistakes(net(nn::Linear(6, 16), nn::GELU(), nn::Linear(16, 1)),
-                             {.loss =
-                                  [](const Tensor& out, const Tensor& y) {
-                                    return bce_with_logits_loss(out.squeeze(1), y.to(float32) / 2.0);
-                                  }})),
+  EXPECT_THAT(names(mistakes(
+                  net(nn::Linear(6, 16), nn::GELU(), nn::Linear(16, 1)),
+                  {.loss = [](const Tensor& out,
+                              const Tensor& y) { return bce_with_logits_loss(out.squeeze(1), y.to(float32) / 2.0); }})),
               IsEmpty());
 }
 TEST_F(Right, ConvolutionalNetwork) {

@@ -187,17 +187,15 @@ TEST(Microscope, WritesALineOfJsonForEachStep) {
     EXPECT_EQ(j["loss"].is_null(), j["step"] == 1);
     EXPECT_EQ(j["metrics"]["accuracy"], 0.25);
   }
-  EXPECT_EQ(kinds,
-            (std::map<std::string, int>{{"run", 1}, {"step", 3}, {"look", 2}, {"layers", 1}, {"note", 1}}));
+  EXPECT_EQ(kinds, (std::map<std::string, int>{{"run", 1}, {"step", 3}, {"look", 2}, {"layers", 1}, {"note", 1}}));
   std::filesystem::remove(log);
 }
 
 TEST(Microscope, RefusesOptionsOutOfRange) {
   Net net;
   optim::SGD sgd(net.parameters(), {.lr = 0.1});
-  EXPECT_THAT(
-      [&] { Microscope(net, sgd, {.every = 0}); },
-      ::testing::ThrowsMessage<ValueError>(::testing::StrEq("Microscope: every must be at least 1, got 0")));
+  EXPECT_THAT([&] { Microscope(net, sgd, {.every = 0}); },
+              ::testing::ThrowsMessage<ValueError>(::testing::StrEq("Microscope: every must be at least 1, got 0")));
   EXPECT_THAT([&] { Microscope(net, sgd, {.log = "/nowhere/at/all"}); },
               ::testing::ThrowsMessage<FormatError>(::testing::HasSubstr("cannot write '/nowhere/at/all'")));
 }

@@ -116,9 +116,7 @@ TEST_F(Safetensors, SurvivesEveryFlippedBit) {
   size_t refused = 0;
   for (size_t bit = 0; bit < 8 * bytes.size(); ++bit) {
     const auto put = [&](char byte) {  // in place: a new file for each bit would take seconds
-      std::fstream(path_, std::ios::in | std::ios::out | std::ios::binary)
-          .seekp(std::streamoff(bit / 8))
-          .put(byte);
+      std::fstream(path_, std::ios::in | std::ios::out | std::ios::binary).seekp(std::streamoff(bit / 8)).put(byte);
     };
     put(char(bytes[bit / 8] ^ (1 << bit % 8)));
     refused += !loads(path_);
@@ -144,31 +142,24 @@ TEST_F(Safetensors, RefusesEveryHostileField) {
       {R"({"a": {"shape": [[1]]}})", "an array stands"},
       {R"({"a": {"shape": [2]}})", "one is missing"},
       {R"({"a": {"dtype": "F32", "shape": [], "data_offsets": [0, 4], "x": 1}})", "unknown field \"x\""},
-      {R"({"a": {"dtype": "F32", "dtype": "F32", "shape": [], "data_offsets": [0, 4]}})",
-       "\"dtype\" comes twice"},
+      {R"({"a": {"dtype": "F32", "dtype": "F32", "shape": [], "data_offsets": [0, 4]}})", "\"dtype\" comes twice"},
       {R"({"a": {"dtype": "BF16", "shape": [], "data_offsets": [0, 4]}})",
        "tensor \"a\": the dtype must be F32, F64, I64 or BOOL, got \"BF16\""},
       {R"({"a": {"dtype": "F32", "shape": [-1], "data_offsets": [0, 4]}})", "must not be negative, got -1"},
-      {R"({"a": {"dtype": "F32", "shape": [1.5], "data_offsets": [0, 4]}})",
-       "must be whole numbers, got \"1.5\""},
-      {R"({"a": {"dtype": "F32", "shape": [99999999999999999999], "data_offsets": [0, 4]}})",
-       "must be whole numbers"},
+      {R"({"a": {"dtype": "F32", "shape": [1.5], "data_offsets": [0, 4]}})", "must be whole numbers, got \"1.5\""},
+      {R"({"a": {"dtype": "F32", "shape": [99999999999999999999], "data_offsets": [0, 4]}})", "must be whole numbers"},
       {R"({"a": {"dtype": "F32", "shape": [18446744073709551615], "data_offsets": [0, 4]}})", "is too large"},
-      {R"({"a": {"dtype": "F32", "shape": [9223372036854775807], "data_offsets": [0, 4]}})",
-       "do not fit 64 bits"},
-      {R"({"a": {"dtype": "F32", "shape": [4294967296, 4294967296], "data_offsets": [0, 0]}})",
-       "do not fit 64 bits"},
+      {R"({"a": {"dtype": "F32", "shape": [9223372036854775807], "data_offsets": [0, 4]}})", "do not fit 64 bits"},
+      {R"({"a": {"dtype": "F32", "shape": [4294967296, 4294967296], "data_offsets": [0, 0]}})", "do not fit 64 bits"},
       {R"({"a": {"dtype": "F32", "shape": [0, 4294967296, 4294967296], "data_offsets": [0, 0]}})",
        "do not fit 64 bits"},
-      {R"({"a": {"dtype": "F32", "shape": [1,1,1,1,1,1,1,1,1], "data_offsets": [0, 4]}})",
-       "more than 8 sizes"},
+      {R"({"a": {"dtype": "F32", "shape": [1,1,1,1,1,1,1,1,1], "data_offsets": [0, 4]}})", "more than 8 sizes"},
       {R"({"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 4]}})",
        "tensor \"a\": [2] in float32 has 8 bytes, got data_offsets [0, 4]"},
       {R"({"a": {"dtype": "F32", "shape": [], "data_offsets": [4, 0]}})", "must begin at 0"},
       {R"({"a": {"dtype": "F32", "shape": [], "data_offsets": [0, 4, 8]}})", "must be two numbers"},
       {R"({"a": {"dtype": "F32", "shape": [], "data_offsets": [0]}})", "must be two numbers"},
-      {R"({"a": {"dtype": "F32", "shape": [1000000], "data_offsets": [0, 4000000]}})",
-       "ends at byte 4000000"},
+      {R"({"a": {"dtype": "F32", "shape": [1000000], "data_offsets": [0, 4000000]}})", "ends at byte 4000000"},
       {R"({"a": {"dtype": "F32", "shape": [], "data_offsets": [0, 4]}, "a": {"dtype": "F32", "shape": [],)"
        R"( "data_offsets": [0, 4]}})",
        "the name \"a\" comes twice"},
@@ -191,8 +182,7 @@ TEST_F(Safetensors, RefusesEveryHostileField) {
 TEST_F(Safetensors, RefusesMoreTensorsThanAModelHas) {
   std::string header = "{";
   for (int i = 0; i <= 65536; ++i)
-    header +=
-        fmt::format(R"({}"{}": {{"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}})", i ? ", " : "", i);
+    header += fmt::format(R"({}"{}": {{"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}})", i ? ", " : "", i);
   write_header(header + "}");
   EXPECT_THAT([&] { load(path_); }, ThrowsMessage<FormatError>(HasSubstr("more than 65536 tensors")));
 }
@@ -207,15 +197,13 @@ TEST_F(Safetensors, RefusesHeaderLengthsBeyondTheFile) {
 }
 
 TEST_F(Safetensors, SaysWhatElseAFileSeemsToBe) {
-  for (const std::string& begin :
-       {std::string("PK\3\4\0\0\x08\x08", 8), std::string("\x80\2\x8a\nl\xfc\x9c\x46", 8)}) {
+  for (const std::string& begin : {std::string("PK\3\4\0\0\x08\x08", 8), std::string("\x80\2\x8a\nl\xfc\x9c\x46", 8)}) {
     write(begin + "archive/data.pkl");
-    EXPECT_THAT(
-        [&] { load(path_); },
-        ThrowsMessage<FormatError>("load: " + path_ +
-                                   ": this seems to be a PyTorch file (.pt), not safetensors. Hint: save "
-                                   "it in Python with safetensors.torch.save_file(model.state_dict(), "
-                                   "path)"));
+    EXPECT_THAT([&] { load(path_); },
+                ThrowsMessage<FormatError>("load: " + path_ +
+                                           ": this seems to be a PyTorch file (.pt), not safetensors. Hint: save "
+                                           "it in Python with safetensors.torch.save_file(model.state_dict(), "
+                                           "path)"));
   }
   write("x,y,label\n1,2,0\n");
   EXPECT_THAT([&] { load(path_); },
@@ -228,16 +216,13 @@ TEST_F(Safetensors, RefusesTruthValuesOtherThanZeroAndOne) {
   std::string bytes = read();
   bytes.back() = 2;
   write(bytes);
-  EXPECT_THAT([&] { load(path_); },
-              ThrowsMessage<FormatError>(HasSubstr("tensor \"mask\": a BOOL must be 0 or 1")));
+  EXPECT_THAT([&] { load(path_); }, ThrowsMessage<FormatError>(HasSubstr("tensor \"mask\": a BOOL must be 0 or 1")));
 }
 
 TEST_F(Safetensors, NamesWhatCannotBeOpened) {
   EXPECT_THAT([&] { load(path_); }, ThrowsMessage<FormatError>(HasSubstr("cannot be opened: No such file")));
-  EXPECT_THAT([&] { load(folder_.string()); },
-              ThrowsMessage<FormatError>(HasSubstr("is not a regular file")));
-  EXPECT_THAT([&] { save(folder_.string(), {}); },
-              ThrowsMessage<FormatError>(HasSubstr("is not a regular file")));
+  EXPECT_THAT([&] { load(folder_.string()); }, ThrowsMessage<FormatError>(HasSubstr("is not a regular file")));
+  EXPECT_THAT([&] { save(folder_.string(), {}); }, ThrowsMessage<FormatError>(HasSubstr("is not a regular file")));
   EXPECT_THAT([&] { save((folder_ / "no" / "file").string(), {}); },
               ThrowsMessage<FormatError>(HasSubstr("cannot be written: No such file")));
 }
@@ -251,11 +236,7 @@ TEST_F(Safetensors, AFailedSaveLeavesTheOldFile) {
       },
       ThrowsMessage<ValueError>(HasSubstr("tensor \"x\" is an empty handle")));
   EXPECT_THROW(save(path_, {{"__metadata__", ones({1})}}), ValueError);
-  EXPECT_THAT(
-      [&] {
-        save(path_, {{"\xff", ones({1})}});
-      },
-      ThrowsMessage<FormatError>(HasSubstr("must be UTF-8")));
+  EXPECT_THAT([&] { save(path_, {{"\xff", ones({1})}}); }, ThrowsMessage<FormatError>(HasSubstr("must be UTF-8")));
   EXPECT_EQ(read(), before);
   EXPECT_EQ(count_files(), 1u);
 }
@@ -268,8 +249,7 @@ TEST_F(Safetensors, KeepsTheModeAndFollowsLinks) {
   save(link.string(), {{"x", ones({3})}});
   EXPECT_TRUE(fs::is_symlink(link));
   EXPECT_EQ(load(path_).count("x"), 1u);
-  EXPECT_EQ(fs::status(path_).permissions(),
-            fs::perms::owner_read | fs::perms::owner_write | fs::perms::group_read);
+  EXPECT_EQ(fs::status(path_).permissions(), fs::perms::owner_read | fs::perms::owner_write | fs::perms::group_read);
 }
 
 }  // namespace

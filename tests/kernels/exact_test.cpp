@@ -21,9 +21,7 @@ TEST(RoundedOnce, IsTheFusedMultiplyAddOfTheCLibrary) {
   for (int i = 0; i < 300'000; ++i) {
     // Bits of any kind, infinities and NaN among them; products that nearly cancel; ties of the second rounding.
     const float a = i % 3 == 0 ? any() : near_one(), b = i % 3 == 0 ? any() : near_one();
-    const float c = i % 3 == 0   ? any()
-                    : i % 3 == 1 ? -a * b
-                                 : std::ldexp(near_one(), int(engine() % 60) - 30);
+    const float c = i % 3 == 0 ? any() : i % 3 == 1 ? -a * b : std::ldexp(near_one(), int(engine() % 60) - 30);
     const float expected = std::fma(a, b, c), got = rounded_once(a, b, c);
     if (std::isnan(expected)) {
       ASSERT_TRUE(std::isnan(got)) << a << " " << b << " " << c;
@@ -54,14 +52,14 @@ TEST_F(ExactProducts, AreOneChainOverKForEachElement) {
                 c(static_cast<size_t>(m * n), 7);
             for (float& value : a) value = normal(engine);
             for (float& value : b) value = normal(engine);
-            gemm<float>(trans_a, trans_b, m, n, k, 1, a.data(), trans_a ? m : k, b.data(), trans_b ? k : n, 0,
-                        c.data(), n);
+            gemm<float>(trans_a, trans_b, m, n, k, 1, a.data(), trans_a ? m : k, b.data(), trans_b ? k : n, 0, c.data(),
+                        n);
             for (int64_t i = 0; i < m; ++i)
               for (int64_t j = 0; j < n; ++j) {
                 float sum = 0;
                 for (int64_t p = 0; p < k; ++p)
-                  sum = std::fma(a[size_t(trans_a ? p * m + i : i * k + p)],
-                                 b[size_t(trans_b ? j * k + p : p * n + j)], sum);
+                  sum = std::fma(a[size_t(trans_a ? p * m + i : i * k + p)], b[size_t(trans_b ? j * k + p : p * n + j)],
+                                 sum);
                 ASSERT_EQ(c[size_t(i * n + j)], sum) << m << " " << n << " " << k << trans_a << trans_b;
               }
           }
@@ -73,13 +71,11 @@ TEST_F(ExactProducts, WithPackedWeightsHaveTheBitsOfTheOthersInPiecesOf256) {
   for (const int64_t m : {1, 3, 4, 9})
     for (const int64_t k : {40, 256, 300, 700}) {
       const int64_t n = 48;
-      std::vector<float> a(static_cast<size_t>(m * k)), b(static_cast<size_t>(k * n)),
-          c(static_cast<size_t>(m * n));
+      std::vector<float> a(static_cast<size_t>(m * k)), b(static_cast<size_t>(k * n)), c(static_cast<size_t>(m * n));
       for (float& value : a) value = normal(engine);
       for (float& value : b) value = normal(engine);
       std::vector<float> memory(static_cast<size_t>(packed_size<float>(k, n)));
-      gemm_packed<float>(m, a.data(), k, pack_b<float>(false, k, n, b.data(), n, memory.data()), 0, c.data(),
-                         n);
+      gemm_packed<float>(m, a.data(), k, pack_b<float>(false, k, n, b.data(), n, memory.data()), 0, c.data(), n);
       for (int64_t i = 0; i < m; ++i)
         for (int64_t j = 0; j < n; ++j) {
           float total = 0;

@@ -46,8 +46,7 @@ TYPED_TEST(GemmPacked, EqualsThePlainLoop) {
           if (beta == T(0)) std::fill(before.begin(), before.end(), std::numeric_limits<T>::quiet_NaN());
           std::vector<T> c = before;
           std::vector<T> memory(static_cast<size_t>(packed_size<T>(k, n)));
-          gemm_packed(m, a.data(), lda, pack_b(trans_b, k, n, b.data(), ldb, memory.data()), beta, c.data(),
-                      ldc);
+          gemm_packed(m, a.data(), lda, pack_b(trans_b, k, n, b.data(), ldb, memory.data()), beta, c.data(), ldc);
           for (int64_t i = 0; i < m; ++i) {
             for (int64_t j = 0; j < n; ++j) {
               long double sum = 0, size = 1;

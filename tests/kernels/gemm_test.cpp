@@ -72,12 +72,10 @@ struct Product {
           sum += term;
           magnitude += std::fabs(term);
         }
-        const long double old =
-            p.beta == 0 ? 0 : static_cast<T>(p.beta) * static_cast<long double>(at_c(before, i, j));
+        const long double old = p.beta == 0 ? 0 : static_cast<T>(p.beta) * static_cast<long double>(at_c(before, i, j));
         const long double expected = static_cast<T>(p.alpha) * sum + old;
         const long double bound = (std::fabs(p.alpha) * magnitude + std::fabs(old)) *
-                                  std::numeric_limits<T>::epsilon() *
-                                  (2 + std::sqrt(static_cast<double>(p.k)));
+                                  std::numeric_limits<T>::epsilon() * (2 + std::sqrt(static_cast<double>(p.k)));
         if (!(std::fabs(at_c(c, i, j) - expected) <= bound)) ++count;
       }
       for (int64_t j = p.n; j < ldc; ++j) count += !std::isnan(at_c(c, i, j));
@@ -104,8 +102,7 @@ std::vector<Case> cases() {
     }
   };
   for (const int64_t m : {1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 17, 33}) {
-    for (const auto& [n, k] : {std::pair<int64_t, int64_t>{1, 1}, {10, 64}, {33, 31}, {64, 17}, {31, 65}})
-      add(m, n, k);
+    for (const auto& [n, k] : {std::pair<int64_t, int64_t>{1, 1}, {10, 64}, {33, 31}, {64, 17}, {31, 65}}) add(m, n, k);
   }
   add(128, 96, 100);
   add(130, 257, 3);
@@ -130,9 +127,8 @@ TYPED_TEST(Gemm, EqualsThePlainLoop) {
   for (const Case& p : cases()) {
     Product<TypeParam> product(p);
     product.run();
-    ASSERT_EQ(product.wrong(), 0) << p.m << " x " << p.n << " x " << p.k << " trans " << p.trans_a
-                                  << p.trans_b << " alpha " << p.alpha << " beta " << p.beta << " pad "
-                                  << p.pad;
+    ASSERT_EQ(product.wrong(), 0) << p.m << " x " << p.n << " x " << p.k << " trans " << p.trans_a << p.trans_b
+                                  << " alpha " << p.alpha << " beta " << p.beta << " pad " << p.pad;
   }
 }
 

@@ -77,8 +77,7 @@ TYPED_TEST(Map, ReadsThreeInputsWithAnyStrides) {
         for (int64_t sb : {0, 1}) {
           std::vector<T> y(n);
           map3(n, condition.data(), sc, a.data(), sa, b.data(), sb, y.data(), choose);
-          for (int64_t i = 0; i < n; ++i)
-            ASSERT_EQ(y[i], choose(condition[i * sc], a[i * sa], b[i * sb])) << n;
+          for (int64_t i = 0; i < n; ++i) ASSERT_EQ(y[i], choose(condition[i * sc], a[i * sa], b[i * sb])) << n;
         }
       }
     }

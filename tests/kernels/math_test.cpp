@@ -37,10 +37,10 @@ struct Function {
   float at_zero, at_inf, at_minus_inf;
 };
 
-#define TAPEGRAD_FUNCTION(name, exact, ...)                                                          \
-  Function {                                                                                         \
-#name, [](int64_t n, const float* x,                                                             \
-              float* y) { map(n, x, y, [](float v) { return math::name(v); }); }, exact, __VA_ARGS__ \
+#define TAPEGRAD_FUNCTION(name, exact, ...)                                                                           \
+  Function {                                                                                                          \
+#name, [](int64_t n, const float* x, float* y) { map(n, x, y, [](float v) { return math::name(v); }); }, exact,   \
+                                                                                                          __VA_ARGS__ \
   }
 
 class Math : public testing::TestWithParam<Function> {
@@ -52,15 +52,13 @@ class Math : public testing::TestWithParam<Function> {
   }
 };
 
-INSTANTIATE_TEST_SUITE_P(, Math,
-                         testing::Values(TAPEGRAD_FUNCTION(exp, std::exp, 1, inf, 0),
-                                         TAPEGRAD_FUNCTION(expm1, std::expm1, 0, inf, -1),
-                                         TAPEGRAD_FUNCTION(log, std::log, -inf, inf, nan),
-                                         TAPEGRAD_FUNCTION(log1p, std::log1p, 0, inf, nan),
-                                         TAPEGRAD_FUNCTION(tanh, std::tanh, 0, 1, -1),
-                                         TAPEGRAD_FUNCTION(sigmoid, sigmoid64, 0.5f, 1, 0),
-                                         TAPEGRAD_FUNCTION(erf, std::erf, 0, 1, -1)),
-                         [](const auto& info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(
+    , Math,
+    testing::Values(TAPEGRAD_FUNCTION(exp, std::exp, 1, inf, 0), TAPEGRAD_FUNCTION(expm1, std::expm1, 0, inf, -1),
+                    TAPEGRAD_FUNCTION(log, std::log, -inf, inf, nan), TAPEGRAD_FUNCTION(log1p, std::log1p, 0, inf, nan),
+                    TAPEGRAD_FUNCTION(tanh, std::tanh, 0, 1, -1), TAPEGRAD_FUNCTION(sigmoid, sigmoid64, 0.5f, 1, 0),
+                    TAPEGRAD_FUNCTION(erf, std::erf, 0, 1, -1)),
+    [](const auto& info) { return info.param.name; });
 
 TEST_P(Math, IsWithinTwoUlpOfFloat64) {
   constexpr int64_t block = 4096, step = 509;  // a prime: every low bit pattern comes up
@@ -69,8 +67,7 @@ TEST_P(Math, IsWithinTwoUlpOfFloat64) {
     for (int64_t i = 0; i < block; ++i) x[i] = std::bit_cast<float>(static_cast<uint32_t>(begin + i * step));
     GetParam().map(block, x.data(), y.data());
     for (int64_t i = 0; i < block; ++i) {
-      ASSERT_LE(error_in_ulp(y[i], GetParam().exact(x[i])), 2.0)
-          << GetParam().name << "(" << x[i] << ") = " << y[i];
+      ASSERT_LE(error_in_ulp(y[i], GetParam().exact(x[i])), 2.0) << GetParam().name << "(" << x[i] << ") = " << y[i];
     }
   }
 }
@@ -92,8 +89,7 @@ TEST_P(Math, HasTheRightLimits) {
 }
 
 TEST_P(Math, HandlesTheSmallestAndLargestNumbers) {
-  for (float x :
-       {denorm, 2 * denorm, 1e-40f, std::numeric_limits<float>::min(), std::numeric_limits<float>::max()}) {
+  for (float x : {denorm, 2 * denorm, 1e-40f, std::numeric_limits<float>::min(), std::numeric_limits<float>::max()}) {
     EXPECT_LE(error_in_ulp(at(x), GetParam().exact(x)), 2.0) << x;
     EXPECT_LE(error_in_ulp(at(-x), GetParam().exact(-x)), 2.0) << -x;
   }
@@ -129,9 +125,8 @@ TEST(MathSigmoid, ReachesNeitherZeroNorInfinityTooEarly) {
 TEST(MathLog, OfFloat64IsWithinOneUlpOfLongDouble) {
   std::mt19937_64 engine(7);
   for (int i = 0; i < 200'000; ++i) {
-    const double x = i % 2 == 0
-                         ? std::ldexp(1 + double(engine() >> 12) * 0x1p-52, int(engine() % 2000) - 1040)
-                         : 1 - double(engine() >> 32) * 0x1p-32;
+    const double x = i % 2 == 0 ? std::ldexp(1 + double(engine() >> 12) * 0x1p-52, int(engine() % 2000) - 1040)
+                                : 1 - double(engine() >> 32) * 0x1p-32;
     const long double exact = std::log(static_cast<long double>(x));
     const double rounded = static_cast<double>(exact),
                  ulp = std::nextafter(std::fabs(rounded), 1e300) - std::fabs(rounded);

@@ -50,16 +50,15 @@ TYPED_TEST(Norm, MatchesItsDefinitionForwardAndBackward) {
     for (bool affine : {true, false}) {
       for (int64_t d : {1, 3, 15, 16, 17, 32, 67, 200}) {
         for (int64_t rows : {0, 1, 3, 5, 8}) {
-          const std::vector<T> x = noise<T>(rows * d, 1, 0.5), dy = noise<T>(rows * d, 2),
-                               w = noise<T>(d, 3, 1, 0.3), b = noise<T>(d, 4);
+          const std::vector<T> x = noise<T>(rows * d, 1, 0.5), dy = noise<T>(rows * d, 2), w = noise<T>(d, 3, 1, 0.3),
+                               b = noise<T>(d, 4);
           std::vector<T> y(rows * d), dx(rows * d);
           std::vector<double> mean(rows), rstd(rows), dw(d), db(d);
           const T* weight = affine ? w.data() : nullptr;
           if (centred) {
-            layer_norm(rows, d, x.data(), weight, affine ? b.data() : nullptr, eps, y.data(), mean.data(),
-                       rstd.data());
-            layer_norm_backward(rows, d, dy.data(), x.data(), weight, mean.data(), rstd.data(), dx.data(),
-                                dw.data(), db.data());
+            layer_norm(rows, d, x.data(), weight, affine ? b.data() : nullptr, eps, y.data(), mean.data(), rstd.data());
+            layer_norm_backward(rows, d, dy.data(), x.data(), weight, mean.data(), rstd.data(), dx.data(), dw.data(),
+                                db.data());
           } else {
             rms_norm(rows, d, x.data(), weight, eps, y.data(), rstd.data());
             rms_norm_backward(rows, d, dy.data(), x.data(), weight, rstd.data(), dx.data(), dw.data());
@@ -102,12 +101,11 @@ TYPED_TEST(Norm, GivesARowTheSameBitsInAnyBatch) {
     std::vector<T> y(rows * d), dx(rows * d), y1(d), dx1(d);
     std::vector<double> mean(rows), rstd(rows), dw(d), db(d);
     layer_norm(rows, d, x.data(), w.data(), w.data(), 1e-5, y.data(), mean.data(), rstd.data());
-    layer_norm_backward(rows, d, dy.data(), x.data(), w.data(), mean.data(), rstd.data(), dx.data(),
-                        dw.data(), db.data());
+    layer_norm_backward(rows, d, dy.data(), x.data(), w.data(), mean.data(), rstd.data(), dx.data(), dw.data(),
+                        db.data());
     for (int64_t i = 0; i < rows; ++i) {
       layer_norm(1, d, &x[i * d], w.data(), w.data(), 1e-5, y1.data(), &mean[i], &rstd[i]);
-      layer_norm_backward(1, d, &dy[i * d], &x[i * d], w.data(), &mean[i], &rstd[i], dx1.data(), dw.data(),
-                          db.data());
+      layer_norm_backward(1, d, &dy[i * d], &x[i * d], w.data(), &mean[i], &rstd[i], dx1.data(), dw.data(), db.data());
       for (int64_t j = 0; j < d; ++j) ASSERT_TRUE(y[i * d + j] == y1[j] && dx[i * d + j] == dx1[j]);
     }
   }
@@ -190,10 +188,8 @@ TEST(NormNumerics, WritesArraysLargerThanTheCachesAlike) {
     const std::vector<float> x = noise<float>(n * c, 7), w = noise<float>(c, 8);
     alignas(64) static float y[4099 * 521];
     std::vector<double> mean(c, 0.25), rstd(c, 2.0);
-    batch_norm_apply<float>({n, c, 1, 0, n, 0, 100}, x.data(), mean.data(), rstd.data(), w.data(), nullptr,
-                            y);
-    batch_norm_apply<float>({n, c, 1, 0, n, 100, c}, x.data(), mean.data(), rstd.data(), w.data(), nullptr,
-                            y);
+    batch_norm_apply<float>({n, c, 1, 0, n, 0, 100}, x.data(), mean.data(), rstd.data(), w.data(), nullptr, y);
+    batch_norm_apply<float>({n, c, 1, 0, n, 100, c}, x.data(), mean.data(), rstd.data(), w.data(), nullptr, y);
     for (int64_t i = 0; i < n * c; ++i)
       ASSERT_EQ(y[i], static_cast<float>((x[i] - 0.25) * (2.0 * w[i % c]))) << c << " element " << i;
   }
@@ -230,22 +226,19 @@ TYPED_TEST(Norm, BatchNormMatchesItsDefinitionForwardAndBackward) {
         blocks.push_back({part, {n, c, l, first, last, c / 2, c}});
       }
       std::vector<double> sums(2 * c), squares(2 * c);
-      for (const auto& [part, block] : blocks)
-        batch_norm_sums(block, x.data(), &sums[part * c], &squares[part * c]);
+      for (const auto& [part, block] : blocks) batch_norm_sums(block, x.data(), &sums[part * c], &squares[part * c]);
       batch_norm_stats(whole, 2, x.data(), sums.data(), squares.data(), mean.data(), variance.data());
       for (int64_t k = 0; k < c; ++k) rstd[k] = 1 / std::sqrt(variance[k] + 1e-5);
       for (const auto& [part, block] : blocks) {
-        batch_norm_apply(block, x.data(), mean.data(), rstd.data(), weight, affine ? b.data() : nullptr,
-                         y.data());
-        batch_norm_backward_sums(block, dy.data(), x.data(), mean.data(), &sums[part * c],
-                                 &squares[part * c]);
+        batch_norm_apply(block, x.data(), mean.data(), rstd.data(), weight, affine ? b.data() : nullptr, y.data());
+        batch_norm_backward_sums(block, dy.data(), x.data(), mean.data(), &sums[part * c], &squares[part * c]);
       }
       sum_partials(2, c, sums.data(), dw.data());
       sum_partials(2, c, squares.data(), db.data());
       for (int64_t k = 0; k < c; ++k) dw[k] *= rstd[k];
       for (const auto& [part, block] : blocks)
-        batch_norm_backward(block, dy.data(), x.data(), mean.data(), rstd.data(), weight, dw.data(),
-                            db.data(), dx.data());
+        batch_norm_backward(block, dy.data(), x.data(), mean.data(), rstd.data(), weight, dw.data(), db.data(),
+                            dx.data());
       for (int64_t k = 0; k < c; ++k) {
         std::vector<T> row;
         std::vector<int64_t> at;
@@ -262,8 +255,7 @@ TYPED_TEST(Norm, BatchNormMatchesItsDefinitionForwardAndBackward) {
         const double tolerance = sizeof(T) == 4 ? 1e-6 : 1e-11;
         for (int64_t e = 0; e < m; ++e) {
           ASSERT_NEAR(y[at[e]], xhat[e] * scale + shift, tolerance);
-          ASSERT_NEAR(dx[at[e]], scale * r * (dy[at[e]] - sum_dy / m - xhat[e] * sum_dyx / m),
-                      tolerance * (1 + r));
+          ASSERT_NEAR(dx[at[e]], scale * r * (dy[at[e]] - sum_dy / m - xhat[e] * sum_dyx / m), tolerance * (1 + r));
         }
       }
     }

@@ -73,8 +73,7 @@ TYPED_TEST(Optim, AdamFollowsItsRecurrence) {
               m = 0.8L * m + 0.2L * g;
               v = 0.9L * v + 0.1L * g * g;
               top = amsgrad ? std::max(top, v) : v;
-              p -= 0.05L * m / (1 - std::pow(0.8L, step)) /
-                   (std::sqrt(top / (1 - std::pow(0.9L, step))) + 1e-8L);
+              p -= 0.05L * m / (1 - std::pow(0.8L, step)) / (std::sqrt(top / (1 - std::pow(0.9L, step))) + 1e-8L);
             };
           });
     }

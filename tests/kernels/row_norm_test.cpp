@@ -45,8 +45,8 @@ void measure(const RowList& list, int64_t n, MatrixRows<const T> x, RowNormOptio
   simd([=, &list](auto isa) { measure_rows<decltype(isa), T>(list, n, x, options, norms); });
 }
 template <class T>
-void backward(const RowList& list, int64_t n, const NormInput<T>& input, MatrixRows<const T> dy,
-              MatrixRows<T> dx, RowNormOptions options) {
+void backward(const RowList& list, int64_t n, const NormInput<T>& input, MatrixRows<const T> dy, MatrixRows<T> dx,
+              RowNormOptions options) {
   simd([=, &list](auto isa) { norm_rows_backward<decltype(isa), T>(list, n, input, dy, dx, options); });
 }
 
@@ -70,8 +70,8 @@ TYPED_TEST(RowNorms, AreTheMomentsOfEachRowWhateverTheMean) {
     for (double mean : {0.0, 1.0, 5.0, 300.0})
       for (int64_t n : {1, 3, 16, 17, 64, 255, 256, 300, 1024})
         for (int64_t rows : {1, 3, 4, 6}) {
-          SCOPED_TRACE(testing::Message() << "n " << n << ", rows " << rows << ", mean " << mean
-                                          << (centered ? ", layer" : ", rms"));
+          SCOPED_TRACE(testing::Message()
+                       << "n " << n << ", rows " << rows << ", mean " << mean << (centered ? ", layer" : ", rms"));
           Matrix<T> x(rows, n, unsigned(n + rows), mean);
           std::vector<RowNorm<T>> norms(static_cast<size_t>(rows));
           const std::vector<int64_t> list = every_row(rows);
@@ -126,8 +126,7 @@ TYPED_TEST(RowNorms, NormalizeAConstantRowToExactlyZero) {
         for (int64_t j = 0; j < n; ++j) {
           const Real g = dy.at(k, j) * gain.at(0, j);
           EXPECT_EQ(norms[size_t(k)](T(value)), T(0));
-          EXPECT_NEAR(double(dx.at(k, j)), double((g - mean_g) / std::sqrt(Real(this->eps))),
-                      2000 * this->tolerance);
+          EXPECT_NEAR(double(dx.at(k, j)), double((g - mean_g) / std::sqrt(Real(this->eps))), 2000 * this->tolerance);
         }
       }
     }
@@ -165,8 +164,7 @@ TYPED_TEST(RowNorms, BackwardIsTheFormula) {
   for (bool centered : {true, false})
     for (int64_t n : {1, 5, 16, 70, 512})
       for (int64_t rows : {1, 2, 5}) {
-        SCOPED_TRACE(testing::Message()
-                     << "n " << n << ", rows " << rows << (centered ? ", layer" : ", rms"));
+        SCOPED_TRACE(testing::Message() << "n " << n << ", rows " << rows << (centered ? ", layer" : ", rms"));
         Matrix<T> x[2] = {Matrix<T>(rows, n, 1, 0.5), Matrix<T>(rows, n, 2)}, dy(rows, n, 3);
         Matrix<T> gain[2] = {Matrix<T>(1, n, 4, 1, 0.2), Matrix<T>(1, n, 5)}, dgain[2] = {{1, n}, {1, n}};
         Matrix<T> dx[2] = {{rows, n}, {rows, n}};
@@ -179,8 +177,7 @@ TYPED_TEST(RowNorms, BackwardIsTheFormula) {
         }
         dx[1] = dy;
         for (int m = 0; m < 2; ++m)  // of a tensor of its own, and in place
-          backward<T>(list, n,
-                      {x[m].view(), {norms[m].data(), 1}, gain[m].values.data(), dgain[m].values.data()},
+          backward<T>(list, n, {x[m].view(), {norms[m].data(), 1}, gain[m].values.data(), dgain[m].values.data()},
                       (m == 0 ? dy : dx[1]).view(), dx[m].view(), {centered, this->eps});
         for (int m = 0; m < 2; ++m) {
           std::vector<Real> want_dgain(static_cast<size_t>(n));
@@ -201,8 +198,7 @@ TYPED_TEST(RowNorms, BackwardIsTheFormula) {
             }
           }
           for (int64_t j = 0; j < n; ++j)
-            EXPECT_NEAR(double(dgain[m].at(0, j)), double(want_dgain[size_t(j)]),
-                        n > 1 ? 20 * this->tolerance : 1e-3);
+            EXPECT_NEAR(double(dgain[m].at(0, j)), double(want_dgain[size_t(j)]), n > 1 ? 20 * this->tolerance : 1e-3);
         }
       }
 }

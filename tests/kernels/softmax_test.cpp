@@ -79,10 +79,8 @@ TYPED_TEST(Softmax, MatchesItsDefinitionForwardAndBackward) {
 TYPED_TEST(Softmax, IsStableForAnyFiniteRow) {
   using T = TypeParam;
   const T largest = std::numeric_limits<T>::max();
-  const std::vector<std::vector<T>> rows{{T(1e6), T(1e6) + 1, T(1e6) - 2},
-                                         {largest, -largest, 0},
-                                         {-largest, -largest, -largest},
-                                         {T(-1e30), 5, 6}};
+  const std::vector<std::vector<T>> rows{
+      {T(1e6), T(1e6) + 1, T(1e6) - 2}, {largest, -largest, 0}, {-largest, -largest, -largest}, {T(-1e30), 5, 6}};
   for (const auto& x : rows) {
     std::vector<T> y(3), log_y(3), dx(3);
     double loss, log_sum;

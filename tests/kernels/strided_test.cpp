@@ -60,8 +60,7 @@ TYPED_TEST(Strided, CopiesAnyViewToContiguousMemory) {
     const int64_t n = count(sizes);
     std::vector<T> y(n + 1, T(-1));
     copy_strided(static_cast<int>(sizes.size()), sizes.data(), strides.data(), x.data(), y.data());
-    for (int64_t i = 0; i < n; ++i)
-      ASSERT_EQ(y[i], x[offset_of(i, sizes, strides)]) << testing::PrintToString(sizes);
+    for (int64_t i = 0; i < n; ++i) ASSERT_EQ(y[i], x[offset_of(i, sizes, strides)]) << testing::PrintToString(sizes);
     EXPECT_EQ(y[n], T(-1)) << "wrote past the end";
   }
 }

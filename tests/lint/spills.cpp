@@ -36,8 +36,8 @@ std::vector<Function> disassemble(const std::string& objdump, const std::string&
     } else if (const size_t tab = text.find(":\t"); tab != std::string::npos && !functions.empty()) {
       const size_t space = std::min(text.find(' ', tab + 2), text.size());
       const size_t operands = std::min(text.find_first_not_of(' ', space), text.size());
-      functions.back().code.push_back({std::stoul(text.substr(0, tab), nullptr, 16),
-                                       text.substr(tab + 2, space - tab - 2), text.substr(operands)});
+      functions.back().code.push_back(
+          {std::stoul(text.substr(0, tab), nullptr, 16), text.substr(tab + 2, space - tab - 2), text.substr(operands)});
     }
   }
   std::free(line);
@@ -94,17 +94,16 @@ int main(int argc, char** argv) {
   int loops = 0, found = 0;
   for (int i = 2; i < argc; ++i)
     for (const Function& function : disassemble(argv[1], argv[i])) {
-      if (function.name.find("Avx2") == std::string::npos &&
-          function.name.find("Avx512") == std::string::npos)
+      if (function.name.find("Avx2") == std::string::npos && function.name.find("Avx512") == std::string::npos)
         continue;
       for (const Loop& loop : innermost_loops(function.code)) {
         ++loops;
         const std::set<std::string> places = spills(function.code, loop);
         if (places.size() < 2) continue;
         ++found;
-        std::cerr << argv[i] << ": a loop of " << loop.last - loop.first + 1 << " instructions at "
-                  << std::hex << function.code[loop.first].address << std::dec << " spills " << places.size()
-                  << " vectors in\n  " << function.name.substr(0, 300) << "\n";
+        std::cerr << argv[i] << ": a loop of " << loop.last - loop.first + 1 << " instructions at " << std::hex
+                  << function.code[loop.first].address << std::dec << " spills " << places.size() << " vectors in\n  "
+                  << function.name.substr(0, 300) << "\n";
       }
     }
   std::cout << loops << " innermost loops, " << found << " with spills\n";

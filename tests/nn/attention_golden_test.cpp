@@ -25,8 +25,7 @@ nn::MultiheadAttention attention_of(const Golden& g) {
 
 TEST(MultiheadAttention, MatchesPyTorch) {
   const Golden g = golden("attention/causal");
-  expect_case(g, attention_of(g),
-              [](const auto& module, const Tensor& x) { return module(x, {.is_causal = true}); });
+  expect_case(g, attention_of(g), [](const auto& module, const Tensor& x) { return module(x, {.is_causal = true}); });
 }
 
 TEST(MultiheadAttention, MatchesPyTorchWithAMaskAndThreeInputs) {

@@ -17,13 +17,11 @@ struct SelfAttention : nn::Module<SelfAttention> {
 };
 struct Decoder : nn::Module<Decoder> {
   nn::TransformerDecoderLayer layer;
-  explicit Decoder(nn::TransformerOptions options)
-      : layer(add("layer", nn::TransformerDecoderLayer(4, 2, options))) {}
+  explicit Decoder(nn::TransformerOptions options) : layer(add("layer", nn::TransformerDecoderLayer(4, 2, options))) {}
   Tensor forward(const Tensor& x, const Tensor& memory) { return layer(x, memory, {.is_causal = true}); }
 };
 
-constexpr nn::TransformerOptions kSmall{
-    .dim_feedforward = 6, .dropout = 0, .activation = nn::Activation::gelu};
+constexpr nn::TransformerOptions kSmall{.dim_feedforward = 6, .dropout = 0, .activation = nn::Activation::gelu};
 nn::TransformerOptions small(bool norm_first, Norm norm, bool batch_first = false) {
   nn::TransformerOptions options = kSmall;
   options.norm_first = norm_first;
@@ -35,20 +33,18 @@ nn::TransformerOptions small(bool norm_first, Norm norm, bool batch_first = fals
 constexpr ModuleTestOptions kBatchSecond = {.batch_axis = 1};  // [T, B, E]
 
 TAPEGRAD_TEST_MODULE(MultiheadAttention, SelfAttention({.batch_first = true}), Shape{2, 3, 4});
-TAPEGRAD_TEST_MODULE(MultiheadAttentionTimeFirst, SelfAttention({.bias = false}), kBatchSecond,
-                     Shape{3, 2, 4});
-TAPEGRAD_TEST_MODULE(MultiheadAttentionRotary, SelfAttention({.batch_first = true, .rotary = true}),
+TAPEGRAD_TEST_MODULE(MultiheadAttentionTimeFirst, SelfAttention({.bias = false}), kBatchSecond, Shape{3, 2, 4});
+TAPEGRAD_TEST_MODULE(MultiheadAttentionRotary, SelfAttention({.batch_first = true, .rotary = true}), Shape{2, 3, 4});
+TAPEGRAD_TEST_MODULE(MultiheadAttentionOfThree, nn::MultiheadAttention(4, 2, {.batch_first = true}), Shape{2, 3, 4},
+                     Shape{2, 5, 4}, Shape{2, 5, 4});
+TAPEGRAD_TEST_MODULE(TransformerEncoderLayer, nn::TransformerEncoderLayer(4, 2, small(true, Norm::layer, true)),
                      Shape{2, 3, 4});
-TAPEGRAD_TEST_MODULE(MultiheadAttentionOfThree, nn::MultiheadAttention(4, 2, {.batch_first = true}),
-                     Shape{2, 3, 4}, Shape{2, 5, 4}, Shape{2, 5, 4});
-TAPEGRAD_TEST_MODULE(TransformerEncoderLayer,
-                     nn::TransformerEncoderLayer(4, 2, small(true, Norm::layer, true)), Shape{2, 3, 4});
-TAPEGRAD_TEST_MODULE(TransformerEncoderPostRms, nn::TransformerEncoder(4, 2, 2, small(false, Norm::rms)),
-                     kBatchSecond, Shape{3, 2, 4});
-TAPEGRAD_TEST_MODULE(TransformerDecoderLayer, Decoder(small(false, Norm::layer)), kBatchSecond,
-                     Shape{3, 2, 4}, Shape{5, 2, 4});
-TAPEGRAD_TEST_MODULE(TransformerDecoderLayerPre, Decoder(small(true, Norm::layer)), kBatchSecond,
-                     Shape{3, 2, 4}, Shape{5, 2, 4});
+TAPEGRAD_TEST_MODULE(TransformerEncoderPostRms, nn::TransformerEncoder(4, 2, 2, small(false, Norm::rms)), kBatchSecond,
+                     Shape{3, 2, 4});
+TAPEGRAD_TEST_MODULE(TransformerDecoderLayer, Decoder(small(false, Norm::layer)), kBatchSecond, Shape{3, 2, 4},
+                     Shape{5, 2, 4});
+TAPEGRAD_TEST_MODULE(TransformerDecoderLayerPre, Decoder(small(true, Norm::layer)), kBatchSecond, Shape{3, 2, 4},
+                     Shape{5, 2, 4});
 TAPEGRAD_TEST_MODULE(LearnedPositions, nn::LearnedPositions(5, 4), Shape{2, 3, 4});
 
 namespace {
@@ -90,8 +86,7 @@ TEST(MultiheadAttention, GivesItsWeightsOnRequest) {
   EXPECT_EQ(p.shape(), (Shape{2, 2, 3, 3}));
   EXPECT_TENSOR_NEAR(sum(p, -1), ones({2, 2, 3}), 1e-6);
   EXPECT_TENSOR_NEAR(triu(p, 1), zeros({2, 2, 3, 3}), 0);
-  const Tensor v =
-      linear(x, narrow(attention.in_proj_weight, 0, 8, 4), narrow(attention.in_proj_bias, 0, 8, 4));
+  const Tensor v = linear(x, narrow(attention.in_proj_weight, 0, 8, 4), narrow(attention.in_proj_bias, 0, 8, 4));
   const Tensor heads = matmul(p, v.reshape({2, 3, 2, 2}).transpose(1, 2)).transpose(1, 2).reshape({2, 3, 4});
   EXPECT_TENSOR_NEAR(attention.out_proj(heads), attention(x, {.is_causal = true}), 1e-6);
 }
@@ -107,8 +102,7 @@ TEST(TransformerEncoder, DecodesWithACacheWhatItSaysAtOnce) {
     for (const int64_t piece : {1, 2}) {
       std::vector<nn::KeyValueCache> caches(2);
       Tensors parts;
-      for (const Tensor& part : split(x, piece, 1))
-        parts.push_back(encoder(part, {.is_causal = true}, caches));
+      for (const Tensor& part : split(x, piece, 1)) parts.push_back(encoder(part, {.is_causal = true}, caches));
       EXPECT_EQ(caches[1].length(), 6);
       EXPECT_TENSOR_NEAR(concat(parts, 1), whole, 1e-5);
     }
@@ -174,9 +168,8 @@ TEST(MultiheadAttention, SaysWhatDoesNotFit) {
             "MultiheadAttention: inputs must be [T, B, 4], got [3, 4]");
   EXPECT_EQ(message<ValueError>([&] { attention(x, x, x, {.cache = &cache}); }),
             "MultiheadAttention: a cache is for self-attention. Hint: give x alone");
-  EXPECT_EQ(
-      message<ValueError>([&] { attention(x, {.lengths = zeros({2}, {.dtype = int64}), .cache = &cache}); }),
-      "MultiheadAttention: a cache has no lengths");
+  EXPECT_EQ(message<ValueError>([&] { attention(x, {.lengths = zeros({2}, {.dtype = int64}), .cache = &cache}); }),
+            "MultiheadAttention: a cache has no lengths");
 }
 
 TEST(Transformer, SaysWhatDoesNotFit) {

@@ -16,8 +16,7 @@ TEST(FunctionalCall, TakesTheGivenTensorsAndLeavesTheModuleAlone) {
   EXPECT_TENSOR_NEAR(nn::functional_call(net, other, x), twice(x), 0);
   EXPECT_TENSOR_NEAR(net(x), before, 0);
   const Tensor bias = tensor({7});
-  EXPECT_TENSOR_NEAR(nn::functional_call(net, {{"2.bias", bias}}, x),
-                     before - net.at<nn::Linear>(2).bias + bias, 1e-6);
+  EXPECT_TENSOR_NEAR(nn::functional_call(net, {{"2.bias", bias}}, x), before - net.at<nn::Linear>(2).bias + bias, 1e-6);
 }
 
 TEST(FunctionalCall, LetsTheGradientFlowToWhatIsGiven) {
@@ -41,11 +40,10 @@ TEST(FunctionalCall, SharesTheBuffersThatAreNotGiven) {
 
 TEST(FunctionalCall, RejectsWhatDoesNotFit) {
   const nn::Linear net(2, 1);
-  EXPECT_EQ(
-      message<ValueError>([&] {
-        nn::functional_call(net, {{"weight", ones({2})}, {"fc", ones({2})}}, ones({1, 2}));
-      }),
-      "functional_call: the state does not fit Linear: 'weight' must be float32 [1, 2]; there is no 'fc'");
+  EXPECT_EQ(message<ValueError>([&] {
+              nn::functional_call(net, {{"weight", ones({2})}, {"fc", ones({2})}}, ones({1, 2}));
+            }),
+            "functional_call: the state does not fit Linear: 'weight' must be float32 [1, 2]; there is no 'fc'");
   EXPECT_EQ(nn::Linear(net).weight.impl(), net.weight.impl()) << "no clone is in progress after an error";
 }
 

@@ -15,24 +15,17 @@ constexpr TensorOptions k64{.dtype = float64};
 // y = norm(x W^T), without eps and without a bias before it.
 using Layer = std::function<Tensor(const Tensor& x, const Tensor& w)>;
 
-Tensor layer(const Tensor& x, const Tensor& w) {
-  return layer_norm(linear(x, w), {kOut}, {}, {}, {.eps = 0});
-}
+Tensor layer(const Tensor& x, const Tensor& w) { return layer_norm(linear(x, w), {kOut}, {}, {}, {.eps = 0}); }
 Tensor rms(const Tensor& x, const Tensor& w) { return rms_norm(linear(x, w), {kOut}, {}, {.eps = 0}); }
 Tensor batch(const Tensor& x, const Tensor& w) {
   return batch_norm(linear(x, w), {}, {}, {}, {}, {.training = true, .eps = 0});
 }
-Tensor weight_norm(const Tensor& x, const Tensor& w) {
-  return linear(x, w * rsqrt(sum(w * w, 1, {.keepdim = true})));
-}
+Tensor weight_norm(const Tensor& x, const Tensor& w) { return linear(x, w * rsqrt(sum(w * w, 1, {.keepdim = true}))); }
 
-Tensor group(const Tensor& x, const Tensor& w) {
-  return group_norm(linear(x, w).unsqueeze(2), 3, {}, {}, {.eps = 0});
-}
+Tensor group(const Tensor& x, const Tensor& w) { return group_norm(linear(x, w).unsqueeze(2), 3, {}, {}, {.eps = 0}); }
 // A case is four places, each a row of x, and the channels of w at each.
 Tensor instance(const Tensor& x, const Tensor& w) {
-  return instance_norm(linear(x, w).reshape({kCases / kPlaces, kPlaces, kOut}).transpose(1, 2), {}, {},
-                       {.eps = 0});
+  return instance_norm(linear(x, w).reshape({kCases / kPlaces, kPlaces, kOut}).transpose(1, 2), {}, {}, {.eps = 0});
 }
 Tensor spectral_norm(const Tensor& x, const Tensor& w) {
   nn::SpectralNorm layer(nn::Linear(kIn, kOut, {.bias = false}), {.n_power_iterations = 200});
@@ -117,9 +110,7 @@ class GradientIdentity : public ::testing::Test {
   Tensor x = randn({kCases, kIn}, k64), w = randn({kOut, kIn}, k64), c = randn({kCases, kOut}, k64);
   static Tensor layer_of(const Tensor& a) { return layer_norm(a, {kOut}, {}, {}, {.eps = 0}); }
   static Tensor rms_of(const Tensor& a) { return rms_norm(a, {kOut}, {}, {.eps = 0}); }
-  static Tensor batch_of(const Tensor& a) {
-    return batch_norm(a, {}, {}, {}, {}, {.training = true, .eps = 0});
-  }
+  static Tensor batch_of(const Tensor& a) { return batch_norm(a, {}, {}, {}, {}, {.training = true, .eps = 0}); }
 };
 
 TEST_F(GradientIdentity, LayerNormGradientIsOrthogonalToTheWeights) {

@@ -51,8 +51,7 @@ TEST(Layers, RejectImpossibleSizesWhereTheyAreMade) {
             "Linear: in_features and out_features must not be negative, got -1 and 2");
   EXPECT_EQ(message<ShapeError>([] { nn::LayerNorm(0); }),
             "LayerNorm: normalized_shape must have positive sizes, got [0]");
-  EXPECT_EQ(message<ValueError>([] { nn::LayerNorm(3, {.eps = -1}); }),
-            "LayerNorm: eps must be at least 0, got -1");
+  EXPECT_EQ(message<ValueError>([] { nn::LayerNorm(3, {.eps = -1}); }), "LayerNorm: eps must be at least 0, got -1");
   EXPECT_EQ(message<ValueError>([] { nn::Dropout(1.5); }), "Dropout: p must be in [0, 1], got 1.5");
   EXPECT_EQ(message<ValueError>([] { nn::BatchNorm1d(3, {.momentum = 2}); }),
             "BatchNorm1d: momentum must be in [0, 1], got 2");
@@ -169,11 +168,10 @@ TEST(BatchNorm1d, RefusesACountOfBatchesThatWouldOverflow) {
   for (const int64_t count : {int64_t(-1), most + 1, std::numeric_limits<int64_t>::max()}) {
     state["num_batches_tracked"] = from_vector<int64_t>({count}, {});
     norm.load_state_dict(state);
-    EXPECT_EQ(
-        message<ValueError>([&] {
-          norm(randn({4, 2}));
-        }),
-        fmt::format("BatchNorm1d: num_batches_tracked must be in [0, 9007199254740992], got {}", count));
+    EXPECT_EQ(message<ValueError>([&] {
+                norm(randn({4, 2}));
+              }),
+              fmt::format("BatchNorm1d: num_batches_tracked must be in [0, 9007199254740992], got {}", count));
     EXPECT_TENSOR_NEAR(norm.running_mean, zeros({2}), 0);
   }
   state["num_batches_tracked"] = from_vector<int64_t>({most}, {});
@@ -284,8 +282,8 @@ TEST(ModuleList, NamesItsModules) {
 
 TEST(Activations, CallTheOperationsOfTheirNames) {
   const Tensor x = randn({3, 5});
-  const nn::Sequential all(nn::ReLU(), nn::Tanh(), nn::Sigmoid(), nn::SiLU(), nn::Softplus(),
-                           nn::LeakyReLU(0.2), nn::ELU(0.5), nn::GELU({.approximate = true}), nn::Softmax(0));
+  const nn::Sequential all(nn::ReLU(), nn::Tanh(), nn::Sigmoid(), nn::SiLU(), nn::Softplus(), nn::LeakyReLU(0.2),
+                           nn::ELU(0.5), nn::GELU({.approximate = true}), nn::Softmax(0));
   EXPECT_TENSOR_NEAR(nn::Sigmoid()(x), sigmoid(x), 0);
   EXPECT_TENSOR_NEAR(nn::SiLU()(x), silu(x), 0);
   EXPECT_TENSOR_NEAR(nn::Softplus()(x), softplus(x), 0);
@@ -309,8 +307,7 @@ TEST(Init, HasTheMomentsOfItsDistribution) {
   EXPECT_NEAR(deviation(nn::init::xavier_uniform(x)), std::sqrt(2.0 / 700), 3e-4);
   EXPECT_NEAR(deviation(nn::init::xavier_normal(x, {.gain = 2})), 2 * std::sqrt(2.0 / 700), 6e-4);
   EXPECT_NEAR(deviation(nn::init::kaiming_uniform(x)), std::sqrt(2.0 / 300), 4e-4);
-  EXPECT_NEAR(deviation(nn::init::kaiming_normal(x, {.mode = nn::init::Fan::out})), std::sqrt(2.0 / 400),
-              4e-4);
+  EXPECT_NEAR(deviation(nn::init::kaiming_normal(x, {.mode = nn::init::Fan::out})), std::sqrt(2.0 / 400), 4e-4);
   EXPECT_NEAR(deviation(nn::init::normal(x, 1, 3)), 3, 0.03);
   EXPECT_NEAR(mean(nn::init::normal(x, 1, 3)).item(), 1, 0.05);
   EXPECT_NEAR(mean(nn::init::uniform(x, 2, 4)).item(), 3, 0.01);
@@ -336,10 +333,9 @@ TEST(Init, ChronoSetsForgetAndInputGates) {
 }
 
 TEST(Init, RejectsWhatHasNoFans) {
-  EXPECT_EQ(
-      message<ShapeError>([] { nn::init::xavier_uniform(empty({3})); }),
-      "xavier_uniform: fans need a weight [out, in, ...], got [3]. Hint: use uniform() or constant() for "
-      "a bias");
+  EXPECT_EQ(message<ShapeError>([] { nn::init::xavier_uniform(empty({3})); }),
+            "xavier_uniform: fans need a weight [out, in, ...], got [3]. Hint: use uniform() or constant() for "
+            "a bias");
   EXPECT_EQ(message<ShapeError>([] { nn::init::chrono(empty({6}), 10); }),
             "chrono: the bias of an LSTM has 4 * hidden_size elements, got [6]");
   EXPECT_EQ(message<ValueError>([] { nn::init::chrono(empty({8}), 2); }),

@@ -46,11 +46,9 @@ TEST(LayerNorm, MatchesPyTorch) {
 TEST(BatchNorm1d, MatchesPyTorch) {
   for (const char* name : {"train_2d", "train_3d", "eval_2d", "cumulative", "no_tracking"}) {
     const Golden g = golden(std::string("batch_norm/") + name);
-    nn::BatchNorm1dOptions options{.eps = g.number("eps"),
-                                   .track_running_stats = g.has("buffer/running_mean")};
+    nn::BatchNorm1dOptions options{.eps = g.number("eps"), .track_running_stats = g.has("buffer/running_mean")};
     if (g.settings.count("momentum"))
-      options.momentum =
-          g.text("momentum") == "none" ? std::nullopt : std::optional<double>(g.number("momentum"));
+      options.momentum = g.text("momentum") == "none" ? std::nullopt : std::optional<double>(g.number("momentum"));
     auto module = loaded(g, nn::BatchNorm1d(g.integer("num_features"), options));
     module.train(g.text("mode") == "train");
     expect_module(g, module);
@@ -61,9 +59,8 @@ TEST(BatchNorm, OfImagesMatchesPyTorch) {
   const Golden g = golden("batch_norm/train_4d");
   const Tensor mean = g["buffer/running_mean"].clone(), var = g["buffer/running_var"].clone();
   expect_matches(g, {"input", "param/weight", "param/bias"}, [&](const std::vector<Tensor>& in) {
-    return std::vector{
-        batch_norm(in[0], mean, var, in[1], in[2],
-                   {.training = true, .momentum = g.number("momentum"), .eps = g.number("eps")})};
+    return std::vector{batch_norm(in[0], mean, var, in[1], in[2],
+                                  {.training = true, .momentum = g.number("momentum"), .eps = g.number("eps")})};
   });
   expect_golden(g, "after/running_mean", mean);
   expect_golden(g, "after/running_var", var);
@@ -77,8 +74,8 @@ TEST(BatchNorm2d, MatchesPyTorch) {
 
 TEST(GroupNorm, MatchesPyTorch) {
   const Golden g = golden("group_norm/basic");
-  expect_module(g, loaded(g, nn::GroupNorm(g.integer("num_groups"), g.integer("num_channels"),
-                                           {.eps = g.number("eps")})));
+  expect_module(g,
+                loaded(g, nn::GroupNorm(g.integer("num_groups"), g.integer("num_channels"), {.eps = g.number("eps")})));
 }
 
 TEST(InstanceNorm2d, MatchesPyTorch) {
@@ -113,15 +110,15 @@ TEST(MaxPool2d, MatchesPyTorch) {
 
 TEST(AvgPool2d, MatchesPyTorch) {
   const Golden g = golden("avg_pool2d/basic");
-  expect_module(g, loaded(g, nn::AvgPool2d(pair(g, "kernel_size", 0), {.stride = pair(g, "stride", 0),
-                                                                       .padding = pair(g, "padding", 0)})));
+  expect_module(g, loaded(g, nn::AvgPool2d(pair(g, "kernel_size", 0),
+                                           {.stride = pair(g, "stride", 0), .padding = pair(g, "padding", 0)})));
 }
 
 TEST(Linear, MatchesPyTorch) {
   for (const char* name : {"basic", "batched_no_bias"}) {
     const Golden g = golden(std::string("linear/") + name);
-    expect_module(g, loaded(g, nn::Linear(g.integer("in_features"), g.integer("out_features"),
-                                          {.bias = g.has("param/bias")})));
+    expect_module(
+        g, loaded(g, nn::Linear(g.integer("in_features"), g.integer("out_features"), {.bias = g.has("param/bias")})));
   }
 }
 

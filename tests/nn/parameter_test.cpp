@@ -46,11 +46,10 @@ TEST(Parameter, HeldByATensorRefusesToBeCloned) {
     Tensor weight = add_parameter("weight", ones({1}));
     Tensor forward(const Tensor& x) { return x * weight; }
   };
-  EXPECT_EQ(
-      message<ValueError>([] { Plain().clone(); }),
-      "clone: 'weight' of Plain is held by no member of type Parameter, so the clone would go on with the "
-      "old one. Hint: write nn::Parameter weight = add_parameter(...), or nn::Buffer weight = "
-      "add_buffer(...), as a member");
+  EXPECT_EQ(message<ValueError>([] { Plain().clone(); }),
+            "clone: 'weight' of Plain is held by no member of type Parameter, so the clone would go on with the "
+            "old one. Hint: write nn::Parameter weight = add_parameter(...), or nn::Buffer weight = "
+            "add_buffer(...), as a member");
   EXPECT_EQ(Plain()(ones({1})).item(), 1);
 }
 
@@ -147,8 +146,7 @@ TEST(Parameter, ThatIsCopiedCanNotBeAssigned) {
   const Scale other;
   {
     Pair copy = model;
-    EXPECT_EQ(message<ValueError>([&] { copy.first.weight = other.weight; }),
-              can_not_be_assigned("Scale", "weight"));
+    EXPECT_EQ(message<ValueError>([&] { copy.first.weight = other.weight; }), can_not_be_assigned("Scale", "weight"));
   }
   auto weight = model.first.weight;
   EXPECT_EQ(message<ValueError>([&] { weight = other.weight; }), can_not_be_assigned("Scale", "weight"));
@@ -161,8 +159,7 @@ TEST(Module, ThatIsAssignedToAnotherLeavesItsCopiesAlone) {
   model = other;
   EXPECT_EQ(addresses(model.parameters()), addresses(other.parameters()));
   EXPECT_NE(addresses(before.parameters()), addresses(other.parameters()));
-  for (const Pair* each : {static_cast<const Pair*>(&model), &before, &other})
-    EXPECT_TRUE(trains_what_it_uses(*each));
+  for (const Pair* each : {static_cast<const Pair*>(&model), &before, &other}) EXPECT_TRUE(trains_what_it_uses(*each));
   model = Pair();
   EXPECT_TRUE(trains_what_it_uses(model));
 }
@@ -179,9 +176,8 @@ TEST(Module, VisitsEachModuleByItsPath) {
     seen.push_back(path + ":" + type + ":" + std::to_string(module.parameter_count()));
   });
   const std::string lstm = std::to_string(model.lstm.parameter_count());
-  EXPECT_EQ(seen,
-            (std::vector<std::string>{":Model:" + std::to_string(model.parameter_count()), "pair:Pair:6",
-                                      "pair.first:Scale:3", "pair.second:Scale:3", "lstm:LSTM:" + lstm}));
+  EXPECT_EQ(seen, (std::vector<std::string>{":Model:" + std::to_string(model.parameter_count()), "pair:Pair:6",
+                                            "pair.first:Scale:3", "pair.second:Scale:3", "lstm:LSTM:" + lstm}));
   EXPECT_EQ(model.modules().size(), 5u);
   EXPECT_EQ(model.named_modules()[3].first, "pair.second");
   model.modules()[1].eval();

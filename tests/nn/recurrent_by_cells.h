@@ -43,8 +43,7 @@ Tensors random_state(const Layer& layer, int64_t batch, Dtype dtype) {
 
 /// The layer as a loop over its cells: output, then the parts of the last state.
 template <class Layer>
-Values by_cells(const Layer& layer, const Tensor& input, const Tensors& state,
-                const nn::SequenceOptions& sequence) {
+Values by_cells(const Layer& layer, const Tensor& input, const Tensors& state, const nn::SequenceOptions& sequence) {
   using CellState = typename std::decay_t<decltype(layer.cells[0])>::State;
   Tensor x = layer.options.batch_first ? input.transpose(0, 1) : input;
   const int64_t steps = x.size(0), directions = layer.options.bidirectional ? 2 : 1;
@@ -85,8 +84,7 @@ Values by_cells(const Layer& layer, const Tensor& input, const Tensors& state,
 }
 
 template <class Layer>
-Values by_layer(const Layer& layer, const Tensor& input, const Tensors& state,
-                const nn::SequenceOptions& sequence) {
+Values by_layer(const Layer& layer, const Tensor& input, const Tensors& state, const nn::SequenceOptions& sequence) {
   const auto result = layer(input, make_state<typename Layer::State>(state), sequence);
   Values out{result.output};
   for (const Tensor& part : state_parts(result.state)) out.push_back(part);

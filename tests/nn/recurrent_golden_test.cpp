@@ -62,20 +62,18 @@ void expect_layer(const std::string& kind, const std::string& name) {
   const bool of_a_cell = name == "layer_norm";  // its parameters and states are those of one cell
   const auto rename = of_a_cell ? in_layer : same;
   const auto number = [&](const char* setting) { return g.settings.count(setting) ? g.integer(setting) : 1; };
-  const Layer layer =
-      loaded(g,
-             Layer(g.integer("input_size"), g.integer("hidden_size"),
-                   {.num_layers = number("num_layers"),
-                    .bidirectional = g.settings.count("bidirectional") && g.flag("bidirectional"),
-                    .norm = of_a_cell ? Norm::layer : Norm::none}),
-             rename);
+  const Layer layer = loaded(g,
+                             Layer(g.integer("input_size"), g.integer("hidden_size"),
+                                   {.num_layers = number("num_layers"),
+                                    .bidirectional = g.settings.count("bidirectional") && g.flag("bidirectional"),
+                                    .norm = of_a_cell ? Norm::layer : Norm::none}),
+                             rename);
   const auto leaves = leaves_of(g, layer, rename);
   Tape tape;
   Tensors state;
   for (const char* part : {"input_h0", "input_c0"})
     if (leaves.count(part)) state.push_back(of_a_cell ? leaves.at(part).unsqueeze(0) : leaves.at(part));
-  const auto result =
-      layer(leaves.at("input"), make_state<typename Layer::State>(state), {.lengths = lengths_of(g)});
+  const auto result = layer(leaves.at("input"), make_state<typename Layer::State>(state), {.lengths = lengths_of(g)});
   expect_gradients_match(g, outputs_of(g, result, of_a_cell), tape, leaves);
 }
 

@@ -17,8 +17,7 @@ std::string message(F f) {
 
 std::vector<std::string> names(const nn::ModuleBase& module) {
   std::vector<std::string> out;
-  for (const auto& [name, tensor] : module.named_parameters())
-    out.push_back(name + " " + to_string(tensor.shape()));
+  for (const auto& [name, tensor] : module.named_parameters()) out.push_back(name + " " + to_string(tensor.shape()));
   return out;
 }
 using Names = std::vector<std::string>;
@@ -31,15 +30,14 @@ TEST(RecurrentNames, AreThoseOfPyTorch) {
                    "bias_hh_l1 [8]", "weight_ih_l1_reverse [8, 4]", "weight_hh_l1_reverse [8, 2]",
                    "bias_ih_l1_reverse [8]", "bias_hh_l1_reverse [8]"}));
   EXPECT_EQ(names(nn::GRU(3, 2, {.bias = false})), (Names{"weight_ih_l0 [6, 3]", "weight_hh_l0 [6, 2]"}));
-  EXPECT_EQ(names(nn::RNNCell(3, 2)),
-            (Names{"weight_ih [2, 3]", "weight_hh [2, 2]", "bias_ih [2]", "bias_hh [2]"}));
+  EXPECT_EQ(names(nn::RNNCell(3, 2)), (Names{"weight_ih [2, 3]", "weight_hh [2, 2]", "bias_ih [2]", "bias_hh [2]"}));
 }
 
 TEST(RecurrentNames, OfNormsFollowThePaper) {
-  EXPECT_EQ(names(nn::LSTM(3, 2, {.norm = Norm::layer})),
-            (Names{"weight_ih_l0 [8, 3]", "weight_hh_l0 [8, 2]", "bias_l0 [8]", "ln_ih_l0.weight [8]",
-                   "ln_ih_l0.bias [8]", "ln_hh_l0.weight [8]", "ln_hh_l0.bias [8]", "ln_c_l0.weight [2]",
-                   "ln_c_l0.bias [2]"}));
+  EXPECT_EQ(
+      names(nn::LSTM(3, 2, {.norm = Norm::layer})),
+      (Names{"weight_ih_l0 [8, 3]", "weight_hh_l0 [8, 2]", "bias_l0 [8]", "ln_ih_l0.weight [8]", "ln_ih_l0.bias [8]",
+             "ln_hh_l0.weight [8]", "ln_hh_l0.bias [8]", "ln_c_l0.weight [2]", "ln_c_l0.bias [2]"}));
   EXPECT_EQ(names(nn::RNN(3, 2, {.norm = Norm::layer})),
             (Names{"weight_ih_l0 [2, 3]", "weight_hh_l0 [2, 2]", "ln_l0.weight [2]", "ln_l0.bias [2]"}));
   EXPECT_EQ(names(nn::GRU(3, 2, {.norm = Norm::rms})),
@@ -54,10 +52,9 @@ TEST(RecurrentNames, OfNormsFollowThePaper) {
 
 TEST(RecurrentText, ShowsWhatIsNotDefault) {
   EXPECT_EQ(to_string(nn::LSTMCell(3, 2)), "LSTMCell(3, 2)  56 parameters\n");
-  EXPECT_TRUE(
-      to_string(nn::LSTM(3, 2, {.num_layers = 2, .dropout = 0.1, .bidirectional = true, .norm = Norm::layer}))
-          .starts_with("LSTM(3, 2, norm=layer, placement=separate, num_layers=2, dropout=0.1, "
-                       "bidirectional=true)"));
+  EXPECT_TRUE(to_string(nn::LSTM(3, 2, {.num_layers = 2, .dropout = 0.1, .bidirectional = true, .norm = Norm::layer}))
+                  .starts_with("LSTM(3, 2, norm=layer, placement=separate, num_layers=2, dropout=0.1, "
+                               "bidirectional=true)"));
 }
 
 TEST(RecurrentNames, AreThoseOfTheMembers) {
@@ -125,14 +122,8 @@ TEST(RecurrentCalls, OfTheDocumentationCompile) {
 
 TEST(RecurrentErrors, NameWhatDoesNotFit) {
   nn::LSTM lstm(3, 2);
-  EXPECT_EQ(message([&] {
-              lstm(zeros({4, 3}));
-            }),
-            "LSTM: input must be [T, B, 3] (input_size 3), got [4, 3]");
-  EXPECT_EQ(message([&] {
-              lstm(zeros({4, 5, 6}));
-            }),
-            "LSTM: input must be [T, B, 3] (input_size 3), got [4, 5, 6]");
+  EXPECT_EQ(message([&] { lstm(zeros({4, 3})); }), "LSTM: input must be [T, B, 3] (input_size 3), got [4, 3]");
+  EXPECT_EQ(message([&] { lstm(zeros({4, 5, 6})); }), "LSTM: input must be [T, B, 3] (input_size 3), got [4, 5, 6]");
   EXPECT_EQ(message([&] {
               nn::GRU(3, 2, {.batch_first = true})(zeros({4, 5, 6}));
             }),
@@ -154,10 +145,7 @@ TEST(RecurrentErrors, NameWhatDoesNotFit) {
             }),
             "LSTM: reset must be boolean [1], got float32 [1]");
   nn::RNNCell cell(3, 2);
-  EXPECT_EQ(message([&] {
-              cell(zeros({4, 5}));
-            }),
-            "RNNCell: cell: input must be [B, 3] (input_size), got [4, 5]");
+  EXPECT_EQ(message([&] { cell(zeros({4, 5})); }), "RNNCell: cell: input must be [B, 3] (input_size), got [4, 5]");
   EXPECT_EQ(message([&] {
               cell(zeros({4, 3}), zeros({4, 3}));
             }),
@@ -167,10 +155,8 @@ TEST(RecurrentErrors, NameWhatDoesNotFit) {
 TEST(RecurrentErrors, RefuseOptionsThatAreNone) {
   EXPECT_EQ(message([] { nn::LSTM(0, 2); }),
             "recurrent cell: input_size and hidden_size must be positive, got 0 and 2");
-  EXPECT_EQ(message([] { nn::GRU(3, 2, {.num_layers = 0}); }),
-            "recurrent layer: num_layers must be at least 1, got 0");
-  EXPECT_EQ(message([] { nn::RNN(3, 2, {.dropout = 1.5}); }),
-            "recurrent layer: dropout must be in [0, 1], got 1.5");
+  EXPECT_EQ(message([] { nn::GRU(3, 2, {.num_layers = 0}); }), "recurrent layer: num_layers must be at least 1, got 0");
+  EXPECT_EQ(message([] { nn::RNN(3, 2, {.dropout = 1.5}); }), "recurrent layer: dropout must be in [0, 1], got 1.5");
   EXPECT_EQ(message([] { nn::LSTM(3, 2, {.relu = true}); }),
             "recurrent cell: relu is an option of RNNCell and RNN only");
   EXPECT_EQ(message([] { nn::GRUCell(3, 2, {.proj_size = 1}); }),

@@ -158,8 +158,7 @@ TYPED_TEST(RecurrentLayer, CarriesTheStateFromTapeToTape) {
   };
   Tensors values;
   for (const Tensor& part : state_parts(carried)) values.push_back(part.detach().clone());
-  expect_near_to_scale(gradients_after(carried),
-                       gradients_after(make_state<typename TypeParam::State>(values)), 0);
+  expect_near_to_scale(gradients_after(carried), gradients_after(make_state<typename TypeParam::State>(values)), 0);
 
   Tape whole;  // in one tape the gradient goes on into the first batch
   const auto state = layer(first).state;
@@ -242,8 +241,7 @@ TYPED_TEST(RecurrentLayer, TakesASequenceOfTenThousandSteps) {
 
 template <class Layer>
 struct Wrapped : nn::Module<Wrapped<Layer>> {
-  explicit Wrapped(typename OptionsOf<Layer>::type options)
-      : layer(this->add("layer", Layer(3, 4, options))) {}
+  explicit Wrapped(typename OptionsOf<Layer>::type options) : layer(this->add("layer", Layer(3, 4, options))) {}
   Values forward(const Tensor& x) {
     const auto result = layer(x);
     Values out{result.output};
@@ -257,15 +255,13 @@ constexpr ModuleTestOptions kBatchSecond = {.batch_axis = 1};  // [T, B, F]
 
 TAPEGRAD_TEST_MODULE(RNNModule, (Wrapped<nn::RNN>({.num_layers = 2, .bidirectional = true})), kBatchSecond,
                      Shape{3, 2, 3});
-TAPEGRAD_TEST_MODULE(RNNModuleWithNorm, (Wrapped<nn::RNN>({.norm = Norm::layer})), kBatchSecond,
-                     Shape{3, 2, 3});
+TAPEGRAD_TEST_MODULE(RNNModuleWithNorm, (Wrapped<nn::RNN>({.norm = Norm::layer})), kBatchSecond, Shape{3, 2, 3});
 TAPEGRAD_TEST_MODULE(LSTMModule, (Wrapped<nn::LSTM>({})), kBatchSecond, Shape{3, 2, 3});
 TAPEGRAD_TEST_MODULE(LSTMModuleWithNorm,
-                     (Wrapped<nn::LSTM>({.num_layers = 2, .bidirectional = true, .norm = Norm::layer})),
-                     kBatchSecond, Shape{3, 2, 3});
-TAPEGRAD_TEST_MODULE(GRUModule, (Wrapped<nn::GRU>({.num_layers = 2, .batch_first = true})), Shape{4, 3, 3});
-TAPEGRAD_TEST_MODULE(GRUModuleWithNorm, (Wrapped<nn::GRU>({.norm = Norm::rms})), kBatchSecond,
+                     (Wrapped<nn::LSTM>({.num_layers = 2, .bidirectional = true, .norm = Norm::layer})), kBatchSecond,
                      Shape{3, 2, 3});
+TAPEGRAD_TEST_MODULE(GRUModule, (Wrapped<nn::GRU>({.num_layers = 2, .batch_first = true})), Shape{4, 3, 3});
+TAPEGRAD_TEST_MODULE(GRUModuleWithNorm, (Wrapped<nn::GRU>({.norm = Norm::rms})), kBatchSecond, Shape{3, 2, 3});
 TAPEGRAD_TEST_MODULE(GRUModuleWithTheResetBefore, (Wrapped<nn::GRU>({.reset_after = false})), kBatchSecond,
                      Shape{3, 2, 3});
 TAPEGRAD_TEST_MODULE(RNNCellModule, nn::RNNCell(3, 4), Shape{2, 3}, Shape{2, 4});

@@ -44,8 +44,8 @@ TYPED_TEST(RecurrentVariant, BatchNormEqualsALoopOfCells) {
   for (bool training : {true, false})
     for (bool bidirectional : {false, true}) {
       manual_seed(1);
-      auto layer = in_float64(TypeParam(
-          3, 4, {.num_layers = 2, .bidirectional = bidirectional, .norm = Norm::batch, .max_steps = 5}));
+      auto layer = in_float64(
+          TypeParam(3, 4, {.num_layers = 2, .bidirectional = bidirectional, .norm = Norm::batch, .max_steps = 5}));
       layer(randn({5, 6, 3}, k64));  // running statistics that are not 0 and 1
       layer.train(training);
       Tensor x = randn({5, 6, 3}, k64);
@@ -126,8 +126,7 @@ TEST(RecurrentBatchNorm, IsThatOfThePaper) {
   };
   Tensors outputs;
   for (int64_t t = 0; t < 5; ++t) {
-    const Tensor p = matmul(x[t], cell.weight_ih.transpose(0, 1)),
-                 q = matmul(h, cell.weight_hh.transpose(0, 1));
+    const Tensor p = matmul(x[t], cell.weight_ih.transpose(0, 1)), q = matmul(h, cell.weight_hh.transpose(0, 1));
     const Tensors a = chunk(normalized(q, cell.bn_hh) + normalized(p, cell.bn_ih) + cell.bias, 4, 1);
     c = sigmoid(a[1]) * c + sigmoid(a[0]) * tanh(a[2]);
     h = sigmoid(a[3]) * tanh(normalized(c, cell.bn_c));
@@ -149,8 +148,7 @@ TYPED_TEST(RecurrentVariant, ZoneoutKeepsOldValuesOrTakesNewOnes) {
   const Tensors state = random_state(layer, 40, float64);
   const Values got = by_layer(layer, x, state, {}), fresh = by_layer(plain, x, state, {});
   for (size_t part = 0; part < state.size(); ++part) {
-    const std::vector<double> value = got[1 + part].to_vector<double>(),
-                              before = state[part].to_vector<double>(),
+    const std::vector<double> value = got[1 + part].to_vector<double>(), before = state[part].to_vector<double>(),
                               after = fresh[1 + part].to_vector<double>();
     int64_t kept = 0;
     for (size_t i = 0; i < value.size(); ++i) {
@@ -247,8 +245,8 @@ TEST(Projection, EqualsALoopOfCells) {
     for (bool ragged : {false, true}) {
       if (ragged && norm == Norm::batch) continue;
       manual_seed(1);
-      auto layer = in_float64(nn::LSTM(
-          3, 6, {.num_layers = 2, .bidirectional = true, .norm = norm, .max_steps = 4, .proj_size = 2}));
+      auto layer = in_float64(
+          nn::LSTM(3, 6, {.num_layers = 2, .bidirectional = true, .norm = norm, .max_steps = 4, .proj_size = 2}));
       Tensor x = randn({4, 3, 3}, k64);
       x.set_requires_grad();
       const Tensors state = random_state(layer, 3, float64);
@@ -261,8 +259,7 @@ TEST(Projection, EqualsALoopOfCells) {
       EXPECT_THAT(got[0], HasShape({4, 3, 4}));
       EXPECT_THAT(got[1], HasShape({4, 3, 2}));
       EXPECT_THAT(got[2], HasShape({4, 3, 6}));
-      expect_near_to_scale(got, with_gradients(leaves, [&] { return by_cells(layer, x, state, sequence); }),
-                           1e-11);
+      expect_near_to_scale(got, with_gradients(leaves, [&] { return by_cells(layer, x, state, sequence); }), 1e-11);
     }
 }
 
@@ -270,8 +267,7 @@ TEST(Projection, IsAProductAfterTheStep) {
   manual_seed(1);
   nn::LSTMCell cell(3, 4, {.proj_size = 2});
   const Tensor x = randn({5, 3}), h = randn({5, 2}), c = randn({5, 4});
-  const Tensors a =
-      chunk(linear(x, cell.weight_ih, cell.bias_ih) + linear(h, cell.weight_hh, cell.bias_hh), 4, 1);
+  const Tensors a = chunk(linear(x, cell.weight_ih, cell.bias_ih) + linear(h, cell.weight_hh, cell.bias_hh), 4, 1);
   const Tensor next = sigmoid(a[1]) * c + sigmoid(a[0]) * tanh(a[2]);
   const nn::LSTMState got = cell(x, nn::LSTMState{h, c});
   EXPECT_TENSOR_NEAR(got.c, next, 1e-6);
@@ -282,10 +278,10 @@ TEST(Projection, HasPyTorchsNames) {
   std::vector<std::string> names;
   for (const auto& [name, tensor] : nn::LSTM(3, 4, {.num_layers = 2, .proj_size = 2}).named_parameters())
     names.push_back(name + " " + to_string(tensor.shape()));
-  EXPECT_EQ(names, (std::vector<std::string>{"weight_ih_l0 [16, 3]", "weight_hh_l0 [16, 2]",
-                                             "bias_ih_l0 [16]", "bias_hh_l0 [16]", "weight_hr_l0 [2, 4]",
-                                             "weight_ih_l1 [16, 2]", "weight_hh_l1 [16, 2]",
-                                             "bias_ih_l1 [16]", "bias_hh_l1 [16]", "weight_hr_l1 [2, 4]"}));
+  EXPECT_EQ(names, (std::vector<std::string>{"weight_ih_l0 [16, 3]", "weight_hh_l0 [16, 2]", "bias_ih_l0 [16]",
+                                             "bias_hh_l0 [16]", "weight_hr_l0 [2, 4]", "weight_ih_l1 [16, 2]",
+                                             "weight_hh_l1 [16, 2]", "bias_ih_l1 [16]", "bias_hh_l1 [16]",
+                                             "weight_hr_l1 [2, 4]"}));
 }
 
 // ---- errors ----
@@ -301,17 +297,14 @@ std::string message(F f) {
 }
 
 TEST(RecurrentVariantErrors, SayWhatWasExpected) {
-  EXPECT_EQ(
-      message([] { nn::LSTM(3, 4, {.norm = Norm::batch}); }),
-      "recurrent cell: norm batch needs max_steps, the number of time steps with statistics of their own, "
-      "got 0. Hint: the length of the longest training sequence");
+  EXPECT_EQ(message([] { nn::LSTM(3, 4, {.norm = Norm::batch}); }),
+            "recurrent cell: norm batch needs max_steps, the number of time steps with statistics of their own, "
+            "got 0. Hint: the length of the longest training sequence");
   EXPECT_EQ(message([] { nn::LSTM(3, 4, {.proj_size = 4}); }),
             "recurrent cell: proj_size must be in [0, hidden_size 4), got 4");
-  EXPECT_EQ(
-      message([] { nn::GRU(3, 4, {.norm = Norm::batch, .placement = Placement::sum, .max_steps = 5}); }),
-      "recurrent cell: norm batch of a gru stands at its two products. Hint: Placement::separate");
-  EXPECT_EQ(message([] { nn::GRU(3, 4, {.zoneout = -1}); }),
-            "recurrent layer: zoneout must be in [0, 1], got -1");
+  EXPECT_EQ(message([] { nn::GRU(3, 4, {.norm = Norm::batch, .placement = Placement::sum, .max_steps = 5}); }),
+            "recurrent cell: norm batch of a gru stands at its two products. Hint: Placement::separate");
+  EXPECT_EQ(message([] { nn::GRU(3, 4, {.zoneout = -1}); }), "recurrent layer: zoneout must be in [0, 1], got -1");
   EXPECT_EQ(message([] { nn::RNN(3, 4, {.recurrent_dropout = 2}); }),
             "recurrent layer: recurrent_dropout must be in [0, 1], got 2");
   nn::GRU gru(3, 4, {.norm = Norm::batch, .max_steps = 5});
@@ -351,28 +344,27 @@ struct WithStates : nn::Module<WithStates<Layer>> {
 
 constexpr ModuleTestOptions kBatchSecond = {.batch_axis = 1};  // [T, B, F]
 
-TAPEGRAD_TEST_MODULE(RNNBatchNorm, WithStates(nn::RNN(3, 4, {.norm = Norm::batch, .max_steps = 3})),
-                     kBatchSecond, Shape{3, 5, 3}, Shape{1, 5, 4});
-TAPEGRAD_TEST_MODULE(LSTMBatchNorm, WithStates(nn::LSTM(3, 4, {.norm = Norm::batch, .max_steps = 3})),
-                     kBatchSecond, Shape{3, 5, 3}, Shape{1, 5, 4});
+TAPEGRAD_TEST_MODULE(RNNBatchNorm, WithStates(nn::RNN(3, 4, {.norm = Norm::batch, .max_steps = 3})), kBatchSecond,
+                     Shape{3, 5, 3}, Shape{1, 5, 4});
+TAPEGRAD_TEST_MODULE(LSTMBatchNorm, WithStates(nn::LSTM(3, 4, {.norm = Norm::batch, .max_steps = 3})), kBatchSecond,
+                     Shape{3, 5, 3}, Shape{1, 5, 4});
 TAPEGRAD_TEST_MODULE(LSTMBatchNormOfTheSum,
-                     WithStates(nn::LSTM(3, 4,
-                                         {.norm = Norm::batch, .placement = Placement::sum, .max_steps = 3})),
+                     WithStates(nn::LSTM(3, 4, {.norm = Norm::batch, .placement = Placement::sum, .max_steps = 3})),
                      kBatchSecond, Shape{3, 5, 3}, Shape{1, 5, 4});
-TAPEGRAD_TEST_MODULE(GRUBatchNorm, WithStates(nn::GRU(3, 4, {.norm = Norm::batch, .max_steps = 3})),
-                     kBatchSecond, Shape{3, 5, 3}, Shape{1, 5, 4});
+TAPEGRAD_TEST_MODULE(GRUBatchNorm, WithStates(nn::GRU(3, 4, {.norm = Norm::batch, .max_steps = 3})), kBatchSecond,
+                     Shape{3, 5, 3}, Shape{1, 5, 4});
 TAPEGRAD_TEST_MODULE(RNNZoneout, WithStates(nn::RNN(3, 4, {.zoneout = 0.3})), kBatchSecond, Shape{3, 2, 3},
                      Shape{1, 2, 4});
-TAPEGRAD_TEST_MODULE(LSTMZoneout, WithStates(nn::LSTM(3, 4, {.norm = Norm::layer, .zoneout = 0.3})),
-                     kBatchSecond, Shape{3, 2, 3}, Shape{1, 2, 4});
+TAPEGRAD_TEST_MODULE(LSTMZoneout, WithStates(nn::LSTM(3, 4, {.norm = Norm::layer, .zoneout = 0.3})), kBatchSecond,
+                     Shape{3, 2, 3}, Shape{1, 2, 4});
 TAPEGRAD_TEST_MODULE(GRUZoneout, WithStates(nn::GRU(3, 4, {.zoneout = 0.3})), kBatchSecond, Shape{3, 2, 3},
                      Shape{1, 2, 4});
-TAPEGRAD_TEST_MODULE(LSTMRecurrentDropout, WithStates(nn::LSTM(3, 4, {.recurrent_dropout = 0.3})),
-                     kBatchSecond, Shape{3, 2, 3}, Shape{1, 2, 4});
+TAPEGRAD_TEST_MODULE(LSTMRecurrentDropout, WithStates(nn::LSTM(3, 4, {.recurrent_dropout = 0.3})), kBatchSecond,
+                     Shape{3, 2, 3}, Shape{1, 2, 4});
 TAPEGRAD_TEST_MODULE(GRURecurrentDropout, WithStates(nn::GRU(3, 4, {.recurrent_dropout = 0.3})), kBatchSecond,
                      Shape{3, 2, 3}, Shape{1, 2, 4});
-TAPEGRAD_TEST_MODULE(LSTMProjection, WithStates(nn::LSTM(3, 4, {.norm = Norm::layer, .proj_size = 2})),
-                     kBatchSecond, Shape{3, 2, 3}, Shape{1, 2, 2});
+TAPEGRAD_TEST_MODULE(LSTMProjection, WithStates(nn::LSTM(3, 4, {.norm = Norm::layer, .proj_size = 2})), kBatchSecond,
+                     Shape{3, 2, 3}, Shape{1, 2, 2});
 
 }  // namespace
 }  // namespace tapegrad

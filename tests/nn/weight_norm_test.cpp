@@ -29,9 +29,9 @@ TEST(WeightNorm, IsTheLayerWithLengthsOfItsOwn) {
   tape.backward(y, {.gradient = dy});
   EXPECT_TENSOR_NEAR(y, tensor({{2.1, 1.21841628}, {1.43333333, 0.0182178873}}, f64), 1e-8);
   EXPECT_TENSOR_NEAR(layer.weight_g.grad(), tensor({{1.16666667}, {-0.545544726}}, f64), 1e-8);
-  EXPECT_TENSOR_NEAR(
-      layer.weight_v.grad(),
-      tensor({{0.240740741, 1.93518519, 1.81481481}, {-0.98717617, 0.207826562, 1.14304609}}, f64), 1e-8);
+  EXPECT_TENSOR_NEAR(layer.weight_v.grad(),
+                     tensor({{0.240740741, 1.93518519, 1.81481481}, {-0.98717617, 0.207826562, 1.14304609}}, f64),
+                     1e-8);
   EXPECT_TENSOR_NEAR(layer.bias.grad(), tensor({1.25, 1.5}, f64), 1e-14);
 }
 
@@ -57,10 +57,9 @@ TEST(SpectralNorm, DividesByTheLargestSingularValue) {
   }
   EXPECT_TENSOR_NEAR(layer.weight_u, tensor({0.995249101, 0.0973613191}, f64), 1e-8);
   EXPECT_TENSOR_NEAR(layer.weight_v, tensor({0.566138513, -0.226455419, 0.792593923}, f64), 1e-8);
-  EXPECT_TENSOR_NEAR(
-      layer.weight_orig.grad(),
-      tensor({{0.0500348111, 0.906736944, 1.00635373}, {-0.978557852, 0.00925783695, 0.923010833}}, f64),
-      1e-8);
+  EXPECT_TENSOR_NEAR(layer.weight_orig.grad(),
+                     tensor({{0.0500348111, 0.906736944, 1.00635373}, {-0.978557852, 0.00925783695, 0.923010833}}, f64),
+                     1e-8);
   layer.eval();
   EXPECT_TENSOR_NEAR(layer(x), tensor({{1.24649591, 1.04203724}, {0.86433061, -0.00891735077}}, f64), 1e-8);
   EXPECT_EQ(layer.state_dict().size(), 4u);

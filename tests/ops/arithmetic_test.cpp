@@ -23,8 +23,7 @@ std::string message_of(const std::function<void()>& f) {
 }
 
 TEST(Arithmetic, BroadcastsAsNumPyDoes) {
-  const Tensor a = tensor({{1, 2, 3}, {4, 5, 6}}), row = tensor({10, 20, 30}),
-               column = tensor({1, 2}).reshape({2, 1});
+  const Tensor a = tensor({{1, 2, 3}, {4, 5, 6}}), row = tensor({10, 20, 30}), column = tensor({1, 2}).reshape({2, 1});
   EXPECT_THAT((a + row).to_vector<float>(), ElementsAre(11, 22, 33, 14, 25, 36));
   EXPECT_THAT((row - a).to_vector<float>(), ElementsAre(9, 18, 27, 6, 15, 24));
   EXPECT_THAT((a * column).to_vector<float>(), ElementsAre(1, 2, 3, 8, 10, 12));
@@ -46,11 +45,9 @@ TEST(Arithmetic, ReadsStridedViews) {
 }
 
 TEST(Arithmetic, RepeatsBothSidesAlongOneAxis) {
-  const Tensor a = tensor({1, 2}).reshape({2, 1}).expand({2, 3}),
-               b = tensor({10, 20}).reshape({2, 1}).expand({2, 3});
+  const Tensor a = tensor({1, 2}).reshape({2, 1}).expand({2, 3}), b = tensor({10, 20}).reshape({2, 1}).expand({2, 3});
   EXPECT_THAT((a + b).to_vector<float>(), ElementsAre(11, 11, 11, 22, 22, 22));
-  EXPECT_THAT((a * tensor({5, 6}).reshape({2, 1}).expand({2, 3})).to_vector<float>(),
-              ElementsAre(5, 5, 5, 12, 12, 12));
+  EXPECT_THAT((a * tensor({5, 6}).reshape({2, 1}).expand({2, 3})).to_vector<float>(), ElementsAre(5, 5, 5, 12, 12, 12));
   EXPECT_THAT((b - a.transpose(0, 1).contiguous().transpose(0, 1)).to_vector<float>(),
               ElementsAre(9, 9, 9, 18, 18, 18));
 }
@@ -172,11 +169,10 @@ TEST(InPlace, RefusesWhatATapeWouldMiss) {
 
 TEST(InPlace, ChangesNothingWhereItFails) {
   Tensor w = zeros({2, 3}), view = zeros({3}).expand({2, 3});
-  EXPECT_EQ(
-      message_of([&] {
-        w += zeros({4, 2, 3});
-      }),
-      "+=: the right side must broadcast to [2, 3], got [4, 2, 3]. Hint: write x = x + y in place of x += y");
+  EXPECT_EQ(message_of([&] {
+              w += zeros({4, 2, 3});
+            }),
+            "+=: the right side must broadcast to [2, 3], got [4, 2, 3]. Hint: write x = x + y in place of x += y");
   EXPECT_EQ(message_of([&] { view += 1; }),
             "+=: an expanded view cannot be changed in place: its elements share memory along axis 0. Hint: "
             "change a "

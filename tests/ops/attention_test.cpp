@@ -19,8 +19,8 @@ struct Problem {
   Tensor q, k, v;
   AttentionOptions options;
 
-  Problem(int64_t batch, int64_t heads, int64_t queries, int64_t keys, AttentionOptions o,
-          Dtype dtype = float64, int64_t size = 8)
+  Problem(int64_t batch, int64_t heads, int64_t queries, int64_t keys, AttentionOptions o, Dtype dtype = float64,
+          int64_t size = 8)
       : options(o) {
     manual_seed(uint64_t(queries * 1000 + keys));
     const auto leaf = [&](int64_t rows, int64_t width) {
@@ -45,15 +45,14 @@ Values results(const Problem& p, bool by_definition = false) {
   manual_seed(2);
   const Tensor loss = sum(y * randn(y.shape(), {.dtype = float64}).to(y.dtype()));
   Values out{y.detach()};
-  for (const Tensor& dx : tape.gradient(loss, leaves, {.create_graph = by_definition}))
-    out.push_back(dx.detach());
+  for (const Tensor& dx : tape.gradient(loss, leaves, {.create_graph = by_definition})) out.push_back(dx.detach());
   return out;
 }
 
 // One query after the other, in float64, from the formula alone.
 Tensor looped(const Problem& p) {
-  const int64_t batch = p.q.size(0), heads = p.q.size(1), queries = p.q.size(2), keys = p.k.size(2),
-                e = p.q.size(3), ev = p.v.size(3);
+  const int64_t batch = p.q.size(0), heads = p.q.size(1), queries = p.q.size(2), keys = p.k.size(2), e = p.q.size(3),
+                ev = p.v.size(3);
   const auto q = p.q.to(float64).to_vector<double>(), k = p.k.to(float64).to_vector<double>(),
              v = p.v.to(float64).to_vector<double>();
   const AttentionOptions& o = p.options;
@@ -83,8 +82,7 @@ Tensor looped(const Problem& p) {
       }
       for (int64_t j = 0; j < keys; ++j)
         for (int64_t x = 0; total > 0 && p_of[size_t(j)] > 0 && x < ev; ++x)
-          y[size_t((row * queries + i) * ev + x)] +=
-              p_of[size_t(j)] / total * v[size_t((row * keys + j) * ev + x)];
+          y[size_t((row * queries + i) * ev + x)] += p_of[size_t(j)] / total * v[size_t((row * keys + j) * ev + x)];
     }
   return from_vector(y, {batch, heads, queries, ev});
 }
@@ -112,8 +110,8 @@ const Case kCases[] = {
      }},
     {"additive mask",
      [](int64_t queries, int64_t keys, Dtype dtype) {
-       return AttentionOptions{
-           .attn_mask = randn({3, queries, keys}, {.dtype = float64}).to(dtype).clone().set_requires_grad()};
+       return AttentionOptions{.attn_mask =
+                                   randn({3, queries, keys}, {.dtype = float64}).to(dtype).clone().set_requires_grad()};
      }},
     {"lengths",
      [](int64_t, int64_t keys, Dtype) {
@@ -123,8 +121,7 @@ const Case kCases[] = {
      [](int64_t, int64_t keys, Dtype) {
        return AttentionOptions{.is_causal = true, .lengths = from_vector(std::vector<int64_t>{keys, 0}, {2})};
      }},
-    {"dropout",
-     [](int64_t, int64_t, Dtype) { return AttentionOptions{.dropout_p = 0.3, .is_causal = true}; }},
+    {"dropout", [](int64_t, int64_t, Dtype) { return AttentionOptions{.dropout_p = 0.3, .is_causal = true}; }},
 };
 
 // Blocks have 64 queries and 128 keys, or more keys for fewer queries.
@@ -137,13 +134,12 @@ TEST(Attention, IsItsDefinitionAroundTheBordersOfItsBlocks) {
       for (const Case& c : kCases) {
         manual_seed(1);
         const Problem problem(2, 3, queries, keys, c.options(queries, keys, dtype), dtype);
-        SCOPED_TRACE(std::string(c.name) + " " + std::to_string(queries) + " x " + std::to_string(keys) +
-                     " " + to_string(dtype));
+        SCOPED_TRACE(std::string(c.name) + " " + std::to_string(queries) + " x " + std::to_string(keys) + " " +
+                     to_string(dtype));
         const double tolerance = dtype == float64 ? 1e-12 : 1e-5;
         const Values got = results(problem);
         expect_near_to_scale(got, results(problem, true), tolerance);
-        if (problem.options.dropout_p == 0)
-          expect_near_to_scale({got[0].to(float64)}, {looped(problem)}, tolerance);
+        if (problem.options.dropout_p == 0) expect_near_to_scale({got[0].to(float64)}, {looped(problem)}, tolerance);
       }
 }
 
@@ -167,8 +163,7 @@ TEST(Attention, HasTheSameBitsForAnyNumberOfThreads) {
 TEST(Attention, OfAQueryThatSeesNothingIsZeroAndSoAreItsGradients) {
   const Tensor mask = from_vector(std::vector<bool>{true, true, false, false}, {2, 2});
   for (const Tensor& hides :
-       {mask,
-        where(mask, 0.0, -std::numeric_limits<double>::infinity() * ones({2, 2}, {.dtype = float64}))}) {
+       {mask, where(mask, 0.0, -std::numeric_limits<double>::infinity() * ones({2, 2}, {.dtype = float64}))}) {
     const Problem problem(1, 1, 2, 2, {.attn_mask = hides});
     const Values got = results(problem);
     EXPECT_TENSOR_NEAR(narrow(got[0], 2, 1, 1), zeros({1, 1, 1, 9}, {.dtype = float64}), 0);
@@ -246,27 +241,20 @@ TEST(Attention, LiesAsItsQueriesDo) {
   const Tensor y = scaled_dot_product_attention(head(0), head(1), head(2));
   EXPECT_EQ(y.shape(), (Shape{2, 4, 6, 8}));
   if (!reference_mode()) EXPECT_TRUE(y.transpose(1, 2).is_contiguous());
-  EXPECT_TENSOR_NEAR(
-      y, scaled_dot_product_attention(head(0).contiguous(), head(1).contiguous(), head(2).contiguous()),
-      1e-6);
+  EXPECT_TENSOR_NEAR(y, scaled_dot_product_attention(head(0).contiguous(), head(1).contiguous(), head(2).contiguous()),
+                     1e-6);
 }
 
 TEST(Attention, SaysWhatDoesNotFit) {
   const Tensor q = zeros({2, 3, 4}), k = zeros({2, 5, 4}), v = zeros({2, 5, 6});
-  const auto attend = [&](AttentionOptions options) {
-    return scaled_dot_product_attention(q, k, v, options);
-  };
+  const auto attend = [&](AttentionOptions options) { return scaled_dot_product_attention(q, k, v, options); };
   const std::string op = "scaled_dot_product_attention: ";
-  EXPECT_EQ(
-      message<ShapeError>([&] { scaled_dot_product_attention(q, v, k); }),
-      op + "q must be [..., L, E], k [..., S, E] and v [..., S, Ev], got [2, 3, 4], [2, 5, 6] and [2, 5, 4]");
-  EXPECT_EQ(
-      message<ShapeError>([&] { scaled_dot_product_attention(q, k[0], v); }),
-      op + "q must be [..., L, E], k [..., S, E] and v [..., S, Ev], got [2, 3, 4], [5, 4] and [2, 5, 6]");
-  EXPECT_EQ(message<ValueError>([&] { attend({.dropout_p = 1.5}); }),
-            op + "dropout_p must be in [0, 1], got 1.5");
-  EXPECT_EQ(message<ValueError>([&] { attend({.first_query = -1}); }),
-            op + "first_query must be at least 0, got -1");
+  EXPECT_EQ(message<ShapeError>([&] { scaled_dot_product_attention(q, v, k); }),
+            op + "q must be [..., L, E], k [..., S, E] and v [..., S, Ev], got [2, 3, 4], [2, 5, 6] and [2, 5, 4]");
+  EXPECT_EQ(message<ShapeError>([&] { scaled_dot_product_attention(q, k[0], v); }),
+            op + "q must be [..., L, E], k [..., S, E] and v [..., S, Ev], got [2, 3, 4], [5, 4] and [2, 5, 6]");
+  EXPECT_EQ(message<ValueError>([&] { attend({.dropout_p = 1.5}); }), op + "dropout_p must be in [0, 1], got 1.5");
+  EXPECT_EQ(message<ValueError>([&] { attend({.first_query = -1}); }), op + "first_query must be at least 0, got -1");
   EXPECT_EQ(message<DtypeError>([&] {
               attend({.attn_mask = zeros({3, 5}, {.dtype = float64})});
             }),

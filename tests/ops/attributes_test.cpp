@@ -18,9 +18,7 @@ struct Call {
   int64_t integer(const char* key) const { return std::get<int64_t>(constants.at(key)); }
   bool flag(const char* key) const { return std::get<bool>(constants.at(key)); }
   Shape shape(const char* key) const { return std::get<Shape>(constants.at(key)); }
-  std::string text(const char* key) const {
-    return std::string(std::get<std::string_view>(constants.at(key)));
-  }
+  std::string text(const char* key) const { return std::string(std::get<std::string_view>(constants.at(key))); }
 };
 
 struct Last : TapeObserver {
@@ -32,8 +30,7 @@ struct Last : TapeObserver {
 };
 
 // Checks that `again`, which sees the record alone, does what f did.
-void expect_again(const char* name, const std::function<Tensor()>& f,
-                  const std::function<Tensor(const Call&)>& again) {
+void expect_again(const char* name, const std::function<Tensor()>& f, const std::function<Tensor(const Call&)>& again) {
   Last last;
   Tensor y;
   {
@@ -100,9 +97,7 @@ TEST(Attributes, SayTheAxesAndShapes) {
       });
   expect_again(
       "max", [&] { return max(x, 1).values; },
-      [](const Call& c) {
-        return max(c.inputs[0], c.integer("axis"), {.keepdim = c.flag("keepdim")}).values;
-      });
+      [](const Call& c) { return max(c.inputs[0], c.integer("axis"), {.keepdim = c.flag("keepdim")}).values; });
   expect_again(
       "argmin", [&] { return argmin(x, 1); },
       [](const Call& c) { return argmin(c.inputs[0], c.shape("axes")[0], {.keepdim = c.flag("keepdim")}); });
@@ -112,8 +107,7 @@ TEST(Attributes, SayTheAxesAndShapes) {
         return topk(c.inputs[0], c.integer("k"), c.integer("axis"), {.largest = c.flag("largest")}).values;
       });
   expect_again(
-      "cumsum", [&] { return cumsum(x, 1); },
-      [](const Call& c) { return cumsum(c.inputs[0], c.integer("axis")); });
+      "cumsum", [&] { return cumsum(x, 1); }, [](const Call& c) { return cumsum(c.inputs[0], c.integer("axis")); });
   expect_again(
       "reshape",
       [&] {

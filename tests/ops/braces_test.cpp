@@ -60,8 +60,7 @@ TEST(Braces, GiveOptionsAfterAnAxisOrAShape) {
   EXPECT_TENSOR_NEAR(argmin(x, 0, {.keepdim = true}), tensor({{0, 0, 0}}, {.dtype = int64}), 0);
   EXPECT_TENSOR_NEAR(sort(x, 1, {.descending = true}).values, tensor({{2, 1, 0}, {5, 4, 3}}), 0);
   EXPECT_TENSOR_NEAR(topk(x, 1, -1, {.largest = false}).values, tensor({{0}, {3}}), 0);
-  EXPECT_TENSOR_NEAR(layer_norm(x, {3}, {}, {}, {.eps = 10}), (x - mean(x, 1, {.keepdim = true})) * 0.306186,
-                     1e-6);
+  EXPECT_TENSOR_NEAR(layer_norm(x, {3}, {}, {}, {.eps = 10}), (x - mean(x, 1, {.keepdim = true})) * 0.306186, 1e-6);
   EXPECT_TENSOR_NEAR(rms_norm(ones({2, 3}), {3}, {}, {.eps = 3}), full({2, 3}, 0.5), 0);
   EXPECT_TENSOR_NEAR(zeros({2}, {.dtype = float64}), tensor({0, 0}, {.dtype = float64}), 0);
   EXPECT_TENSOR_NEAR(one_hot(tensor({1}, {.dtype = int64}), 2, {.dtype = float64}),

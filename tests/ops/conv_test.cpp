@@ -37,8 +37,7 @@ struct Case {
                   if (row < 0 || row >= height || column < 0 || column >= width) continue;
                   const int64_t channel = o / outputs * channels + c;
                   f(((i * groups * channels + channel) * height + row) * width + column,
-                    ((o * channels + c) * kernel.h + u) * kernel.w + v,
-                    ((i * groups * outputs + o) * oh + a) * ow + b);
+                    ((o * channels + c) * kernel.h + u) * kernel.w + v, ((i * groups * outputs + o) * oh + a) * ow + b);
                 }
   }
 };
@@ -60,14 +59,7 @@ std::vector<Case> cases() {
       {.n = 17, .groups = 1, .channels = 16, .outputs = 16, .height = 16, .width = 16, .padding = 1},
       {.n = 2, .groups = 1, .channels = 3, .outputs = 3, .height = 6, .width = 7, .padding = 1},
       {.n = 2, .groups = 1, .channels = 4, .outputs = 4, .height = 7, .width = 8, .stride = 2, .padding = 1},
-      {.n = 1,
-       .groups = 1,
-       .channels = 4,
-       .outputs = 7,
-       .height = 9,
-       .width = 11,
-       .kernel = {1, 2},
-       .stride = {3, 4}},
+      {.n = 1, .groups = 1, .channels = 4, .outputs = 7, .height = 9, .width = 11, .kernel = {1, 2}, .stride = {3, 4}},
       {.n = 1,
        .groups = 1,
        .channels = 5,
@@ -80,29 +72,14 @@ std::vector<Case> cases() {
        .dilation = {3, 2}},
       {.n = 1, .groups = 1, .channels = 4, .outputs = 4, .height = 5, .width = 5, .kernel = 5, .padding = 4},
       {.n = 1, .groups = 1, .channels = 4, .outputs = 4, .height = 2, .width = 2, .kernel = 1, .padding = 3},
-      {.n = 2,
-       .groups = 3,
-       .channels = 2,
-       .outputs = 4,
-       .height = 5,
-       .width = 6,
-       .stride = {1, 2},
-       .padding = 1},
+      {.n = 2, .groups = 3, .channels = 2, .outputs = 4, .height = 5, .width = 6, .stride = {1, 2}, .padding = 1},
       {.n = 2, .groups = 5, .channels = 1, .outputs = 1, .height = 6, .width = 35, .padding = 1},
       {.n = 2, .groups = 4, .channels = 1, .outputs = 2, .height = 7, .width = 9, .stride = 2, .padding = 1},
-      {.n = 1,
-       .groups = 2,
-       .channels = 3,
-       .outputs = 2,
-       .height = 7,
-       .width = 9,
-       .stride = 3,
-       .dilation = 2}};
+      {.n = 1, .groups = 2, .channels = 3, .outputs = 2, .height = 7, .width = 9, .stride = 3, .dilation = 2}};
 }
 
 void expect_convolution(const Case& c, Dtype dtype, double tolerance) {
-  const Tensor x = gaussian(c.x()), w = gaussian(c.weight()), dy = gaussian(c.y()),
-               shift = gaussian({c.weight()[0]});
+  const Tensor x = gaussian(c.x()), w = gaussian(c.weight()), dy = gaussian(c.y()), shift = gaussian({c.weight()[0]});
   const std::vector<double> xs = x.to(dtype).to(float64).to_vector<double>(),
                             ws = w.to(dtype).to(float64).to_vector<double>(),
                             gs = dy.to(dtype).to(float64).to_vector<double>(),
@@ -129,12 +106,12 @@ void expect_convolution(const Case& c, Dtype dtype, double tolerance) {
   expect_near(b.grad().to(float64), dw, tolerance * std::sqrt(double(gs.size())));
   expect_near(bias.grad().to(float64), db, tolerance * std::sqrt(double(gs.size())));
   // The transposed convolution from y to x is what dx is.
-  const int64_t extra_h = c.height - ((c.out().h - 1) * c.stride.h - 2 * c.padding.h +
-                                      c.dilation.h * (c.kernel.h - 1) + 1),
-                extra_w = c.width - ((c.out().w - 1) * c.stride.w - 2 * c.padding.w +
-                                     c.dilation.w * (c.kernel.w - 1) + 1);
-  const Tensor back = conv_transpose2d(dy.to(dtype), w.to(dtype), {},
-                                       {c.stride, c.padding, {extra_h, extra_w}, c.groups, c.dilation});
+  const int64_t extra_h =
+                    c.height - ((c.out().h - 1) * c.stride.h - 2 * c.padding.h + c.dilation.h * (c.kernel.h - 1) + 1),
+                extra_w =
+                    c.width - ((c.out().w - 1) * c.stride.w - 2 * c.padding.w + c.dilation.w * (c.kernel.w - 1) + 1);
+  const Tensor back =
+      conv_transpose2d(dy.to(dtype), w.to(dtype), {}, {c.stride, c.padding, {extra_h, extra_w}, c.groups, c.dilation});
   expect_near(back.to(float64), dx, tolerance * std::sqrt(double(ws.size())));
 }
 
@@ -190,19 +167,17 @@ TEST(Conv2d, KeepsNanAndInfinityWithinTheWindowsThatSeeThem) {
 TEST(Conv1d, IsAConvolutionOfImagesOfOneRow) {
   const Tensor x = gaussian({2, 4, 11}), w = gaussian({6, 2, 3}), b = gaussian({6});
   const Tensor y = conv1d(x, w, b, {.stride = 2, .padding = 3, .dilation = 2, .groups = 2});
-  const Tensor same = conv2d(x.unsqueeze(2), w.unsqueeze(2), b,
-                             {.stride = {1, 2}, .padding = {0, 3}, .dilation = {1, 2}, .groups = 2});
+  const Tensor same =
+      conv2d(x.unsqueeze(2), w.unsqueeze(2), b, {.stride = {1, 2}, .padding = {0, 3}, .dilation = {1, 2}, .groups = 2});
   expect_near(y, same.to_vector<double>(), 0);
   const Tensor back = conv_transpose1d(y, w, {}, {.stride = 2, .padding = 3, .groups = 2, .dilation = 2});
-  const Tensor same_back =
-      conv_transpose2d(y.unsqueeze(2), w.unsqueeze(2), {},
-                       {.stride = {1, 2}, .padding = {0, 3}, .groups = 2, .dilation = {1, 2}});
+  const Tensor same_back = conv_transpose2d(y.unsqueeze(2), w.unsqueeze(2), {},
+                                            {.stride = {1, 2}, .padding = {0, 3}, .groups = 2, .dilation = {1, 2}});
   expect_near(back, same_back.to_vector<double>(), 0);
 }
 
 TEST(Conv2d, TakesNoMoreMemoryThanHalfOfItsImagesBeside) {
-  const Tensor x = randn({64, 16, 32, 32}, {.requires_grad = true}),
-               w = randn({16, 16, 3, 3}, {.requires_grad = true});
+  const Tensor x = randn({64, 16, 32, 32}, {.requires_grad = true}), w = randn({16, 16, 3, 3}, {.requires_grad = true});
   const size_t images = 2 * size_t(x.numel()) * sizeof(float);
   Tape tape;
   const auto beside = [&](const auto& f, size_t results) {
@@ -236,14 +211,12 @@ TEST(Conv2d, SaysWhatDoesNotFit) {
   EXPECT_EQ(message<ShapeError>([&] { conv2d(x, w, zeros({3})); }), "conv2d: bias must be [4], got [3]");
   EXPECT_EQ(message<ValueError>([&] { conv2d(x, w, {}, {.stride = 0}); }),
             "conv2d: stride must be in [1, 1073741824], got 0");
-  EXPECT_EQ(
-      message<ShapeError>([&] {
-        conv2d(x, w, {}, {.padding = {1, 0}, .dilation = {5, 1}});
-      }),
-      "conv2d: a window must fit into the input: its height is 11, that of the input 8 with 2 of padding");
-  EXPECT_EQ(
-      message<DtypeError>([&] { conv2d(x, w.to(float64)); }),
-      "conv2d: both must have one dtype, got float32 and float64. Hint: convert one with x.to(float32)");
+  EXPECT_EQ(message<ShapeError>([&] {
+              conv2d(x, w, {}, {.padding = {1, 0}, .dilation = {5, 1}});
+            }),
+            "conv2d: a window must fit into the input: its height is 11, that of the input 8 with 2 of padding");
+  EXPECT_EQ(message<DtypeError>([&] { conv2d(x, w.to(float64)); }),
+            "conv2d: both must have one dtype, got float32 and float64. Hint: convert one with x.to(float32)");
   EXPECT_EQ(message<ShapeError>([&] { conv1d(x, w); }), "conv1d: input must be [N, C, L], got [2, 3, 8, 8]");
   EXPECT_EQ(message<ShapeError>([&] { conv_transpose2d(x, w); }),
             "conv_transpose2d: input must have 4 channels for weight [4, 3, 3, 3], got [2, 3, 8, 8]");

@@ -49,8 +49,7 @@ TEST(Item, IsTheNumberInItsOwnType) {
   EXPECT_TRUE(any(tensor({0, 1}, kMask)).item<bool>());
   EXPECT_EQ(message<DtypeError>([] { tensor(2.5).item<int64_t>(); }),
             "item: the tensor is float32, asked for as int64. Hint: item() gives any number as a double");
-  EXPECT_EQ(message<ShapeError>([] { zeros({2}).item<float>(); }),
-            "item: the tensor must have one element, got [2]");
+  EXPECT_EQ(message<ShapeError>([] { zeros({2}).item<float>(); }), "item: the tensor must have one element, got [2]");
   EXPECT_THROW(Tensor().item<float>(), ValueError);
 }
 
@@ -72,10 +71,7 @@ TEST(Bincount, SaysWhatItCannotCount) {
               bincount(ints({2, -1}));
             }),
             "bincount: the index at [1] must be in [0, 9223372036854775807), got -1");
-  EXPECT_EQ(message<ShapeError>([] {
-              bincount(zeros({2, 2}, kWhole));
-            }),
-            "bincount: takes a vector, got [2, 2]");
+  EXPECT_EQ(message<ShapeError>([] { bincount(zeros({2, 2}, kWhole)); }), "bincount: takes a vector, got [2, 2]");
   EXPECT_EQ(message<ShapeError>([] { bincount(ints({1}), {.weights = ones({2})}); }),
             "bincount: weights must be [1] as x, got [2]");
   EXPECT_EQ(message<ValueError>([] { bincount(ints({1}), {.minlength = -1}); }),

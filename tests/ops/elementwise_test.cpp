@@ -38,35 +38,29 @@ std::vector<Case> cases() {
       {"cos", [](const Tensor& x) { return cos(x); }, [](double x) { return std::cos(x); }, -3, 3},
       {"tanh", [](const Tensor& x) { return tanh(x); }, [](double x) { return std::tanh(x); }, -3, 3},
       {"erf", [](const Tensor& x) { return erf(x); }, [](double x) { return std::erf(x); }, -3, 3},
-      {"sigmoid", [](const Tensor& x) { return sigmoid(x); }, [](double x) { return 1 / (1 + std::exp(-x)); },
-       -3, 3},
+      {"sigmoid", [](const Tensor& x) { return sigmoid(x); }, [](double x) { return 1 / (1 + std::exp(-x)); }, -3, 3},
       {"relu", [](const Tensor& x) { return relu(x); }, [](double x) { return x > 0 ? x : 0; }, -3, 3},
-      {"leaky_relu", [](const Tensor& x) { return leaky_relu(x, 0.1); },
-       [](double x) { return x > 0 ? x : 0.1 * x; }, -3, 3},
-      {"elu", [](const Tensor& x) { return elu(x, 0.7); },
-       [](double x) { return x > 0 ? x : 0.7 * (std::exp(x) - 1); }, -3, 3},
+      {"leaky_relu", [](const Tensor& x) { return leaky_relu(x, 0.1); }, [](double x) { return x > 0 ? x : 0.1 * x; },
+       -3, 3},
+      {"elu", [](const Tensor& x) { return elu(x, 0.7); }, [](double x) { return x > 0 ? x : 0.7 * (std::exp(x) - 1); },
+       -3, 3},
       {"gelu", [](const Tensor& x) { return gelu(x); }, [=](double x) { return x * normal(x); }, -3, 3},
       {"gelu_tanh", [](const Tensor& x) { return gelu(x, {.approximate = true}); },
-       [](double x) { return x / 2 * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x))); }, -3,
+       [](double x) { return x / 2 * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x))); }, -3, 3},
+      {"silu", [](const Tensor& x) { return silu(x); }, [](double x) { return x / (1 + std::exp(-x)); }, -3, 3},
+      {"softplus", [](const Tensor& x) { return softplus(x); }, [](double x) { return std::log(1 + std::exp(x)); }, -3,
        3},
-      {"silu", [](const Tensor& x) { return silu(x); }, [](double x) { return x / (1 + std::exp(-x)); }, -3,
-       3},
-      {"softplus", [](const Tensor& x) { return softplus(x); },
-       [](double x) { return std::log(1 + std::exp(x)); }, -3, 3},
       {"pow2", [](const Tensor& x) { return pow(x, 2); }, [](double x) { return std::pow(x, 2); }, -3, 3},
       {"pow3", [](const Tensor& x) { return pow(x, 3); }, [](double x) { return std::pow(x, 3); }, -3, 3},
-      {"pow2.5", [](const Tensor& x) { return pow(x, 2.5); }, [](double x) { return std::pow(x, 2.5); }, 0.2,
-       3},
+      {"pow2.5", [](const Tensor& x) { return pow(x, 2.5); }, [](double x) { return std::pow(x, 2.5); }, 0.2, 3},
       {"pow-1", [](const Tensor& x) { return pow(x, -1); }, [](double x) { return 1 / x; }, 0.2, 3},
-      {"1.7^x", [](const Tensor& x) { return pow(1.7, x); }, [](double x) { return std::pow(1.7, x); }, -3,
-       3},
+      {"1.7^x", [](const Tensor& x) { return pow(1.7, x); }, [](double x) { return std::pow(1.7, x); }, -3, 3},
       {"x^x", [](const Tensor& x) { return pow(x, x); }, [](double x) { return std::pow(x, x); }, 0.2, 3},
-      {"clamp", [](const Tensor& x) { return clamp(x, -1.1, 0.9); },
-       [](double x) { return std::clamp(x, -1.1, 0.9); }, -3, 3},
+      {"clamp", [](const Tensor& x) { return clamp(x, -1.1, 0.9); }, [](double x) { return std::clamp(x, -1.1, 0.9); },
+       -3, 3},
       {"maximum", [](const Tensor& x) { return maximum(x * x, x + 1); },
        [](double x) { return std::max(x * x, x + 1); }, -3, 3},
-      {"minimum", [](const Tensor& x) { return minimum(0.55, x); },
-       [](double x) { return std::min(0.55, x); }, -3, 3},
+      {"minimum", [](const Tensor& x) { return minimum(0.55, x); }, [](double x) { return std::min(0.55, x); }, -3, 3},
       {"where", [](const Tensor& x) { return where(x > 0.3, x * x, 2.0) + where(x < -1, 1.0, x); },
        [](double x) { return (x > 0.3 ? x * x : 2) + (x < -1 ? 1 : x); }, -3, 3, false},
       {"div", [](const Tensor& x) { return 2 / x - x / (x * x + 1) + x / 3; },
@@ -77,9 +71,7 @@ std::vector<Case> cases() {
 class Elementwise : public testing::TestWithParam<Case> {};
 
 // 97 numbers: a whole vector of any width and a rest; none on a kink.
-Tensor inputs(const Case& c, Dtype dtype) {
-  return linspace(c.low + 0.0037, c.high - 0.0021, 97, {.dtype = dtype});
-}
+Tensor inputs(const Case& c, Dtype dtype) { return linspace(c.low + 0.0037, c.high - 0.0021, 97, {.dtype = dtype}); }
 
 TEST_P(Elementwise, HasTheFormulasValues) {
   const Case& c = GetParam();
@@ -207,8 +199,7 @@ TEST(Dropout, GoesBackThroughTheSameMask) {
   Tensor x = rand({33, 7}).set_requires_grad();
   Tape tape;
   const Tensor y = dropout(x, 0.4), dx = tape.gradient(sum(y), {x})[0];
-  for (size_t i = 0; i < 33 * 7; ++i)
-    EXPECT_FLOAT_EQ(dx.data<float>()[i] * x.data<float>()[i], y.data<float>()[i]);
+  for (size_t i = 0; i < 33 * 7; ++i) EXPECT_FLOAT_EQ(dx.data<float>()[i] * x.data<float>()[i], y.data<float>()[i]);
 }
 
 TEST(Dropout, IsTheIdentityInEvaluationAndZeroAtOne) {

@@ -95,15 +95,13 @@ TEST_P(EveryOperation, LeavesItsInputsAsTheyAreAndGoesBackwardTwiceAlike) {
     for (const Tensor& y : sample.f(inputs))
       if (is_floating(y.dtype())) loss = loss + sum(y * y);
     if (loss.is_recorded()) {
-      const Inputs first = tape.gradient(loss, leaves, {.retain_graph = true}),
-                   second = tape.gradient(loss, leaves);
+      const Inputs first = tape.gradient(loss, leaves, {.retain_graph = true}), second = tape.gradient(loss, leaves);
       for (size_t i = 0; i < first.size(); ++i)
         EXPECT_EQ(first[i].to_vector<double>(), second[i].to_vector<double>()) << sample.label;
     }
     for (size_t i = 0; i < inputs.size(); ++i) {
       if (!inputs[i].defined()) continue;
-      EXPECT_EQ(inputs[i].to(float64).to_vector<double>(), before[i].to(float64).to_vector<double>())
-          << sample.label;
+      EXPECT_EQ(inputs[i].to(float64).to_vector<double>(), before[i].to(float64).to_vector<double>()) << sample.label;
     }
   }
 }

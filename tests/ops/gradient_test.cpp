@@ -17,8 +17,8 @@ class Gradient : public ::testing::TestWithParam<Operation> {};
 
 TEST_P(Gradient, AnalyticMatchesNumeric) {
   for (const Sample& sample : samples_of(GetParam())) {
-    const GradcheckReport report = gradcheck(
-        sample.f, sample.inputs, {.allow_zero_gradient = sample.zero_gradient, .name = GetParam().name});
+    const GradcheckReport report =
+        gradcheck(sample.f, sample.inputs, {.allow_zero_gradient = sample.zero_gradient, .name = GetParam().name});
     EXPECT_TRUE(report.ok) << sample.label << ": " << report.message;
   }
 }
@@ -26,8 +26,8 @@ TEST_P(Gradient, AnalyticMatchesNumeric) {
 TEST_P(Gradient, SecondDerivativeMatchesNumeric) {
   for (const Sample& sample : samples_of(GetParam())) {
     if (!sample.second_derivative) continue;
-    const GradcheckReport report = gradgradcheck(
-        sample.f, sample.inputs, {.allow_zero_gradient = sample.zero_gradient, .name = GetParam().name});
+    const GradcheckReport report =
+        gradgradcheck(sample.f, sample.inputs, {.allow_zero_gradient = sample.zero_gradient, .name = GetParam().name});
     EXPECT_TRUE(report.ok) << sample.label << ": " << report.message;
   }
 }
@@ -55,8 +55,7 @@ Inputs outputs_and_gradients(const Sample& sample, Dtype dtype) {
 TEST_P(Gradient, Float32IsNearFloat64) {
   for (const Sample& sample : samples_of(GetParam())) {
     if (!sample.in_float32) continue;
-    const Inputs narrow = outputs_and_gradients(sample, float32),
-                 wide = outputs_and_gradients(sample, float64);
+    const Inputs narrow = outputs_and_gradients(sample, float32), wide = outputs_and_gradients(sample, float64);
     ASSERT_EQ(narrow.size(), wide.size());
     for (size_t i = 0; i < wide.size(); ++i) {
       if (!is_floating(wide[i].dtype())) continue;
@@ -105,8 +104,7 @@ class Completeness : public ::testing::Environment {
     for (std::string name : ran_.names) {
       // The backward function of an operation is an operation of its own, checked by the second derivative.
       if (const size_t at = name.rfind("_backward"); at != std::string::npos) name.resize(at);
-      EXPECT_TRUE(listed.count(name) || known.count(name))
-          << name << " is recorded and has no line in src/ops/ops.def";
+      EXPECT_TRUE(listed.count(name) || known.count(name)) << name << " is recorded and has no line in src/ops/ops.def";
     }
   }
 

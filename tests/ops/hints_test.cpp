@@ -9,21 +9,17 @@ namespace {
 
 constexpr TensorOptions k64 = {.dtype = float64}, kWhole = {.dtype = int64};
 
-std::string one_dtype(const std::string& op, const std::string& a, const std::string& b,
-                      const std::string& to) {
-  return op + ": both must have one dtype, got " + a + " and " + b + ". Hint: convert one with x.to(" + to +
-         ")";
+std::string one_dtype(const std::string& op, const std::string& a, const std::string& b, const std::string& to) {
+  return op + ": both must have one dtype, got " + a + " and " + b + ". Hint: convert one with x.to(" + to + ")";
 }
 
 TEST(Hints, ConvertTowardsWhatHasGradients) {
   const Tensor mask = ones({2}, {.dtype = boolean}), x = ones({2}), whole = arange(2);
   EXPECT_EQ(message<DtypeError>([&] { mask* x; }), one_dtype("mul", "boolean", "float32", "float32"));
   EXPECT_EQ(message<DtypeError>([&] { x* mask; }), one_dtype("mul", "float32", "boolean", "float32"));
-  EXPECT_EQ(message<DtypeError>([&] { whole + x.to(float64); }),
-            one_dtype("add", "int64", "float64", "float64"));
+  EXPECT_EQ(message<DtypeError>([&] { whole + x.to(float64); }), one_dtype("add", "int64", "float64", "float64"));
   EXPECT_EQ(message<DtypeError>([&] { mask + whole; }), one_dtype("add", "boolean", "int64", "int64"));
-  EXPECT_EQ(message<DtypeError>([&] { x + x.to(float64); }),
-            one_dtype("add", "float32", "float64", "float32"));
+  EXPECT_EQ(message<DtypeError>([&] { x + x.to(float64); }), one_dtype("add", "float32", "float64", "float32"));
 }
 
 TEST(Hints, ConvertTheDataToTheParameters) {
@@ -70,14 +66,11 @@ TEST(Hints, FlattenTheScoresOfASequence) {
 TEST(Hints, NameBatchFirst) {
   const auto text = [](bool batch_first) {
     nn::LSTM lstm(3, 2, {.batch_first = batch_first});
-    return message<ShapeError>([&] {
-      lstm(zeros({4, 2, 3}), {}, {.lengths = ones({batch_first ? 2 : 4}, kWhole)});
-    });
+    return message<ShapeError>([&] { lstm(zeros({4, 2, 3}), {}, {.lengths = ones({batch_first ? 2 : 4}, kWhole)}); });
   };
-  EXPECT_EQ(
-      text(false),
-      "LSTM: lengths must be int64 [2], got int64 [4]. Hint: {.batch_first = true} if the input is [B, T, "
-      "input_size]");
+  EXPECT_EQ(text(false),
+            "LSTM: lengths must be int64 [2], got int64 [4]. Hint: {.batch_first = true} if the input is [B, T, "
+            "input_size]");
   EXPECT_EQ(text(true),
             "LSTM: lengths must be int64 [4], got int64 [2]. Hint: without batch_first the input is [T, B, "
             "input_size]");
@@ -88,12 +81,10 @@ TEST(Hints, FlattenTheImagesOfALinearLayer) {
   const auto text = [](nn::Linear& layer, const Shape& shape) {
     return message<ShapeError>([&] { layer(zeros(shape)); });
   };
-  EXPECT_EQ(
-      text(layer, {64, 28, 28}),
-      "Linear: input must end in in_features 784, got input [64, 28, 28]. Hint: x.flatten(1) would fit");
-  EXPECT_EQ(
-      text(layer, {2, 3, 1, 28, 28}),
-      "Linear: input must end in in_features 784, got input [2, 3, 1, 28, 28]. Hint: x.flatten(3) would fit");
+  EXPECT_EQ(text(layer, {64, 28, 28}),
+            "Linear: input must end in in_features 784, got input [64, 28, 28]. Hint: x.flatten(1) would fit");
+  EXPECT_EQ(text(layer, {2, 3, 1, 28, 28}),
+            "Linear: input must end in in_features 784, got input [2, 3, 1, 28, 28]. Hint: x.flatten(3) would fit");
   EXPECT_EQ(text(layer, {64, 28}), "Linear: input must end in in_features 784, got input [64, 28]");
   EXPECT_EQ(text(one, {64, 28}), "Linear: input must end in in_features 1, got input [64, 28]");
   EXPECT_EQ(text(layer, {}), "Linear: input must end in in_features 784, got input []");

@@ -14,15 +14,11 @@ Tensor ints(const Ints& values) { return ints(values, {int64_t(values.size())});
 
 TEST(IndexPut, WritesElementsRowsAndBlocks) {
   const Tensor x = zeros({3, 2});
-  EXPECT_TENSOR_NEAR(index_put(x, {ints({0, 2}), ints({1, 0})}, tensor({5, 6})),
-                     tensor({{0, 5}, {0, 0}, {6, 0}}), 0);
-  EXPECT_TENSOR_NEAR(index_put(x, {ints({2, 0})}, tensor({{1, 2}, {3, 4}})), tensor({{3, 4}, {0, 0}, {1, 2}}),
-                     0);
-  EXPECT_TENSOR_NEAR(index_put(x, {ints({1, 1}), ints({0, 0})}, tensor({7, 8})),
-                     tensor({{0, 0}, {8, 0}, {0, 0}}), 0)
+  EXPECT_TENSOR_NEAR(index_put(x, {ints({0, 2}), ints({1, 0})}, tensor({5, 6})), tensor({{0, 5}, {0, 0}, {6, 0}}), 0);
+  EXPECT_TENSOR_NEAR(index_put(x, {ints({2, 0})}, tensor({{1, 2}, {3, 4}})), tensor({{3, 4}, {0, 0}, {1, 2}}), 0);
+  EXPECT_TENSOR_NEAR(index_put(x, {ints({1, 1}), ints({0, 0})}, tensor({7, 8})), tensor({{0, 0}, {8, 0}, {0, 0}}), 0)
       << "the last one counts";
-  EXPECT_TENSOR_NEAR(index_put(x, {ints({0, 2}, {2, 1}), ints({0, 1})}, tensor(9)),
-                     tensor({{9, 9}, {0, 0}, {9, 9}}), 0)
+  EXPECT_TENSOR_NEAR(index_put(x, {ints({0, 2}, {2, 1}), ints({0, 1})}, tensor(9)), tensor({{9, 9}, {0, 0}, {9, 9}}), 0)
       << "indices and values broadcast";
   EXPECT_TENSOR_NEAR(index_put(x + 1, {ints({1, 1}), ints({0, 0})}, tensor({7, 8}), {.accumulate = true}),
                      tensor({{1, 1}, {16, 1}, {1, 1}}), 0);
@@ -64,20 +60,18 @@ TEST(IndexPut, SaysWhatDoesNotFit) {
               index_put(x, {ints({0}), ints({0}), ints({0})}, zeros({}));
             }),
             "index_put: there must be an index for one to all of the axes of [3, 2], got 3");
-  EXPECT_EQ(
-      message<ShapeError>([&] {
-        index_put(x, {ints({0, 1})}, zeros({3}));
-      }),
-      "index_put: shapes must broadcast (equal or 1, from the last axis), got [2, 2] and [3]: 2 against 3");
+  EXPECT_EQ(message<ShapeError>([&] {
+              index_put(x, {ints({0, 1})}, zeros({3}));
+            }),
+            "index_put: shapes must broadcast (equal or 1, from the last axis), got [2, 2] and [3]: 2 against 3");
   EXPECT_EQ(message<ShapeError>([&] {
               index_put(x, {ints({0})}, zeros({4, 2}));
             }),
             "index_put: values must broadcast to [1, 2], got [4, 2]");
   EXPECT_EQ(message<DtypeError>([&] { index_put(x, {select(x, 1, 0) > 0.0}, zeros({})); }),
             "index_put: indices must be int64, got boolean. Hint: where() and masked_fill() take masks");
-  EXPECT_EQ(
-      message<DtypeError>([&] { index_put(x, {ints({0})}, arange(2)); }),
-      "index_put: both must have one dtype, got float32 and int64. Hint: convert one with x.to(float32)");
+  EXPECT_EQ(message<DtypeError>([&] { index_put(x, {ints({0})}, arange(2)); }),
+            "index_put: both must have one dtype, got float32 and int64. Hint: convert one with x.to(float32)");
 }
 
 TEST(Roll, BringsInAtOneEndWhatLeavesTheOther) {
@@ -113,13 +107,10 @@ TEST(Diag, MakesAMatrixOfAVectorAndTakesItBack) {
   Tensor y = zeros({2, 2});
   diag(y).fill_(3);
   EXPECT_TENSOR_NEAR(y, tensor({{3, 0}, {0, 3}}), 0);
-  EXPECT_GRADIENTS([](const Tensor& a, const Tensor& b) { return matmul(diag(a, 1), diag(b, -1)); },
-                   gaussian({3}), gaussian({3}));
+  EXPECT_GRADIENTS([](const Tensor& a, const Tensor& b) { return matmul(diag(a, 1), diag(b, -1)); }, gaussian({3}),
+                   gaussian({3}));
   EXPECT_GRADIENTS([](const Tensor& a) { return diag(a, 1); }, gaussian({3, 4}));
-  EXPECT_EQ(message<ShapeError>([] {
-              diag(zeros({2, 2, 2}));
-            }),
-            "diag: takes a vector or a matrix, got [2, 2, 2]");
+  EXPECT_EQ(message<ShapeError>([] { diag(zeros({2, 2, 2})); }), "diag: takes a vector or a matrix, got [2, 2, 2]");
 }
 
 }  // namespace

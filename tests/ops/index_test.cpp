@@ -20,8 +20,7 @@ TEST(Gather, PicksAlongAnAxis) {
   const Tensor y = gather(x, 1, index);
   EXPECT_EQ(y.to_vector<float>(), (std::vector<float>{3, 1, 4, 5}));
   EXPECT_EQ(gather(x, 0, ints({1, 0, 1}, {1, 3})).to_vector<float>(), (std::vector<float>{4, 2, 6}));
-  EXPECT_EQ(gather(x.detach().transpose(0, 1), 0, ints({2, 0}, {1, 2})).to_vector<float>(),
-            (std::vector<float>{3, 4}));
+  EXPECT_EQ(gather(x.detach().transpose(0, 1), 0, ints({2, 0}, {1, 2})).to_vector<float>(), (std::vector<float>{3, 4}));
   tape.backward(sum(y * y));
   EXPECT_EQ(x.grad().to_vector<float>(), (std::vector<float>{2, 0, 6, 8, 10, 0}));
 }
@@ -100,8 +99,7 @@ TEST(Topk, TakesTheLargestInOrder) {
   EXPECT_EQ(topk(x, 1, 0, {.largest = false}).values.to_vector<float>(), (std::vector<float>{1, 5, 3}));
   tape.backward(sum(values));
   EXPECT_EQ(x.grad().to_vector<float>(), (std::vector<float>{0, 1, 1, 1, 0, 1}));
-  EXPECT_EQ(message<IndexError>([&] { topk(x, 4); }),
-            "topk: k must be in [0, 3] for axis -1 of [2, 3], got 4");
+  EXPECT_EQ(message<IndexError>([&] { topk(x, 4); }), "topk: k must be in [0, 3] for axis -1 of [2, 3], got 4");
 }
 
 TEST(OneHot, MarksEachIndex) {

@@ -63,12 +63,11 @@ TEST(Matmul, TakesEmptyMatrices) {
 }
 
 TEST(Matmul, SaysWhichSizesDoNotMatch) {
-  EXPECT_EQ(
-      message<ShapeError>([] {
-        matmul(zeros({32, 784}), zeros({10, 784}));
-      }),
-      "matmul: inner sizes must match, got [32, 784] x [10, 784] (784 != 10). Hint: transpose the second "
-      "argument?");
+  EXPECT_EQ(message<ShapeError>([] {
+              matmul(zeros({32, 784}), zeros({10, 784}));
+            }),
+            "matmul: inner sizes must match, got [32, 784] x [10, 784] (784 != 10). Hint: transpose the second "
+            "argument?");
   EXPECT_EQ(message<ShapeError>([] {
               matmul(zeros({2, 3}), zeros({4, 5}));
             }),
@@ -79,11 +78,10 @@ TEST(Matmul, SaysWhichSizesDoNotMatch) {
               matmul(zeros({2, 3, 4}), zeros({3, 4, 5}));
             }),
             "matmul: shapes must broadcast (equal or 1, from the last axis), got [2] and [3]: 2 against 3");
-  EXPECT_EQ(
-      message<DtypeError>([] {
-        matmul(zeros({2, 2}), zeros({2, 2}, {.dtype = float64}));
-      }),
-      "matmul: both must have one dtype, got float32 and float64. Hint: convert one with x.to(float32)");
+  EXPECT_EQ(message<DtypeError>([] {
+              matmul(zeros({2, 2}), zeros({2, 2}, {.dtype = float64}));
+            }),
+            "matmul: both must have one dtype, got float32 and float64. Hint: convert one with x.to(float32)");
 }
 
 TEST(Matmul, RefusesWhatDoesNotFitBlas) {
@@ -122,8 +120,7 @@ TEST(Dot, AddsUpInFloat64) {
 }
 
 TEST(Outer, HasEveryProduct) {
-  EXPECT_EQ(outer(tensor({1, 2}), tensor({3, 4, 5})).to_vector<float>(),
-            (std::vector<float>{3, 4, 5, 6, 8, 10}));
+  EXPECT_EQ(outer(tensor({1, 2}), tensor({3, 4, 5})).to_vector<float>(), (std::vector<float>{3, 4, 5, 6, 8, 10}));
   EXPECT_EQ(message<ShapeError>([] {
               outer(zeros({3, 1}), zeros({4}));
             }),
@@ -148,8 +145,7 @@ TEST(Linear, HasTheGradientsOfItsComposition) {
   const Tensor dy = gaussian({3, 2, 5});
   Tape tape;
   const auto fused = tape.gradient(linear(x, weight, bias), {x, weight, bias}, {.gradient = dy});
-  const auto composed =
-      tape.gradient(matmul(x, weight.transpose(0, 1)) + bias, {x, weight, bias}, {.gradient = dy});
+  const auto composed = tape.gradient(matmul(x, weight.transpose(0, 1)) + bias, {x, weight, bias}, {.gradient = dy});
   for (size_t i = 0; i < 3; ++i) {
     EXPECT_EQ(fused[i].shape(), composed[i].shape());
     expect_near(fused[i], composed[i].to_vector<double>());

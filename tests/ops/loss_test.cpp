@@ -42,11 +42,9 @@ TEST(Loss, OthersMatchPyTorch) {
   });
   expect_loss("mse", [](const Golden&, auto x, auto t) { return mse_loss(x, t); });
   expect_loss("l1", [](const Golden&, auto x, auto t) { return l1_loss(x, t); });
-  expect_loss("huber",
-              [](const Golden& g, auto x, auto t) { return huber_loss(x, t, {.delta = g.number("delta")}); });
-  expect_loss("smooth_l1", [](const Golden& g, auto x, auto t) {
-    return smooth_l1_loss(x, t, {.beta = g.number("beta")});
-  });
+  expect_loss("huber", [](const Golden& g, auto x, auto t) { return huber_loss(x, t, {.delta = g.number("delta")}); });
+  expect_loss("smooth_l1",
+              [](const Golden& g, auto x, auto t) { return smooth_l1_loss(x, t, {.beta = g.number("beta")}); });
   expect_loss("bce_with_logits", [](const Golden&, auto x, auto t) { return bce_with_logits_loss(x, t); });
   expect_loss("kl_div", [](const Golden&, auto x, auto t) {
     return kl_div(log_probabilities(x), t, {.reduction = Reduce::batchmean});
@@ -82,8 +80,7 @@ TEST(CrossEntropy, UnitWeightsAndNoSmoothingChangeNothing) {
 TEST(CrossEntropy, MeanOfWeightedRowsDividesByTheWeights) {
   const Tensor x = randn({3, 2}, {.dtype = float64});
   const Tensor w = tensor({0.25, 3}, {.dtype = float64});
-  const std::vector<double> rows =
-      cross_entropy(x, labels({0, 1, 1}), {.reduction = Reduce::none}).to_vector<double>();
+  const std::vector<double> rows = cross_entropy(x, labels({0, 1, 1}), {.reduction = Reduce::none}).to_vector<double>();
   EXPECT_NEAR(cross_entropy(x, labels({0, 1, 1}), {.weight = w}).item(),
               (0.25 * rows[0] + 3 * rows[1] + 3 * rows[2]) / 6.25, 1e-14);
 }
@@ -128,9 +125,7 @@ TEST(CrossEntropy, OfIgnoredRowsOnlyIsZeroAndTeachesNothing) {
   }
 }
 
-TEST(CrossEntropy, OfNoRowsIsZero) {
-  EXPECT_EQ(cross_entropy(empty({0, 4}), empty({0}, {.dtype = int64})).item(), 0);
-}
+TEST(CrossEntropy, OfNoRowsIsZero) { EXPECT_EQ(cross_entropy(empty({0, 4}), empty({0}, {.dtype = int64})).item(), 0); }
 
 TEST(CrossEntropy, AllowsImpossibleClasses) {
   Tensor x = tensor({{1, -kInfinity, 2}}, {.dtype = float64}).set_requires_grad();
@@ -191,12 +186,10 @@ TEST(Loss, RejectsShapesThatWouldBroadcast) {
 
 TEST(Loss, RejectsOptionsOutsideTheirRange) {
   const Tensor x = rand({2, 2});
-  EXPECT_EQ(message<ValueError>([&] { huber_loss(x, x, {.delta = 0}); }),
-            "huber_loss: delta must be positive, got 0");
+  EXPECT_EQ(message<ValueError>([&] { huber_loss(x, x, {.delta = 0}); }), "huber_loss: delta must be positive, got 0");
   EXPECT_EQ(message<ValueError>([&] { smooth_l1_loss(x, x, {.beta = -1}); }),
             "smooth_l1_loss: beta must be at least 0, got -1");
-  EXPECT_EQ(message<ValueError>([&] { bce_loss(x + 2, x); }).substr(0, 39),
-            "bce_loss: input must be in [0, 1], got ");
+  EXPECT_EQ(message<ValueError>([&] { bce_loss(x + 2, x); }).substr(0, 39), "bce_loss: input must be in [0, 1], got ");
   EXPECT_EQ(message<ValueError>([&] {
               cosine_embedding_loss(x, x, labels({1, 0}));
             }),
@@ -259,8 +252,7 @@ TEST(Loss, CosineSimilarityOfZeroIsZeroWithAFiniteGradient) {
 
 TEST(Loss, CosineEmbeddingCountsBothSigns) {
   const Tensor a = tensor({{1, 0}, {1, 0}, {1, 0}}), b = tensor({{0, 1}, {1, 0}, {1, 0}});
-  const Tensor loss =
-      cosine_embedding_loss(a, b, labels({1, 1, -1}), {.margin = 0.25, .reduction = Reduce::none});
+  const Tensor loss = cosine_embedding_loss(a, b, labels({1, 1, -1}), {.margin = 0.25, .reduction = Reduce::none});
   EXPECT_TENSOR_NEAR(loss, tensor({1, 0, 0.75}), 1e-7);
 }
 

@@ -63,8 +63,7 @@ TEST(HingeEmbedding, IsTheDistanceOrWhatItFallsShort) {
 }
 
 TEST(TripletMargin, IsTheDifferenceOfTwoDistances) {
-  const Tensor a = tensor({{0, 0}, {0, 0}}, k64), p = tensor({{3, 4}, {0, 1}}, k64),
-               n = tensor({{6, 8}, {0, 9}}, k64);
+  const Tensor a = tensor({{0, 0}, {0, 0}}, k64), p = tensor({{3, 4}, {0, 1}}, k64), n = tensor({{6, 8}, {0, 9}}, k64);
   const auto loss = [&](TripletMarginOptions options) {
     options.eps = 0;
     options.reduction = Reduce::none;
@@ -95,8 +94,7 @@ TEST(GaussianNll, IsTheLogarithmOfTheDensity) {
   expect_near(gaussian_nll_loss(x, t, v.unsqueeze(1), none), {of(0, 1), of(1, 1), of(2, 4), of(0, 4)});
   expect_near(gaussian_nll_loss(x, t, v.expand({2, 2}), none), {of(0, 1), of(1, 4), of(2, 1), of(0, 4)});
   const double constant = 0.5 * std::log(2 * std::numbers::pi);
-  expect_near(gaussian_nll_loss(x, t, v, {.full = true}),
-              {constant + (of(0, 1) + of(1, 1) + of(2, 4) + of(0, 4)) / 4});
+  expect_near(gaussian_nll_loss(x, t, v, {.full = true}), {constant + (of(0, 1) + of(1, 1) + of(2, 4) + of(0, 4)) / 4});
 }
 
 TEST(GaussianNll, PushesAVarianceBelowTheLeastUpwards) {
@@ -109,8 +107,7 @@ TEST(GaussianNll, PushesAVarianceBelowTheLeastUpwards) {
 
 TEST(GaussianNll, RejectsWhatIsNoVariance) {
   const Tensor x = ones({2, 3});
-  EXPECT_EQ(message<ValueError>([&] { gaussian_nll_loss(x, x, -x); }),
-            "gaussian_nll_loss: var must not be negative");
+  EXPECT_EQ(message<ValueError>([&] { gaussian_nll_loss(x, x, -x); }), "gaussian_nll_loss: var must not be negative");
   EXPECT_EQ(message<ShapeError>([&] { gaussian_nll_loss(x, x, ones({3})); }),
             "gaussian_nll_loss: var must have the input's shape [2, 3], or one number a row, got [3]");
   EXPECT_EQ(message<ValueError>([&] { gaussian_nll_loss(x, x, x, {.eps = 0}); }),

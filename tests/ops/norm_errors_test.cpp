@@ -13,32 +13,24 @@ namespace {
 
 struct NormOfRows {
   const char* name;
-  std::function<Tensor(const Tensor& rows, const Tensor& weight)>
-      run;  // with one gain for all, so that it can be 0
+  std::function<Tensor(const Tensor& rows, const Tensor& weight)> run;  // with one gain for all, so that it can be 0
   bool centered = true;
 };
 
-Tensor times(const Tensor& weight, int64_t n) {
-  return weight.defined() ? weight.expand({n}).contiguous() : Tensor();
-}
+Tensor times(const Tensor& weight, int64_t n) { return weight.defined() ? weight.expand({n}).contiguous() : Tensor(); }
 
 const NormOfRows kNorms[] = {
-    {"LayerNorm",
-     [](const Tensor& x, const Tensor& w) { return layer_norm(x, {x.size(1)}, times(w, x.size(1))); }},
-    {"RMSNorm",
-     [](const Tensor& x, const Tensor& w) { return rms_norm(x, {x.size(1)}, times(w, x.size(1))); }, false},
+    {"LayerNorm", [](const Tensor& x, const Tensor& w) { return layer_norm(x, {x.size(1)}, times(w, x.size(1))); }},
+    {"RMSNorm", [](const Tensor& x, const Tensor& w) { return rms_norm(x, {x.size(1)}, times(w, x.size(1))); }, false},
     {"BatchNorm1d",
      [](const Tensor& x, const Tensor& w) {
-       return batch_norm(x.transpose(0, 1), {}, {}, times(w, x.size(0)), {}, {.training = true})
-           .transpose(0, 1);
+       return batch_norm(x.transpose(0, 1), {}, {}, times(w, x.size(0)), {}, {.training = true}).transpose(0, 1);
      }},
     {"BatchNorm2d",  // a row is a channel of two images
      [](const Tensor& x, const Tensor& w) {
        const int64_t n = x.size(0), half = x.size(1) / 2;
        const Tensor images = x.reshape({n, 2, half, 1}).transpose(0, 1);
-       return batch_norm(images, {}, {}, times(w, n), {}, {.training = true})
-           .transpose(0, 1)
-           .reshape(x.shape());
+       return batch_norm(images, {}, {}, times(w, n), {}, {.training = true}).transpose(0, 1).reshape(x.shape());
      }},
     {"GroupNorm",  // a row is a group of two channels
      [](const Tensor& x, const Tensor& w) {
@@ -113,8 +105,8 @@ double error(const Tensor& a, const std::vector<Real>& b) {
 // largest, where they have digits: eps alone holds those of a constant row.
 TEST(NormErrors, AreThoseOfRoundingTheResult) {
   fmt::print("| input | {} |\n|---|",
-             fmt::join(std::vector{"LayerNorm y", "dx", "RMSNorm y", "dx", "BatchNorm1d y", "dx",
-                                   "BatchNorm2d y", "dx", "GroupNorm y", "dx", "InstanceNorm y", "dx"},
+             fmt::join(std::vector{"LayerNorm y", "dx", "RMSNorm y", "dx", "BatchNorm1d y", "dx", "BatchNorm2d y", "dx",
+                                   "GroupNorm y", "dx", "InstanceNorm y", "dx"},
                        " | "));
   fmt::print("---|---|---|---|---|---|---|---|---|---|---|---|\n");
   for (const Case& c : cases()) {
@@ -143,8 +135,7 @@ TEST_P(NormContract, ConstantRowsAreZeroWhereTheyAreCentred) {
   for (double value : {0.0, 3.0, -1234.0, 1e7, 1e30}) {
     const Tensor y = GetParam().run(full({3, 8}, value), {});
     const double size = std::sqrt(value * value + 1e-5);
-    EXPECT_TENSOR_NEAR(y, full({3, 8}, GetParam().centered ? 0 : value / size),
-                       GetParam().centered ? 0 : 1e-7)
+    EXPECT_TENSOR_NEAR(y, full({3, 8}, GetParam().centered ? 0 : value / size), GetParam().centered ? 0 : 1e-7)
         << value;
   }
 }

@@ -100,8 +100,7 @@ TEST(LayerNormNumerics, ABiasWithoutAWeightIsKept) {
 TEST(LayerNormNumerics, SumOfAnUnweightedRowHasNoGradient) {
   Tensor x = randn({4, 6}, {.dtype = float64}).set_requires_grad();
   Tape tape;
-  EXPECT_TENSOR_NEAR(tape.gradient(sum(layer_norm(x, {6})), {x})[0], zeros({4, 6}, {.dtype = float64}),
-                     1e-14);
+  EXPECT_TENSOR_NEAR(tape.gradient(sum(layer_norm(x, {6})), {x})[0], zeros({4, 6}, {.dtype = float64}), 1e-14);
 }
 
 TEST(LayerNormNumerics, NanStaysInItsRow) {
@@ -130,10 +129,8 @@ TEST(LayerNormNumerics, RowsHaveTheSameBitsAloneAndInBatchesOfAnySize) {
   const std::vector<float> together = layer_norm(x, {37}, weight, bias).to_vector<float>();
   for (int64_t size : {1, 2, 3, 5, 17, 64})
     for (int64_t first = 0; first + size <= 64; first += size) {
-      const std::vector<float> part =
-          layer_norm(narrow(x, 0, first, size), {37}, weight, bias).to_vector<float>();
-      EXPECT_TRUE(std::equal(part.begin(), part.end(), together.begin() + first * 37))
-          << first << " " << size;
+      const std::vector<float> part = layer_norm(narrow(x, 0, first, size), {37}, weight, bias).to_vector<float>();
+      EXPECT_TRUE(std::equal(part.begin(), part.end(), together.begin() + first * 37)) << first << " " << size;
     }
 }
 
@@ -180,8 +177,7 @@ TEST(BatchNormNumerics, BlocksMakeTheWholeWithTheSameBitsForAnyThreads) {
       EXPECT_EQ(results.back(), results[0]);
       continue;
     }
-    Tensor x64 = x.detach().to(float64).set_requires_grad(),
-           w64 = weight.detach().to(float64).set_requires_grad(),
+    Tensor x64 = x.detach().to(float64).set_requires_grad(), w64 = weight.detach().to(float64).set_requires_grad(),
            b64 = bias.detach().to(float64).set_requires_grad();
     Tape oracle;
     const Tensor centered = x64 - mean(x64, {0});
@@ -237,8 +233,8 @@ TEST(RmsNorm, IsRightForHugeAndTinyRows) {
   for (double scale : {1e-3, 1.0, 1e20, 1e30}) {
     const Tensor x = (randn({4, 64}, {.dtype = float64}) * scale).to(float32);
     const Tensor wide = x.to(float64);
-    EXPECT_TENSOR_NEAR(rms_norm(x, {64}).to(float64),
-                       wide * rsqrt(mean(wide * wide, 1, {.keepdim = true}) + 1e-5), 1e-6);
+    EXPECT_TENSOR_NEAR(rms_norm(x, {64}).to(float64), wide * rsqrt(mean(wide * wide, 1, {.keepdim = true}) + 1e-5),
+                       1e-6);
   }
 }
 

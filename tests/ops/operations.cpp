@@ -18,8 +18,7 @@ namespace tapegrad {
 // A function may be overloaded, so it is called by name.
 #define TAPEGRAD_OP(name, ...) {#name, []() -> Samples { return __VA_ARGS__; }},
 #define unary(f, low, high) unary_samples([](const Tensor& x) { return f(x); }, low, high)
-#define unary_away(f, low, high, ...) \
-  unary_samples([](const Tensor& x) { return f(x); }, low, high, __VA_ARGS__)
+#define unary_away(f, low, high, ...) unary_samples([](const Tensor& x) { return f(x); }, low, high, __VA_ARGS__)
 #define binary(f, low_a, high_a, low_b, high_b) \
   binary_samples([](const Tensor& a, const Tensor& b) { return f(a, b); }, low_a, high_a, low_b, high_b)
 #define samples(name) name##_samples()

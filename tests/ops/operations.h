@@ -22,8 +22,6 @@ const std::vector<Operation>& all_operations();
 Samples samples_of(const Operation& operation);
 
 /// Names the tests of a suite that goes over all_operations().
-inline std::string name_of_operation(const ::testing::TestParamInfo<Operation>& info) {
-  return info.param.name;
-}
+inline std::string name_of_operation(const ::testing::TestParamInfo<Operation>& info) { return info.param.name; }
 
 }  // namespace tapegrad

@@ -34,8 +34,7 @@ TEST(Split, IntoOneToEightPiecesOfAnySizeIsTheirPartsAndPutsTheGradientsInTheirP
           expected.push_back(full(part.shape(), used ? double(i + 1) : 0, {.dtype = float64}));
         }
         if (!loss.is_recorded()) continue;
-        EXPECT_EQ(tape.gradient(loss, {x})[0].to_vector<double>(),
-                  concat(expected, axis).to_vector<double>());
+        EXPECT_EQ(tape.gradient(loss, {x})[0].to_vector<double>(), concat(expected, axis).to_vector<double>());
       }
 }
 
@@ -53,8 +52,9 @@ TEST(Split, IntoEqualPiecesLeavesTheRestToTheLast) {
       const Tensor last = pieces[pieces.size() - 1];
       Tensor expected = zeros({2, n}, {.dtype = float64});
       const Tensor dx = tape.gradient(sum(last), {x})[0];
-      expect_near(dx, concat({zeros({2, n - last.size(1)}, {.dtype = float64}), ones_like(last.detach())}, 1)
-                          .to_vector<double>());
+      expect_near(
+          dx,
+          concat({zeros({2, n - last.size(1)}, {.dtype = float64}), ones_like(last.detach())}, 1).to_vector<double>());
     }
 }
 

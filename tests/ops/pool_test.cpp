@@ -42,8 +42,7 @@ TEST(MaxPool2d, OfMinusInfinityAloneSendsTheGradientToTheFirstPixel) {
   if (reference_mode()) GTEST_SKIP() << "the definition has pixels of padding";
   Tensor x = full({1, 1, 2, 2}, -INFINITY, {.dtype = float64}).set_requires_grad();
   Tape tape;
-  tape.backward(max_pool2d(x, 2, {.stride = 1, .padding = 1}),
-                {.gradient = ones({1, 1, 3, 3}, {.dtype = float64})});
+  tape.backward(max_pool2d(x, 2, {.stride = 1, .padding = 1}), {.gradient = ones({1, 1, 3, 3}, {.dtype = float64})});
   expect_near(x.grad(), {4, 2, 2, 1}, 0);
 }
 
@@ -93,8 +92,7 @@ TEST(Interpolate, TakesTheNearestOrTheMeanOfTwo) {
   const Tensor x = image({1, 2, 4}, 1, 3);
   expect_near(interpolate(x, {.size = {1, 5}}), {1, 1, 2, 2, 4});
   expect_near(interpolate(x, {.size = {1, 2}}), {1, 2});
-  expect_near(interpolate(x, {.size = {1, 6}, .mode = Interpolation::bilinear}),
-              {1, 1.25, 1.75, 2.5, 3.5, 4});
+  expect_near(interpolate(x, {.size = {1, 6}, .mode = Interpolation::bilinear}), {1, 1.25, 1.75, 2.5, 3.5, 4});
   expect_near(interpolate(x, {.size = {1, 5}, .mode = Interpolation::bilinear, .align_corners = true}),
               {1, 1.5, 2, 3, 4});
   expect_near(interpolate(image({1, 2, 3, 4}, 2, 2), {.scale_factor = 2, .mode = Interpolation::bilinear}),
@@ -116,8 +114,7 @@ TEST(Fold, AddsUpTheWindowsThatUnfoldTook) {
   const Tensor columns = unfold(x, {3, 2}, options);
   ASSERT_EQ(columns.shape(), (Shape{2, 18, 12}));
   const Tensor cotangent = gaussian(columns.shape());
-  EXPECT_NEAR(sum(columns * cotangent).item(), sum(x * fold(cotangent, {5, 6}, {3, 2}, options)).item(),
-              1e-11);
+  EXPECT_NEAR(sum(columns * cotangent).item(), sum(x * fold(cotangent, {5, 6}, {3, 2}, options)).item(), 1e-11);
 }
 
 TEST(GroupNorm, NormalizesEachGroupOfChannelsOfEachImage) {
@@ -148,16 +145,14 @@ TEST(InstanceNorm, IsAGroupNormWithAGroupForEachChannel) {
 
 TEST(Pooling, SaysWhatDoesNotFit) {
   const Tensor x = zeros({1, 2, 4, 4});
-  EXPECT_EQ(
-      message<ShapeError>([&] { max_pool2d(x[0], 2); }),
-      "max_pool2d: input must be [N, C, H, W], got [2, 4, 4]. Hint: unsqueeze(0) makes a batch of one image");
+  EXPECT_EQ(message<ShapeError>([&] { max_pool2d(x[0], 2); }),
+            "max_pool2d: input must be [N, C, H, W], got [2, 4, 4]. Hint: unsqueeze(0) makes a batch of one image");
   EXPECT_EQ(message<ValueError>([&] { max_pool2d(x, 2, {.padding = 2}); }),
             "max_pool2d: padding must be at most half of kernel_size 2 x 2, got 2 and 2");
-  EXPECT_EQ(
-      message<ShapeError>([&] {
-        avg_pool2d(x, {2, 5});
-      }),
-      "avg_pool2d: a window must fit into the input: its width is 5, that of the input 4 with 0 of padding");
+  EXPECT_EQ(message<ShapeError>([&] {
+              avg_pool2d(x, {2, 5});
+            }),
+            "avg_pool2d: a window must fit into the input: its width is 5, that of the input 4 with 0 of padding");
   EXPECT_EQ(message<ShapeError>([&] { adaptive_avg_pool2d(x, 0); }),
             "adaptive_avg_pool2d: input and output_size must have pixels, got [1, 2, 4, 4] and 0 x 0");
   EXPECT_EQ(message<ValueError>([&] { interpolate(x, {}); }),

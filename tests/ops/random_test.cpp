@@ -28,8 +28,7 @@ TEST(BernoulliOfATensor, IsOneAsOftenAsItsProbabilities) {
               bernoulli(tensor({{0.5, 1.5}}));
             }),
             "bernoulli: p must be in [0, 1], got 1.5 at [0, 1]");
-  EXPECT_EQ(message<ValueError>([] { bernoulli(tensor({NAN})); }),
-            "bernoulli: p must be in [0, 1], got nan at [0]");
+  EXPECT_EQ(message<ValueError>([] { bernoulli(tensor({NAN})); }), "bernoulli: p must be in [0, 1], got nan at [0]");
   EXPECT_THROW(bernoulli(arange(2)), DtypeError);
 }
 
@@ -57,8 +56,8 @@ TEST(Multinomial, WithoutReplacementDrawsEachOnce) {
     both += pairs[2 * row] == 2 && pairs[2 * row + 1] == 0;
   }
   EXPECT_NEAR(both / 40000, 3.0 / 6 * 1 / 3, 0.01);
-  EXPECT_TENSOR_NEAR(sort(multinomial(tensor({1e-30, 0, 1e30, 5}), 3), 0).values,
-                     tensor({0, 2, 3}, {.dtype = int64}), 0);
+  EXPECT_TENSOR_NEAR(sort(multinomial(tensor({1e-30, 0, 1e30, 5}), 3), 0).values, tensor({0, 2, 3}, {.dtype = int64}),
+                     0);
 }
 
 TEST(Multinomial, IsAFunctionOfTheGenerator) {
@@ -108,8 +107,8 @@ TEST(Categorical, KnowsItsProbabilitiesFromEither) {
   for (const Categorical& policy : {Categorical({.probs = p * 3}), Categorical({.logits = log(p) + 7})}) {
     EXPECT_TENSOR_NEAR(policy.probs, p, 1e-15);
     EXPECT_TENSOR_NEAR(policy.log_prob(value), tensor({std::log(0.8), std::log(0.5)}, k64), 1e-15);
-    EXPECT_TENSOR_NEAR(policy.entropy(),
-                       tensor({-0.2 * std::log(0.2) - 0.8 * std::log(0.8), std::log(2.0)}, k64), 1e-15);
+    EXPECT_TENSOR_NEAR(policy.entropy(), tensor({-0.2 * std::log(0.2) - 0.8 * std::log(0.8), std::log(2.0)}, k64),
+                       1e-15);
   }
   manual_seed(4);
   const Categorical many({.logits = log(p).unsqueeze(1).expand({2, 20000, 2})});
@@ -125,8 +124,7 @@ TEST(Categorical, HasTheGradientsOfItsFormulas) {
   for (bool from_probs : {false, true})
     EXPECT_GRADIENTS(
         [=](const Tensor& a) {
-          const Categorical policy(from_probs ? CategoricalOptions{.probs = exp(a)}
-                                              : CategoricalOptions{.logits = a});
+          const Categorical policy(from_probs ? CategoricalOptions{.probs = exp(a)} : CategoricalOptions{.logits = a});
           return policy.log_prob(value) + policy.entropy() * 0.5;
         },
         gaussian({3, 4}));
@@ -137,8 +135,7 @@ TEST(Categorical, StaysFiniteBesideAnImpossibleIndex) {
   const Tensor z = tensor({0, -INFINITY, 1}, {.requires_grad = true});
   for (const Tensor& x : {p, z}) {
     Tape tape;
-    const Categorical policy(x.impl() == p.impl() ? CategoricalOptions{.probs = x}
-                                                  : CategoricalOptions{.logits = x});
+    const Categorical policy(x.impl() == p.impl() ? CategoricalOptions{.probs = x} : CategoricalOptions{.logits = x});
     const Tensor loss = policy.entropy() + policy.log_prob(tensor(2, {.dtype = int64}));
     EXPECT_TRUE(std::isfinite(loss.item()));
     EXPECT_TRUE(all(isfinite(tape.gradient(loss, {x})[0])).item<bool>());
@@ -148,8 +145,7 @@ TEST(Categorical, StaysFiniteBesideAnImpossibleIndex) {
 }
 
 TEST(Categorical, SaysWhatIsNoDistribution) {
-  EXPECT_EQ(message<ValueError>([] { Categorical({}); }),
-            "Categorical: takes either probs or logits, got none");
+  EXPECT_EQ(message<ValueError>([] { Categorical({}); }), "Categorical: takes either probs or logits, got none");
   EXPECT_EQ(message<ValueError>([] { Categorical({.probs = ones({2}), .logits = ones({2})}); }),
             "Categorical: takes either probs or logits, got both");
   for (const Tensor& p : {tensor({1, -1}), tensor({0, 0}), tensor({1, NAN})})

@@ -15,9 +15,7 @@ namespace {
 
 using Values = std::vector<Tensor>;
 
-int64_t gates_of(RecurrentCell cell) {
-  return cell == RecurrentCell::lstm ? 4 : cell == RecurrentCell::gru ? 3 : 1;
-}
+int64_t gates_of(RecurrentCell cell) { return cell == RecurrentCell::lstm ? 4 : cell == RecurrentCell::gru ? 3 : 1; }
 
 Tensor leaf(const Shape& shape, Dtype dtype) {
   return randn(shape, {.dtype = float64}).to(dtype).clone().set_requires_grad();
@@ -28,8 +26,7 @@ struct Problem {
   RecurrentParameters w;
   RecurrentOptions options;
 
-  Problem(const RecurrentOptions& o, int64_t steps, int64_t batch, int64_t hidden, Dtype dtype = float64)
-      : options(o) {
+  Problem(const RecurrentOptions& o, int64_t steps, int64_t batch, int64_t hidden, Dtype dtype = float64) : options(o) {
     manual_seed(1);
     const int64_t width = gates_of(o.cell) * hidden;
     const bool lstm = o.cell == RecurrentCell::lstm;
@@ -53,8 +50,7 @@ struct Problem {
 
   Values inputs() const {
     Values out;
-    for (const Tensor& x :
-         {p, h0, c0, w.weight_hh, w.bias, w.bias_hh, w.gain_ih, w.gain_hh, w.gain_c, w.bias_c})
+    for (const Tensor& x : {p, h0, c0, w.weight_hh, w.bias, w.bias_hh, w.gain_ih, w.gain_hh, w.gain_c, w.bias_c})
       if (x.defined()) out.push_back(x);
     return out;
   }
@@ -144,8 +140,7 @@ namespace {
 
 std::vector<RecurrentOptions> every_way() {
   std::vector<RecurrentOptions> out;
-  for (RecurrentCell cell :
-       {RecurrentCell::rnn_tanh, RecurrentCell::rnn_relu, RecurrentCell::lstm, RecurrentCell::gru})
+  for (RecurrentCell cell : {RecurrentCell::rnn_tanh, RecurrentCell::rnn_relu, RecurrentCell::lstm, RecurrentCell::gru})
     for (Norm norm : {Norm::none, Norm::layer, Norm::rms})
       for (Placement placement : {Placement::separate, Placement::sum}) {
         if (placement == Placement::sum && norm == Norm::none) continue;
@@ -162,8 +157,7 @@ TEST_P(Recurrent, EqualsALoopOverSteps) {
   for (Dtype dtype : {float64, float32})
     for (bool reverse : {false, true})
       for (bool ragged : {false, true}) {
-        SCOPED_TRACE(
-            fmt::format("{}{}{}", name(dtype), reverse ? ", reverse" : "", ragged ? ", lengths" : ""));
+        SCOPED_TRACE(fmt::format("{}{}{}", name(dtype), reverse ? ", reverse" : "", ragged ? ", lengths" : ""));
         RecurrentOptions options = GetParam();
         options.reverse = reverse;
         if (ragged) options.lengths = some_lengths(9, 6);
@@ -194,8 +188,7 @@ TEST_P(Recurrent, GivesTheSameBitsForOneAndTwoThreads) {
   set_num_threads(before);
   ASSERT_EQ(one.size(), two.size());
   for (size_t i = 0; i < one.size(); ++i)
-    EXPECT_EQ(one[i].contiguous().to_vector<float>(), two[i].contiguous().to_vector<float>())
-        << "result " << i;
+    EXPECT_EQ(one[i].contiguous().to_vector<float>(), two[i].contiguous().to_vector<float>()) << "result " << i;
 }
 
 // Each output alone: the others have no cotangent.
@@ -222,8 +215,7 @@ TEST_P(Recurrent, ReadsNoPadding) {
     const Values got = fused(padded), want = fused(clean);
     ASSERT_EQ(got.size(), want.size());
     for (size_t i = 0; i < got.size(); ++i)
-      EXPECT_EQ(got[i].contiguous().to_vector<double>(), want[i].contiguous().to_vector<double>())
-          << "result " << i;
+      EXPECT_EQ(got[i].contiguous().to_vector<double>(), want[i].contiguous().to_vector<double>()) << "result " << i;
     const Tensor dp = got[clean.fused().size()];
     EXPECT_EQ(largest(where(mask, 0.0, dp)), 0) << "the gradient to padding, width " << width;
     EXPECT_EQ(largest(where(mask, 0.0, got[0])), 0) << "the output in padding";
@@ -356,10 +348,7 @@ TEST(RecurrentErrors, SayWhatWasExpected) {
               q.h0 = zeros({2, 5}, {.dtype = float64});
             }),
             "lstm: h0 must have the shape [3, 5], got [2, 5]");
-  EXPECT_EQ(text([](Problem& q) {
-              q.c0 = zeros({3, 5});
-            }),
-            "lstm: c0 must be float64 as the input, got float32");
+  EXPECT_EQ(text([](Problem& q) { q.c0 = zeros({3, 5}); }), "lstm: c0 must be float64 as the input, got float32");
   EXPECT_EQ(text([](Problem& q) { q.w.bias = zeros({5}, {.dtype = float64}); }),
             "lstm: a bias or gain must have the shape [20], got [5]");
   EXPECT_EQ(text([](Problem& q) { q.w.gain_c = zeros({20}, {.dtype = float64}); }),

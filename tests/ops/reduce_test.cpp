@@ -16,8 +16,7 @@ const double kNan = std::numeric_limits<double>::quiet_NaN();
 TEST(Sum, GoesOverAnyAxes) {
   const Tensor x = arange(0, 24, 1, {.dtype = float64}).reshape({2, 3, 4});
   EXPECT_EQ(sum(x).item(), 276);
-  EXPECT_EQ(sum(x, 0).to_vector<double>(),
-            (std::vector<double>{12, 14, 16, 18, 20, 22, 24, 26, 28, 30, 32, 34}));
+  EXPECT_EQ(sum(x, 0).to_vector<double>(), (std::vector<double>{12, 14, 16, 18, 20, 22, 24, 26, 28, 30, 32, 34}));
   EXPECT_EQ(sum(x, 1).to_vector<double>(), (std::vector<double>{12, 15, 18, 21, 48, 51, 54, 57}));
   EXPECT_EQ(sum(x, -1).to_vector<double>(), (std::vector<double>{6, 22, 38, 54, 70, 86}));
   EXPECT_EQ(sum(x, {0, 2}).to_vector<double>(), (std::vector<double>{60, 92, 124}));
@@ -56,21 +55,13 @@ TEST(Reductions, OfNothingAreTheirNeutralElement) {
   EXPECT_EQ(amax(empty, 1).shape(), Shape{0});
   EXPECT_EQ(softmax(empty).shape(), (Shape{0, 3}));
   EXPECT_EQ(message<ShapeError>([&] { max(empty); }), "max: there must be an element to take, got [0, 3]");
-  EXPECT_EQ(message<ShapeError>([&] { amin(empty, 0); }),
-            "amin: there must be an element to take, got [0, 3]");
-  EXPECT_EQ(message<ShapeError>([&] { argmax(empty, 0); }),
-            "argmax: there must be an element to take, got [0, 3]");
+  EXPECT_EQ(message<ShapeError>([&] { amin(empty, 0); }), "amin: there must be an element to take, got [0, 3]");
+  EXPECT_EQ(message<ShapeError>([&] { argmax(empty, 0); }), "argmax: there must be an element to take, got [0, 3]");
 }
 
 TEST(Reductions, SayWhichAxisIsWrong) {
-  EXPECT_EQ(message<IndexError>([] {
-              sum(zeros({2, 3}), 2);
-            }),
-            "sum: axis must be in [-2, 1] for 2 axes, got 2");
-  EXPECT_EQ(message<IndexError>([] {
-              mean(zeros({2, 3}), {0, -2});
-            }),
-            "mean: axis -2 is named twice in [0, -2]");
+  EXPECT_EQ(message<IndexError>([] { sum(zeros({2, 3}), 2); }), "sum: axis must be in [-2, 1] for 2 axes, got 2");
+  EXPECT_EQ(message<IndexError>([] { mean(zeros({2, 3}), {0, -2}); }), "mean: axis -2 is named twice in [0, -2]");
   EXPECT_EQ(message<DtypeError>([] { prod(arange(3)); }),
             "prod: takes float32 or float64, got int64. Hint: convert with x.to(float32)");
 }

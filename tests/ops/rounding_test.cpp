@@ -64,15 +64,13 @@ TEST(Atan2, IsTheAngleInAllQuadrants) {
                      tensor({pi / 4, 3 * pi / 4, -pi / 4, -3 * pi / 4, pi, 0}, k64), 1e-15);
   const Tensor a = tensor({1e-30, 1e30, 0}, {.requires_grad = true}), b = tensor({1e-30, 1e30, -2});
   Tape tape;
-  EXPECT_TENSOR_NEAR(tape.gradient(atan2(a, b), {a}, {.gradient = ones({3})})[0] * b, tensor({0.5, 0.5, 1}),
-                     1e-6)
+  EXPECT_TENSOR_NEAR(tape.gradient(atan2(a, b), {a}, {.gradient = ones({3})})[0] * b, tensor({0.5, 0.5, 1}), 1e-6)
       << "where squares leave float32's range";
 }
 
 TEST(Log2, IsExactAtThePowersOfTwo) {
   for (Dtype dtype : {float32, float64})
-    for (int k = -100; k <= 100; ++k)
-      EXPECT_EQ(log2(full({}, std::ldexp(1.0, k), {.dtype = dtype})).item(), k);
+    for (int k = -100; k <= 100; ++k) EXPECT_EQ(log2(full({}, std::ldexp(1.0, k), {.dtype = dtype})).item(), k);
   EXPECT_EQ(log2(tensor(0.0)).item(), -kInf);
   EXPECT_TRUE(std::isnan(log2(tensor(-1.0)).item()));
 }

@@ -41,8 +41,7 @@ Tensor uniform_away(const Shape& shape, double low, double high, const std::vect
 Samples unary_samples(const std::function<Tensor(const Tensor&)>& f, double low, double high,
                       const std::vector<double>& kinks) {
   Samples samples;
-  const auto add = [&](const std::string& label, const Shape& shape,
-                       std::function<Tensor(const Tensor&)> view) {
+  const auto add = [&](const std::string& label, const Shape& shape, std::function<Tensor(const Tensor&)> view) {
     samples.push_back({.label = label,
                        .f = [f, view](const Inputs& in) { return f(view(in[0])); },
                        .inputs = {uniform_away(shape, low, high, kinks)},
@@ -55,20 +54,17 @@ Samples unary_samples(const std::function<Tensor(const Tensor&)>& f, double low,
   return samples;
 }
 
-Samples binary_samples(const std::function<Tensor(const Tensor&, const Tensor&)>& f, double low_a,
-                       double high_a, double low_b, double high_b) {
+Samples binary_samples(const std::function<Tensor(const Tensor&, const Tensor&)>& f, double low_a, double high_a,
+                       double low_b, double high_b) {
   Samples samples;
   const auto a = [&](const Shape& shape) { return uniform(shape, low_a, high_a); };
   const auto b = [&](const Shape& shape) { return uniform(shape, low_b, high_b); };
   const auto both = [f](const Inputs& in) { return f(in[0], in[1]); };
   for (const Shape& shape : kShapes)
-    samples.push_back({.label = to_string(shape),
-                       .f = both,
-                       .inputs = {a(shape), b(shape)},
-                       .zero_gradient = shape.numel() <= 1});
-  const std::pair<Shape, Shape> broadcast[] = {{{3, 1}, {1, 4}}, {{}, {5}},          {{5}, {}},
-                                               {{0, 3}, {1, 3}}, {{1, 3}, {0, 3}},   {{2, 3, 4}, {4}},
-                                               {{3}, {2, 3}},    {{2, 1, 4}, {3, 1}}};
+    samples.push_back(
+        {.label = to_string(shape), .f = both, .inputs = {a(shape), b(shape)}, .zero_gradient = shape.numel() <= 1});
+  const std::pair<Shape, Shape> broadcast[] = {{{3, 1}, {1, 4}}, {{}, {5}},        {{5}, {}},     {{0, 3}, {1, 3}},
+                                               {{1, 3}, {0, 3}}, {{2, 3, 4}, {4}}, {{3}, {2, 3}}, {{2, 1, 4}, {3, 1}}};
   for (const auto& [shape_a, shape_b] : broadcast)
     samples.push_back({.label = to_string(shape_a) + " and " + to_string(shape_b),
                        .f = both,
@@ -88,10 +84,9 @@ Samples binary_samples(const std::function<Tensor(const Tensor&, const Tensor&)>
                      .f = [f](const Inputs& in) { return f(in[0], in[0]); },
                      .inputs = {uniform({3, 4}, std::max(low_a, low_b), std::min(high_a, high_b))},
                      .zero_gradient = true});
-  samples.push_back(
-      {.label = "transposed and sliced",
-       .f = [f](const Inputs& in) { return f(in[0].transpose(0, 1), slice(in[1], 1, 0, 8, 2)); },
-       .inputs = {a({4, 3}), b({3, 8})}});
+  samples.push_back({.label = "transposed and sliced",
+                     .f = [f](const Inputs& in) { return f(in[0].transpose(0, 1), slice(in[1], 1, 0, 8, 2)); },
+                     .inputs = {a({4, 3}), b({3, 8})}});
   samples.push_back({.label = "expanded",
                      .f =
                          [f](const Inputs& in) {

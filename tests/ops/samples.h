@@ -45,7 +45,7 @@ Samples unary_samples(const std::function<Tensor(const Tensor&)>& f, double low,
                       const std::vector<double>& kinks = {});
 
 /// Equal shapes and pairs that broadcast; each input alone; one tensor as both; strided views of either.
-Samples binary_samples(const std::function<Tensor(const Tensor&, const Tensor&)>& f, double low_a,
-                       double high_a, double low_b, double high_b);
+Samples binary_samples(const std::function<Tensor(const Tensor&, const Tensor&)>& f, double low_a, double high_a,
+                       double low_b, double high_b);
 
 }  // namespace tapegrad

@@ -12,8 +12,7 @@ Sample convolution(const std::string& label, const Shape& x, const Shape& weight
           .zero_gradient = x.numel() == 0};
 }
 
-Sample transposed(const std::string& label, const Shape& x, const Shape& weight,
-                  ConvTranspose2dOptions options) {
+Sample transposed(const std::string& label, const Shape& x, const Shape& weight, ConvTranspose2dOptions options) {
   return {.label = label,
           .f = [options](const Inputs& in) { return conv_transpose2d(in[0], in[1], in[2], options); },
           .inputs = {normal(x), normal(weight), normal({weight[1] * options.groups})}};
@@ -27,17 +26,16 @@ Tensor distinct(const Shape& shape) {
 }  // namespace
 
 Samples conv2d_samples() {
-  Samples samples{convolution("padded", {2, 3, 4, 5}, {4, 3, 3, 3}, {.padding = 1}),
-                  convolution("one by one", {2, 3, 2, 3}, {5, 3, 1, 1}, {}),
-                  convolution("stride", {1, 2, 5, 6}, {4, 2, 3, 2}, {.stride = {2, 3}, .padding = {1, 0}}),
-                  convolution("stride beyond the kernel", {1, 4, 6, 6}, {4, 4, 1, 2}, {.stride = 3}),
-                  convolution("dilation", {1, 2, 6, 7}, {4, 2, 2, 3},
-                              {.stride = 2, .padding = {2, 1}, .dilation = {3, 2}}),
-                  convolution("groups", {2, 8, 3, 3}, {8, 4, 2, 2}, {.padding = 1, .groups = 2}),
-                  convolution("depthwise", {2, 3, 4, 4}, {3, 1, 3, 3}, {.padding = 1, .groups = 3}),
-                  convolution("depthwise with stride", {1, 2, 5, 5}, {4, 1, 3, 3},
-                              {.stride = 2, .padding = 1, .groups = 2}),
-                  convolution("no images", {0, 2, 4, 4}, {4, 2, 3, 3}, {})};
+  Samples samples{
+      convolution("padded", {2, 3, 4, 5}, {4, 3, 3, 3}, {.padding = 1}),
+      convolution("one by one", {2, 3, 2, 3}, {5, 3, 1, 1}, {}),
+      convolution("stride", {1, 2, 5, 6}, {4, 2, 3, 2}, {.stride = {2, 3}, .padding = {1, 0}}),
+      convolution("stride beyond the kernel", {1, 4, 6, 6}, {4, 4, 1, 2}, {.stride = 3}),
+      convolution("dilation", {1, 2, 6, 7}, {4, 2, 2, 3}, {.stride = 2, .padding = {2, 1}, .dilation = {3, 2}}),
+      convolution("groups", {2, 8, 3, 3}, {8, 4, 2, 2}, {.padding = 1, .groups = 2}),
+      convolution("depthwise", {2, 3, 4, 4}, {3, 1, 3, 3}, {.padding = 1, .groups = 3}),
+      convolution("depthwise with stride", {1, 2, 5, 5}, {4, 1, 3, 3}, {.stride = 2, .padding = 1, .groups = 2}),
+      convolution("no images", {0, 2, 4, 4}, {4, 2, 3, 3}, {})};
   samples.push_back({.label = "no bias, one tensor as both",
                      .f = [](const Inputs& in) { return conv2d(in[0], in[0]); },
                      .inputs = {normal({4, 4, 2, 2})}});
@@ -57,24 +55,22 @@ Samples conv1d_samples() {
 }
 
 Samples conv_transpose2d_samples() {
-  return {
-      transposed("plain", {2, 3, 3, 2}, {3, 4, 2, 3}, {}),
-      transposed("stride", {1, 4, 3, 3}, {4, 5, 3, 3}, {.stride = 2, .padding = 1, .output_padding = 1}),
-      transposed("stride without overlap", {1, 4, 2, 3}, {4, 4, 2, 2}, {.stride = 2}),
-      transposed("stride beyond the kernel", {1, 2, 3, 3}, {2, 4, 1, 1}, {.stride = 2, .output_padding = 1}),
-      transposed("dilation", {1, 2, 3, 3}, {2, 4, 2, 3},
-                 {.stride = {1, 2}, .padding = {1, 2}, .output_padding = {1, 1}, .dilation = {2, 3}}),
-      transposed("groups", {2, 8, 2, 3}, {8, 4, 2, 2}, {.stride = 2, .groups = 2}),
-      transposed("depthwise", {2, 3, 3, 3}, {3, 1, 3, 3}, {.stride = 2, .padding = 1, .groups = 3})};
+  return {transposed("plain", {2, 3, 3, 2}, {3, 4, 2, 3}, {}),
+          transposed("stride", {1, 4, 3, 3}, {4, 5, 3, 3}, {.stride = 2, .padding = 1, .output_padding = 1}),
+          transposed("stride without overlap", {1, 4, 2, 3}, {4, 4, 2, 2}, {.stride = 2}),
+          transposed("stride beyond the kernel", {1, 2, 3, 3}, {2, 4, 1, 1}, {.stride = 2, .output_padding = 1}),
+          transposed("dilation", {1, 2, 3, 3}, {2, 4, 2, 3},
+                     {.stride = {1, 2}, .padding = {1, 2}, .output_padding = {1, 1}, .dilation = {2, 3}}),
+          transposed("groups", {2, 8, 2, 3}, {8, 4, 2, 2}, {.stride = 2, .groups = 2}),
+          transposed("depthwise", {2, 3, 3, 3}, {3, 1, 3, 3}, {.stride = 2, .padding = 1, .groups = 3})};
 }
 
 Samples conv_transpose1d_samples() {
   return {{.label = "options",
            .f =
                [](const Inputs& in) {
-                 return conv_transpose1d(
-                     in[0], in[1], in[2],
-                     {.stride = 2, .padding = 1, .output_padding = 1, .groups = 2, .dilation = 2});
+                 return conv_transpose1d(in[0], in[1], in[2],
+                                         {.stride = 2, .padding = 1, .output_padding = 1, .groups = 2, .dilation = 2});
                },
            .inputs = {normal({2, 4, 4}), normal({4, 3, 3}), normal({6})}}};
 }
@@ -89,13 +85,12 @@ Samples unfold_samples() {
 }
 
 Samples fold_samples() {
-  return {
-      {.label = "overlapping",
-       .f =
-           [](const Inputs& in) {
-             return fold(in[0], {4, 5}, {2, 3}, {.dilation = {2, 1}, .padding = {1, 0}, .stride = {1, 2}});
-           },
-       .inputs = {normal({2, 12, 8})}}};
+  return {{.label = "overlapping",
+           .f =
+               [](const Inputs& in) {
+                 return fold(in[0], {4, 5}, {2, 3}, {.dilation = {2, 1}, .padding = {1, 0}, .stride = {1, 2}});
+               },
+           .inputs = {normal({2, 12, 8})}}};
 }
 
 Samples pad_samples() {
@@ -122,10 +117,7 @@ Samples max_pool2d_samples() {
 
 Samples max_pool1d_samples() {
   return {{.label = "options",
-           .f =
-               [](const Inputs& in) {
-                 return max_pool1d(in[0], 3, {.stride = 2, .padding = 1, .ceil_mode = true});
-               },
+           .f = [](const Inputs& in) { return max_pool1d(in[0], 3, {.stride = 2, .padding = 1, .ceil_mode = true}); },
            .inputs = {distinct({2, 2, 6})}}};
 }
 

@@ -19,17 +19,13 @@ Samples prelu_samples() {
 }
 
 Samples glu_samples() {
-  return {
-      {.label = "last axis", .f = [](const Inputs& in) { return glu(in[0]); }, .inputs = {normal({3, 4})}},
-      {.label = "first axis",
-       .f = [](const Inputs& in) { return glu(in[0], 0); },
-       .inputs = {normal({2, 3})}}};
+  return {{.label = "last axis", .f = [](const Inputs& in) { return glu(in[0]); }, .inputs = {normal({3, 4})}},
+          {.label = "first axis", .f = [](const Inputs& in) { return glu(in[0], 0); }, .inputs = {normal({2, 3})}}};
 }
 
 Samples gelu_samples() {
   Samples all = unary_samples([](const Tensor& x) { return gelu(x); }, -2, 2);
-  for (Sample& sample :
-       unary_samples([](const Tensor& x) { return gelu(x, {.approximate = true}); }, -2, 2)) {
+  for (Sample& sample : unary_samples([](const Tensor& x) { return gelu(x, {.approximate = true}); }, -2, 2)) {
     sample.label += ", approximate";
     all.push_back(std::move(sample));
   }

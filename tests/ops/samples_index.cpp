@@ -5,30 +5,27 @@ namespace tapegrad {
 
 namespace {
 
-Tensor ints(const std::vector<int64_t>& values, const Shape& shape) {
-  return from_vector<int64_t>(values, shape);
-}
+Tensor ints(const std::vector<int64_t>& values, const Shape& shape) { return from_vector<int64_t>(values, shape); }
 
 }  // namespace
 
 Samples gather_samples() {
   const Tensor index = ints({2, 0, 0, 1, 3, 3}, {2, 3}), none = ints({}, {0, 3});
-  return {{.label = "rows, some twice, some never",
-           .f = [=](const Inputs& in) { return gather(in[0], 1, index); },
-           .inputs = {normal({2, 4})}},
-          {.label = "columns",
-           .f = [=](const Inputs& in) { return gather(in[0], 0, index); },
-           .inputs = {normal({4, 3})}},
-          {.label = "strided",
-           .f = [=](const Inputs& in) { return gather(in[0].transpose(0, 1), 1, index); },
-           .inputs = {normal({4, 2})}},
-          {.label = "nothing",
-           .f = [=](const Inputs& in) { return gather(in[0], 0, none); },
-           .inputs = {normal({4, 3})},
-           .zero_gradient = true},
-          {.label = "one tensor used twice",
-           .f = [=](const Inputs& in) { return gather(in[0], 1, index) * narrow(in[0], 1, 1, 3); },
-           .inputs = {normal({2, 4})}}};
+  return {
+      {.label = "rows, some twice, some never",
+       .f = [=](const Inputs& in) { return gather(in[0], 1, index); },
+       .inputs = {normal({2, 4})}},
+      {.label = "columns", .f = [=](const Inputs& in) { return gather(in[0], 0, index); }, .inputs = {normal({4, 3})}},
+      {.label = "strided",
+       .f = [=](const Inputs& in) { return gather(in[0].transpose(0, 1), 1, index); },
+       .inputs = {normal({4, 2})}},
+      {.label = "nothing",
+       .f = [=](const Inputs& in) { return gather(in[0], 0, none); },
+       .inputs = {normal({4, 3})},
+       .zero_gradient = true},
+      {.label = "one tensor used twice",
+       .f = [=](const Inputs& in) { return gather(in[0], 1, index) * narrow(in[0], 1, 1, 3); },
+       .inputs = {normal({2, 4})}}};
 }
 
 Samples scatter_add_samples() {
@@ -37,10 +34,7 @@ Samples scatter_add_samples() {
            .f = [=](const Inputs& in) { return scatter_add(in[0], 1, index, in[1]); },
            .inputs = {normal({2, 4}), normal({2, 3})}},
           {.label = "columns, strided",
-           .f =
-               [=](const Inputs& in) {
-                 return scatter_add(in[0].transpose(0, 1), 0, index, in[1].transpose(0, 1));
-               },
+           .f = [=](const Inputs& in) { return scatter_add(in[0].transpose(0, 1), 0, index, in[1].transpose(0, 1)); },
            .inputs = {normal({3, 4}), normal({3, 2})}},
           {.label = "one tensor used twice",
            .f = [=](const Inputs& in) { return scatter_add(in[0], 1, index, narrow(in[0], 1, 1, 3)); },
@@ -70,10 +64,7 @@ Samples index_add_samples() {
            .f = [=](const Inputs& in) { return index_add(in[0], 0, index, in[1]); },
            .inputs = {normal({4, 2}), normal({3, 2})}},
           {.label = "columns, strided",
-           .f =
-               [=](const Inputs& in) {
-                 return index_add(in[0].transpose(0, 1), 1, index, in[1].transpose(0, 1));
-               },
+           .f = [=](const Inputs& in) { return index_add(in[0].transpose(0, 1), 1, index, in[1].transpose(0, 1)); },
            .inputs = {normal({3, 2}), normal({3, 2})}},
           {.label = "one tensor used twice",
            .f = [=](const Inputs& in) { return index_add(in[0], 0, index, in[0]); },

@@ -23,10 +23,9 @@ Samples matmul_samples() {
                   product({2, 1, 3, 2}, {3, 2, 2}),
                   product({0, 4}, {4, 2}),
                   product({3, 0}, {0, 2})};
-  samples.push_back(
-      {.label = "transposed",
-       .f = [](const Inputs& in) { return matmul(in[0].transpose(0, 1), in[1].transpose(0, 1)); },
-       .inputs = {normal({4, 3}), normal({2, 4})}});
+  samples.push_back({.label = "transposed",
+                     .f = [](const Inputs& in) { return matmul(in[0].transpose(0, 1), in[1].transpose(0, 1)); },
+                     .inputs = {normal({4, 3}), normal({2, 4})}});
   samples.push_back({.label = "one tensor as both",
                      .f = [](const Inputs& in) { return matmul(in[0], in[0]); },
                      .inputs = {normal({3, 3})}});
@@ -40,9 +39,7 @@ Samples matmul_samples() {
 }
 
 // Matrices near 3 times the identity, whose systems have no large numbers.
-Tensor regular(const Shape& shape) {
-  return normal(shape) * 0.5 + eye(shape.back(), {.dtype = float64}) * 3.0;
-}
+Tensor regular(const Shape& shape) { return normal(shape) * 0.5 + eye(shape.back(), {.dtype = float64}) * 3.0; }
 
 Samples solve_samples() {
   const auto f = [](const Inputs& in) { return solve(in[0], in[1]); };
@@ -90,10 +87,9 @@ Samples linear_samples() {
                        .inputs = {normal(x), normal({3, 5})},
                        .zero_gradient = x.numel() == 0});
   }
-  samples.push_back(
-      {.label = "strided",
-       .f = [](const Inputs& in) { return linear(in[0].transpose(0, 1), in[1].transpose(0, 1), in[2]); },
-       .inputs = {normal({5, 4}), normal({5, 3}), normal({3})}});
+  samples.push_back({.label = "strided",
+                     .f = [](const Inputs& in) { return linear(in[0].transpose(0, 1), in[1].transpose(0, 1), in[2]); },
+                     .inputs = {normal({5, 4}), normal({5, 3}), normal({3})}});
   return samples;
 }
 

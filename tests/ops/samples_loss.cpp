@@ -29,9 +29,8 @@ Tensor near(const Shape& shape) { return uniform(shape, 0.1, 0.9); }
 }  // namespace
 
 Samples mse_loss_samples() {
-  return pair_samples(
-      [](const Tensor& x, const Tensor& t, Reduce r) { return mse_loss(x, t, {.reduction = r}); }, normal,
-      normal);
+  return pair_samples([](const Tensor& x, const Tensor& t, Reduce r) { return mse_loss(x, t, {.reduction = r}); },
+                      normal, normal);
 }
 
 Samples l1_loss_samples() {
@@ -44,12 +43,11 @@ Samples l1_loss_samples() {
 // Errors of both kinds: 1.1 to 3.9 lies around delta = 2.5, and no error within 0.05 of it.
 Samples huber_loss_samples() {
   const auto huber = [](const Inputs& in) { return huber_loss(in[0], in[1], {.delta = 2.5}); };
-  Samples samples = pair_samples([](const Tensor& x, const Tensor& t,
-                                    Reduce r) { return huber_loss(x, t, {.delta = 5, .reduction = r}); },
-                                 far, near);
+  Samples samples = pair_samples(
+      [](const Tensor& x, const Tensor& t, Reduce r) { return huber_loss(x, t, {.delta = 5, .reduction = r}); }, far,
+      near);
   const Tensor target = zeros({3, 4}, {.dtype = float64});
-  samples.push_back(
-      {.label = "both pieces", .f = huber, .inputs = {uniform_away({3, 4}, -4, 4, {-2.5, 2.5}), target}});
+  samples.push_back({.label = "both pieces", .f = huber, .inputs = {uniform_away({3, 4}, -4, 4, {-2.5, 2.5}), target}});
   return samples;
 }
 
@@ -60,19 +58,17 @@ Samples smooth_l1_loss_samples() {
 }
 
 Samples bce_loss_samples() {
-  return pair_samples(
-      [](const Tensor& x, const Tensor& t, Reduce r) { return bce_loss(x, t, {.reduction = r}); }, near,
-      near);
+  return pair_samples([](const Tensor& x, const Tensor& t, Reduce r) { return bce_loss(x, t, {.reduction = r}); }, near,
+                      near);
 }
 
 Samples bce_with_logits_loss_samples() {
   Samples samples = pair_samples(
-      [](const Tensor& x, const Tensor& t, Reduce r) { return bce_with_logits_loss(x, t, {.reduction = r}); },
-      normal, near);
-  samples.push_back(
-      {.label = "pos_weight",
-       .f = [](const Inputs& in) { return bce_with_logits_loss(in[0], in[1], {.pos_weight = in[2]}); },
-       .inputs = {normal({3, 4}), near({3, 4}), near({4})}});
+      [](const Tensor& x, const Tensor& t, Reduce r) { return bce_with_logits_loss(x, t, {.reduction = r}); }, normal,
+      near);
+  samples.push_back({.label = "pos_weight",
+                     .f = [](const Inputs& in) { return bce_with_logits_loss(in[0], in[1], {.pos_weight = in[2]}); },
+                     .inputs = {normal({3, 4}), near({3, 4}), near({4})}});
   samples.push_back({.label = "logits of zero",
                      .f = [](const Inputs& in) { return bce_with_logits_loss(in[0], in[1]); },
                      .inputs = {zeros({2, 3}, {.dtype = float64}), near({2, 3})}});
@@ -80,9 +76,8 @@ Samples bce_with_logits_loss_samples() {
 }
 
 Samples kl_div_samples() {
-  Samples samples =
-      pair_samples([](const Tensor& x, const Tensor& t, Reduce r) { return kl_div(x, t, {.reduction = r}); },
-                   normal, near);
+  Samples samples = pair_samples(
+      [](const Tensor& x, const Tensor& t, Reduce r) { return kl_div(x, t, {.reduction = r}); }, normal, near);
   samples.push_back({.label = "log target",
                      .f = [](const Inputs& in) { return kl_div(in[0], in[1], {.log_target = true}); },
                      .inputs = {normal({3, 4}), normal({3, 4})}});
@@ -128,8 +123,7 @@ Samples multi_margin_loss_samples() {
           {.label = "weighted",
            .f =
                [=](const Inputs& in) {
-                 return multi_margin_loss(in[0], labels,
-                                          {.p = 2, .weight = weight, .reduction = Reduce::none});
+                 return multi_margin_loss(in[0], labels, {.p = 2, .weight = weight, .reduction = Reduce::none});
                },
            .inputs = {scores},
            .in_float32 = false}};
@@ -149,13 +143,8 @@ Samples triplet_margin_loss_samples() {
   };
   const Inputs inputs{normal({3, 4}), normal({3, 4}), normal({3, 4})};
   return {{.label = "length", .f = loss({.margin = 9}), .inputs = inputs},
-          {.label = "swapped",
-           .f = loss({.margin = 9, .swap = true, .reduction = Reduce::none}),
-           .inputs = inputs},
-          {.label = "magnitudes",
-           .f = loss({.margin = 30, .p = 1}),
-           .inputs = inputs,
-           .second_derivative = false}};
+          {.label = "swapped", .f = loss({.margin = 9, .swap = true, .reduction = Reduce::none}), .inputs = inputs},
+          {.label = "magnitudes", .f = loss({.margin = 30, .p = 1}), .inputs = inputs, .second_derivative = false}};
 }
 
 Samples gaussian_nll_loss_samples() {

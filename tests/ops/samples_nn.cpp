@@ -26,9 +26,7 @@ Samples layer_norm_samples() {
     return [shape](const Inputs& in) { return layer_norm(in[0], shape, in[1], in[2]); };
   };
   return {{.label = "rows", .f = affine({5}), .inputs = {normal({3, 5}), normal({5}), normal({5})}},
-          {.label = "two axes",
-           .f = affine({3, 4}),
-           .inputs = {normal({2, 3, 4}), normal({3, 4}), normal({3, 4})}},
+          {.label = "two axes", .f = affine({3, 4}), .inputs = {normal({2, 3, 4}), normal({3, 4}), normal({3, 4})}},
           {.label = "no weight, no bias",
            .f = [](const Inputs& in) { return layer_norm(in[0], {5}); },
            .inputs = {normal({3, 5})}},
@@ -66,24 +64,17 @@ Samples rms_norm_samples() {
 }
 
 Samples batch_norm_samples() {
-  const auto train = [](const Inputs& in) {
-    return batch_norm(in[0], {}, {}, in[1], in[2], {.training = true});
-  };
+  const auto train = [](const Inputs& in) { return batch_norm(in[0], {}, {}, in[1], in[2], {.training = true}); };
   const Tensor mean = normal({3}), var = uniform({3}, 0.5, 2);
   return {
       {.label = "training", .f = train, .inputs = {normal({5, 3}), normal({3}), normal({3})}},
-      {.label = "training with positions",
-       .f = train,
-       .inputs = {normal({2, 3, 4}), normal({3}), normal({3})}},
+      {.label = "training with positions", .f = train, .inputs = {normal({2, 3, 4}), normal({3}), normal({3})}},
       {.label = "training without weight and bias",
-       .f =
-           [](const Inputs& in) { return batch_norm(in[0], {}, {}, {}, {}, {.training = true, .eps = 0.1}); },
+       .f = [](const Inputs& in) { return batch_norm(in[0], {}, {}, {}, {}, {.training = true, .eps = 0.1}); },
        .inputs = {normal({4, 3})}},
       {.label = "training, transposed",
        .f =
-           [](const Inputs& in) {
-             return batch_norm(in[0].transpose(0, 1), {}, {}, in[1], in[2], {.training = true});
-           },
+           [](const Inputs& in) { return batch_norm(in[0].transpose(0, 1), {}, {}, in[1], in[2], {.training = true}); },
        .inputs = {normal({3, 5}), normal({3}), normal({3})}},
       {.label = "evaluation",
        .f = [=](const Inputs& in) { return batch_norm(in[0], mean, var, in[1], in[2]); },
@@ -123,16 +114,15 @@ Samples cross_entropy_samples() {
                   .inputs = {normal({4, 3}), labels({2, 0, 1, 2}, {4})},
                   .in_float32 = in_float32};
   };
-  return {
-      sample("mean", {}),
-      sample("sum", {.reduction = Reduce::sum}),
-      sample("none", {.reduction = Reduce::none}),
-      sample("smooth", {.label_smoothing = 0.2}),
-      sample("one label ignored", {.ignore_index = 0}),
-      sample("weights", {.label_smoothing = 0.1, .weight = tensor({1, 0.5, 2}, {.dtype = float64})}, false),
-      {.label = "strided logits",
-       .f = [](const Inputs& in) { return cross_entropy(in[0].transpose(0, 1), in[1]); },
-       .inputs = {normal({3, 4}), labels({2, 0, 1, 2}, {4})}}};
+  return {sample("mean", {}),
+          sample("sum", {.reduction = Reduce::sum}),
+          sample("none", {.reduction = Reduce::none}),
+          sample("smooth", {.label_smoothing = 0.2}),
+          sample("one label ignored", {.ignore_index = 0}),
+          sample("weights", {.label_smoothing = 0.1, .weight = tensor({1, 0.5, 2}, {.dtype = float64})}, false),
+          {.label = "strided logits",
+           .f = [](const Inputs& in) { return cross_entropy(in[0].transpose(0, 1), in[1]); },
+           .inputs = {normal({3, 4}), labels({2, 0, 1, 2}, {4})}}};
 }
 
 Samples embedding_samples() {
@@ -146,9 +136,7 @@ Samples embedding_samples() {
 }
 
 Samples dropout_samples() {
-  return {{.label = "half",
-           .f = [](const Inputs& in) { return dropout(in[0], 0.5); },
-           .inputs = {normal({4, 5})}},
+  return {{.label = "half", .f = [](const Inputs& in) { return dropout(in[0], 0.5); }, .inputs = {normal({4, 5})}},
           {.label = "strided",
            .f = [](const Inputs& in) { return dropout(in[0].transpose(0, 1), 0.3); },
            .inputs = {normal({4, 5})}}};

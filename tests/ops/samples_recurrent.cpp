@@ -26,9 +26,7 @@ Sample sample(const std::string& label, const RecurrentOptions& options, bool ba
   const bool normed = options.norm != Norm::none, separate = options.placement == Placement::separate;
   const bool sum = normed && !separate;
   const int64_t width = (lstm ? 4 : gru ? 3 : 1) * kHidden;
-  const auto when = [&](bool wanted, const Shape& shape) {
-    return wanted && !bare ? normal(shape) : Tensor();
-  };
+  const auto when = [&](bool wanted, const Shape& shape) { return wanted && !bare ? normal(shape) : Tensor(); };
   Inputs in{normal({kSteps, kBatch, width}),   when(true, {kBatch, kHidden}), when(lstm, {kBatch, kHidden}),
             normal({width, kHidden}),          when(true, {width}),           when(gru && !sum, {width}),
             when(normed && separate, {width}), when(normed, {width}),         when(normed && lstm, {kHidden}),
@@ -44,8 +42,7 @@ Samples samples_of(RecurrentCell cell) {
   };
   Samples out;
   for (const Way& way :
-       {Way{"plain", Norm::none, Placement::separate},
-        Way{"layer, separate", Norm::layer, Placement::separate},
+       {Way{"plain", Norm::none, Placement::separate}, Way{"layer, separate", Norm::layer, Placement::separate},
         Way{"layer, sum", Norm::layer, Placement::sum}, Way{"rms, separate", Norm::rms, Placement::separate},
         Way{"rms, sum", Norm::rms, Placement::sum}}) {
     RecurrentOptions options{.cell = cell, .norm = way.norm, .placement = way.placement, .eps = 0.05};

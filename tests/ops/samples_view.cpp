@@ -144,33 +144,26 @@ Samples place_samples() {
 }
 
 Samples split_samples() {
-  return {
-      {.label = "even", .f = [](const Inputs& in) { return split(in[0], 2, 0); }, .inputs = {normal({6, 3})}},
-      {.label = "uneven",
-       .f = [](const Inputs& in) { return split(in[0], 2, 1); },
-       .inputs = {normal({2, 5})}},
-      {.label = "sizes",
-       .f =
-           [](const Inputs& in) {
-             return split(in[0], Shape{1, 0, 4}, -1);
-           },
-       .inputs = {normal({2, 5})}},
-      {.label = "one piece used",
-       .f = [](const Inputs& in) { return split(in[0], 2, 1)[1]; },
-       .inputs = {normal({2, 5})}},
-      {.label = "a transposed one in chunks",
-       .f = [](const Inputs& in) { return chunk(in[0].transpose(0, 1), 4, 1); },
-       .inputs = {normal({8, 3})}}};
+  return {{.label = "even", .f = [](const Inputs& in) { return split(in[0], 2, 0); }, .inputs = {normal({6, 3})}},
+          {.label = "uneven", .f = [](const Inputs& in) { return split(in[0], 2, 1); }, .inputs = {normal({2, 5})}},
+          {.label = "sizes",
+           .f =
+               [](const Inputs& in) {
+                 return split(in[0], Shape{1, 0, 4}, -1);
+               },
+           .inputs = {normal({2, 5})}},
+          {.label = "one piece used",
+           .f = [](const Inputs& in) { return split(in[0], 2, 1)[1]; },
+           .inputs = {normal({2, 5})}},
+          {.label = "a transposed one in chunks",
+           .f = [](const Inputs& in) { return chunk(in[0].transpose(0, 1), 4, 1); },
+           .inputs = {normal({8, 3})}}};
 }
 
 Samples unbind_samples() {
   return {{.label = "rows", .f = [](const Inputs& in) { return unbind(in[0]); }, .inputs = {normal({3, 4})}},
-          {.label = "columns",
-           .f = [](const Inputs& in) { return unbind(in[0], 1); },
-           .inputs = {normal({3, 4})}},
-          {.label = "one used",
-           .f = [](const Inputs& in) { return unbind(in[0])[1]; },
-           .inputs = {normal({3, 4})}}};
+          {.label = "columns", .f = [](const Inputs& in) { return unbind(in[0], 1); }, .inputs = {normal({3, 4})}},
+          {.label = "one used", .f = [](const Inputs& in) { return unbind(in[0])[1]; }, .inputs = {normal({3, 4})}}};
 }
 
 Samples concat_samples() {

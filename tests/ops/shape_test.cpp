@@ -42,10 +42,8 @@ TEST(Select, TakesOneEntryAndItsAxisAway) {
   EXPECT_EQ(x[1].to_vector<float>(), floats({4, 5, 6}));
   EXPECT_EQ(x[-2][2].item(), 3);
   EXPECT_EQ(select(x, 1, -1).to_vector<float>(), floats({3, 6}));
-  EXPECT_EQ(message<IndexError>([&] { x[2]; }),
-            "select: index must be in [-2, 1] for axis 0 of [2, 3], got 2");
-  EXPECT_EQ(message<IndexError>([&] { tensor(1.0)[0]; }),
-            "select: axis must be in [0, -1] for 0 axes, got 0");
+  EXPECT_EQ(message<IndexError>([&] { x[2]; }), "select: index must be in [-2, 1] for axis 0 of [2, 3], got 2");
+  EXPECT_EQ(message<IndexError>([&] { tensor(1.0)[0]; }), "select: axis must be in [0, -1] for 0 axes, got 0");
 }
 
 TEST(Select, OfEveryStepAddsUpTheGradients) {
@@ -85,10 +83,9 @@ TEST(Views, WrittenToMakeASavedBaseStale) {
   const Tensor y = sum(x * w);
   Tensor row = x[1];
   row.fill_(7);
-  EXPECT_EQ(
-      message<AutogradError>([&] { tape.backward(y); }),
-      "mul: the tensor [4, 3] that the forward pass saved was changed in place since (version 1, saved at "
-      "0). Hint: go backward first, or change a clone()");
+  EXPECT_EQ(message<AutogradError>([&] { tape.backward(y); }),
+            "mul: the tensor [4, 3] that the forward pass saved was changed in place since (version 1, saved at "
+            "0). Hint: go backward first, or change a clone()");
 }
 
 TEST(Split, CutsIntoViewsAndPutsTheGradientTogetherOnce) {
@@ -125,8 +122,7 @@ TEST(Split, TakesAnyNumberOfSizes) {
   ASSERT_EQ(pieces.size(), 12u);
   Tensor total = zeros({}, {.dtype = float64});
   for (size_t i = 0, start = 0; i < 12; start += i++) {
-    EXPECT_EQ(pieces[i].to_vector<double>(),
-              narrow(x.detach(), 1, int64_t(start), int64_t(i)).to_vector<double>());
+    EXPECT_EQ(pieces[i].to_vector<double>(), narrow(x.detach(), 1, int64_t(start), int64_t(i)).to_vector<double>());
     if (i != 7) total = total + sum(pieces[i] * narrow(weight, 1, int64_t(start), int64_t(i)));
   }
   tape.backward(total);
@@ -160,8 +156,7 @@ TEST(Unbind, IsOneRecord) {
   EXPECT_EQ(tape.size(), 2u);
   EXPECT_EQ(steps[1].to_vector<double>(), select(x.detach(), 1, 1).to_vector<double>());
   tape.backward(sum(steps[1] * steps[1]));
-  expect_near(x.grad(),
-              (2 * x.detach() * tensor({0, 1}, {.dtype = float64}).reshape({1, 2, 1})).to_vector<double>());
+  expect_near(x.grad(), (2 * x.detach() * tensor({0, 1}, {.dtype = float64}).reshape({1, 2, 1})).to_vector<double>());
 }
 
 TEST(Concat, JoinsAlongAnyAxis) {
@@ -175,8 +170,7 @@ TEST(Concat, JoinsAlongAnyAxis) {
               concat({a, b});
             }),
             "concat: shapes must be the same but for axis 0, got [2, 2] and, at 1, [2, 1]");
-  EXPECT_EQ(message<ValueError>([&] { concat(std::vector<Tensor>{}); }),
-            "concat: at least one tensor is needed");
+  EXPECT_EQ(message<ValueError>([&] { concat(std::vector<Tensor>{}); }), "concat: at least one tensor is needed");
 }
 
 TEST(Stack, MakesANewAxis) {

@@ -20,8 +20,7 @@ TEST(Solve, GivesWhatTheMatrixMakesTheRightSideOf) {
     EXPECT_TENSOR_NEAR(matmul(a[0].transpose(0, 1), solve(a[0].transpose(0, 1), select(b[0], 1, 0))),
                        select(b[0], 1, 0), 1e-9);
   }
-  EXPECT_TENSOR_NEAR(solve(tensor({{0, 2}, {1, 0}}), tensor({4, 3})), tensor({3, 2}), 0)
-      << "by exchanging rows";
+  EXPECT_TENSOR_NEAR(solve(tensor({{0, 2}, {1, 0}}), tensor({4, 3})), tensor({3, 2}), 0) << "by exchanging rows";
   EXPECT_TENSOR_NEAR(inverse(tensor({{4, 7}, {2, 6}})), tensor({{0.6, -0.7}, {-0.2, 0.4}}), 1e-7);
   EXPECT_THAT(solve(zeros({0, 0}), zeros({0, 3})), HasShape({0, 3}));
   EXPECT_THAT(solve(zeros({0, 2, 2}), zeros({0, 2, 3})), HasShape({0, 2, 3}));
@@ -53,8 +52,7 @@ TEST(Det, IsTheVolumeWithASign) {
   EXPECT_TENSOR_NEAR(det(tensor({{0, 1, 0}, {0, 0, 1}, {1, 0, 0}})), tensor(1), 0);
   EXPECT_TENSOR_NEAR(det(stack({eye(2), tensor({{0, 1}, {1, 0}}), ones({2, 2})})), tensor({1, -1, 0}), 0);
   EXPECT_EQ(det(zeros({0, 0})).item(), 1);
-  EXPECT_EQ(det(full({30, 30}, 1e-20, k64) * eye(30, k64)).item(), 0)
-      << "the product of the pivots underflows";
+  EXPECT_EQ(det(full({30, 30}, 1e-20, k64) * eye(30, k64)).item(), 0) << "the product of the pivots underflows";
   manual_seed(2);
   const Tensor a = gaussian({6, 6}), b = gaussian({6, 6});
   EXPECT_NEAR(det(matmul(a, b)).item(), det(a).item() * det(b).item(), 1e-9);
@@ -72,9 +70,8 @@ TEST(Cholesky, IsTheLowerTriangleWhoseSquareIsTheMatrix) {
   EXPECT_TENSOR_NEAR(tril(y), y, 0);
   EXPECT_TENSOR_NEAR(cholesky(tril(a)), y, 0);
   for (const Tensor& bad : {tensor({{1, 2}, {2, 1}}), zeros({1, 1}), tensor({{NAN}})})
-    EXPECT_EQ(
-        message<ValueError>([&] { cholesky(bad); }),
-        "cholesky: the matrix must be symmetric and positive definite. Hint: add a small multiple of eye()");
+    EXPECT_EQ(message<ValueError>([&] { cholesky(bad); }),
+              "cholesky: the matrix must be symmetric and positive definite. Hint: add a small multiple of eye()");
   EXPECT_THROW(cholesky(zeros({2, 3})), ShapeError);
   EXPECT_THROW(cholesky(eye(2, {.dtype = int64})), DtypeError);
   EXPECT_THROW(det(eye(2, {.dtype = int64})), DtypeError);

@@ -86,8 +86,7 @@ TEST(SpecialValues, TheFirstNanIsTheLargestAndTheSmallest) {
         if (first > 0) narrow(x[1], 0, 0, 1).fill_(kInf);
         if (column) x = x.transpose(0, 1);
         const int64_t axis = column ? 0 : 1;
-        for (const Tensor& at :
-             {max(x, axis).indices, min(x, axis).indices, argmax(x, axis), argmin(x, axis)})
+        for (const Tensor& at : {max(x, axis).indices, min(x, axis).indices, argmax(x, axis), argmin(x, axis)})
           EXPECT_EQ(at.to_vector<int64_t>()[1], first) << n << (column ? ", column" : "");
         EXPECT_EQ(argmax(x[column ? n - 1 : 1]).item(), column ? 1 : first);
       }
@@ -128,14 +127,12 @@ TEST(SpecialValues, SortsAnyNumberOfNansZerosAndInfinitiesStably) {
   for (const int64_t n : {1, 2, 3, 7, 16, 17, 40, 100})
     for (int round = 0; round < 20; ++round) {
       std::vector<double> numbers;
-      for (const int64_t i : randint(0, round < 10 ? 9 : 3, {n}).to_vector<int64_t>())
-        numbers.push_back(some[i]);
+      for (const int64_t i : randint(0, round < 10 ? 9 : 3, {n}).to_vector<int64_t>()) numbers.push_back(some[i]);
       const Tensor x = from_vector(numbers, {n}), column = stack({x, -x}, 1);
       for (const bool descending : {false, true}) {
         const std::vector<int64_t> order = order_of(numbers, descending);
         ASSERT_EQ(argsort(x, 0, {.descending = descending}).to_vector<int64_t>(), order);
-        ASSERT_EQ(select(sort(column, 0, {.descending = descending}).indices, 1, 0).to_vector<int64_t>(),
-                  order);
+        ASSERT_EQ(select(sort(column, 0, {.descending = descending}).indices, 1, 0).to_vector<int64_t>(), order);
         for (const int64_t k : {int64_t(0), n / 2, n}) {
           const auto [values, indices] = topk(x, k, 0, {.largest = descending});
           ASSERT_EQ(indices.to_vector<int64_t>(), (std::vector<int64_t>(order.begin(), order.begin() + k)));
@@ -232,10 +229,9 @@ TEST(SpecialValues, SecondDerivativesAreFiniteWhereABranchThatIsNotTakenOverflow
   EXPECT_TRUE(std::isfinite(curvature([](const Tensor& x) { return pow(x, full_like(x, 2)); }, zero)));
   EXPECT_TRUE(std::isfinite(curvature([](const Tensor& x) { return norm(x); }, zero)));
   EXPECT_TRUE(std::isfinite(curvature([](const Tensor& x) { return tapegrad::std(x); }, zero)));
-  EXPECT_TRUE(std::isfinite(
-      curvature([](const Tensor& x) { return cosine_similarity(x, x + 1.0, {.axis = 0}); }, zero)));
   EXPECT_TRUE(
-      std::isfinite(curvature([](const Tensor& x) { return kl_div(log_softmax(x), zeros_like(x)); }, zero)));
+      std::isfinite(curvature([](const Tensor& x) { return cosine_similarity(x, x + 1.0, {.axis = 0}); }, zero)));
+  EXPECT_TRUE(std::isfinite(curvature([](const Tensor& x) { return kl_div(log_softmax(x), zeros_like(x)); }, zero)));
   EXPECT_TRUE(std::isfinite(curvature([](const Tensor& x) { return prod(x); }, zero)));
   EXPECT_TRUE(std::isfinite(curvature(
       [](const Tensor& x) {
@@ -251,8 +247,8 @@ TEST(SpecialValues, WhatIsNotChosenDoesNoHarm) {
                  b = tensor({3, bad}, {.dtype = float64, .requires_grad = true});
     const Tensor mask = from_vector<bool>({false, true}, {2});
     Tape tape;
-    const Tensor y = where(mask, a, b) + masked_fill(a, logical_not(mask), 1.0) +
-                     tril(a.unsqueeze(1).expand({2, 2}), -1)[1];
+    const Tensor y =
+        where(mask, a, b) + masked_fill(a, logical_not(mask), 1.0) + tril(a.unsqueeze(1).expand({2, 2}), -1)[1];
     EXPECT_EQ(where(mask, a, b).to_vector<double>(), (std::vector<double>{3, 2}));
     const std::vector<Tensor> d = tape.gradient(sum(y * y), {a, b});
     EXPECT_EQ(d[0].to_vector<double>()[0], 0);

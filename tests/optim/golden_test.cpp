@@ -60,13 +60,12 @@ TEST(GoldenOptim, Sgd) {
   SGD sgd({plain.w, plain.v}, {.lr = plain.number("lr")});
   plain.check(sgd);
   Trajectory heavy("sgd_momentum");
-  SGD momentum({heavy.w, heavy.v}, {.lr = heavy.number("lr"),
-                                    .momentum = heavy.number("momentum"),
-                                    .weight_decay = heavy.number("weight_decay")});
+  SGD momentum(
+      {heavy.w, heavy.v},
+      {.lr = heavy.number("lr"), .momentum = heavy.number("momentum"), .weight_decay = heavy.number("weight_decay")});
   heavy.check(momentum);
   Trajectory ahead("sgd_nesterov");
-  SGD nesterov({ahead.w, ahead.v},
-               {.lr = ahead.number("lr"), .momentum = ahead.number("momentum"), .nesterov = true});
+  SGD nesterov({ahead.w, ahead.v}, {.lr = ahead.number("lr"), .momentum = ahead.number("momentum"), .nesterov = true});
   ahead.check(nesterov);
 }
 
@@ -75,9 +74,8 @@ TEST(GoldenOptim, Adam) {
   Adam adam({run.w, run.v}, {.lr = run.number("lr"), .weight_decay = run.number("weight_decay")});
   run.check(adam);
   Trajectory ams("adam_amsgrad");
-  Adam amsgrad(
-      {ams.w, ams.v},
-      {.lr = ams.number("lr"), .betas = {ams.number("beta1"), ams.number("beta2")}, .amsgrad = true});
+  Adam amsgrad({ams.w, ams.v},
+               {.lr = ams.number("lr"), .betas = {ams.number("beta1"), ams.number("beta2")}, .amsgrad = true});
   ams.check(amsgrad);
   Trajectory decoupled("adamw");
   AdamW adamw({decoupled.w, decoupled.v},
@@ -90,8 +88,7 @@ TEST(GoldenOptim, RMSprop) {
   RMSprop plain({run.w, run.v}, {.lr = run.number("lr")});
   run.check(plain);
   Trajectory all("rmsprop_centered");
-  RMSprop centered({all.w, all.v},
-                   {.lr = all.number("lr"), .momentum = all.number("momentum"), .centered = true});
+  RMSprop centered({all.w, all.v}, {.lr = all.number("lr"), .momentum = all.number("momentum"), .centered = true});
   all.check(centered);
 }
 
@@ -126,8 +123,7 @@ TEST(GoldenOptim, Schedules) {
   });
   check_schedule<MultiStepLR, MultiStepLROptions>("multistep_lr", [](const Golden& g) {
     const Shape milestones = g.sizes("milestones");
-    return MultiStepLROptions{.milestones = {milestones.begin(), milestones.end()},
-                              .gamma = g.number("gamma")};
+    return MultiStepLROptions{.milestones = {milestones.begin(), milestones.end()}, .gamma = g.number("gamma")};
   });
   check_schedule<ExponentialLR, ExponentialLROptions>(
       "exponential_lr", [](const Golden& g) { return ExponentialLROptions{.gamma = g.number("gamma")}; });

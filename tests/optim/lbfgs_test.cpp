@@ -99,8 +99,7 @@ TEST(LBFGS, FindsLengthsThatSatisfyTheStrongWolfeConditions) {
   manual_seed(3);
   for (int trial = 0; trial < 50; ++trial) {
     Tensor x = (2 * randn({2}, k64)).set_requires_grad();
-    LBFGS optimizer(
-        {x}, {.lr = std::pow(10.0, trial % 5 - 2), .max_iter = 1, .line_search = LineSearch::strong_wolfe});
+    LBFGS optimizer({x}, {.lr = std::pow(10.0, trial % 5 - 2), .max_iter = 1, .line_search = LineSearch::strong_wolfe});
     const auto f = closure(optimizer, x, rosenbrock);
     const double before = f();
     const Tensor from = x.detach().clone(), g = x.grad().clone();
@@ -138,21 +137,17 @@ TEST(LBFGS, RefusesAStateThatDoesNotFitAndChangesNothing) {
   StateDict bad = before;
   bad.erase("lbfgs.gradient");
   EXPECT_THAT([&] { optimizer.load_state_dict(bad); },
-              ThrowsMessage<ValueError>(
-                  "LBFGS: load_state_dict: the state does not fit; 'lbfgs.gradient' is missing"));
+              ThrowsMessage<ValueError>("LBFGS: load_state_dict: the state does not fit; 'lbfgs.gradient' is missing"));
   bad = before;
   bad["lr.0"] = tensor({-1}, k64);
   EXPECT_THROW(optimizer.load_state_dict(bad), ValueError);
-  for (const auto& [name, value] : optimizer.state_dict())
-    EXPECT_TENSOR_NEAR(value, before.at(name), 0) << name;
+  for (const auto& [name, value] : optimizer.state_dict()) EXPECT_TENSOR_NEAR(value, before.at(name), 0) << name;
 }
 
 TEST(LBFGS, ComesBackFromPointsThatAreNotFinite) {
   Tensor x = tensor({1}, {.dtype = float64, .requires_grad = true});
   LBFGS optimizer({x}, {.lr = 100, .max_iter = 30, .line_search = LineSearch::strong_wolfe});
-  const auto f = [](const Tensor& x) {
-    return sum(2 * x - log(x));
-  };  // NaN below 0; the first length tried goes there
+  const auto f = [](const Tensor& x) { return sum(2 * x - log(x)); };  // NaN below 0; the first length tried goes there
   optimizer.step(closure(optimizer, x, f));
   EXPECT_NEAR(x[0].item(), 0.5, 1e-6);
 }
@@ -179,10 +174,9 @@ TEST(LBFGS, RejectsWhatItCannotDo) {
   LBFGS optimizer({x});
   EXPECT_THROW(optimizer.step([] { return 0.0; }), AutogradError) << "no gradient";
   x.set_grad(ones({2}, k64));
-  EXPECT_THAT(
-      [&] { static_cast<Optimizer&>(optimizer).step(); },
-      ThrowsMessage<Error>("LBFGS: step() needs a function that computes the loss and its gradients: it "
-                           "is called often"));
+  EXPECT_THAT([&] { static_cast<Optimizer&>(optimizer).step(); },
+              ThrowsMessage<Error>("LBFGS: step() needs a function that computes the loss and its gradients: it "
+                                   "is called often"));
 }
 
 }  // namespace

@@ -117,9 +117,8 @@ TEST(Schedule, RefusesAStateThatWouldOverflowOrGiveNoRateAndChangesNothing) {
         falling.load_state_dict({{"step", from_vector(std::vector<int64_t>{5}, {1})},
                                  {"base_lr", from_vector(std::vector<double>{2}, {1})}});
       },
-      ThrowsMessage<ValueError>(
-          "schedule: load_state_dict: after step 5 a group of rate 2 would have -3, which "
-          "must be finite and not negative"));
+      ThrowsMessage<ValueError>("schedule: load_state_dict: after step 5 a group of rate 2 would have -3, which "
+                                "must be finite and not negative"));
   EXPECT_EQ(falling.steps(), 0);
   EXPECT_EQ(rate.lr(), here);
 }
@@ -130,12 +129,11 @@ TEST(Schedule, RefusesToStepWhereAnotherScheduleOrSetLrChangedTheRate) {
   StepLR decay(rate.optimizer, {.step_size = 10});
   const auto refuses = [&](Schedule& schedule, const std::string& numbers) {
     const double before = rate.lr();
-    EXPECT_THAT(
-        [&] { schedule.step(); },
-        ThrowsMessage<ValueError>(
-            "schedule: step: the rate of group 0 is " + numbers +
-            ": another schedule or set_lr() changed it. Hint: join schedules in a SequentialLR or "
-            "ChainedScheduler, make one anew after set_lr(), and load its state with the optimizer's"));
+    EXPECT_THAT([&] { schedule.step(); },
+                ThrowsMessage<ValueError>(
+                    "schedule: step: the rate of group 0 is " + numbers +
+                    ": another schedule or set_lr() changed it. Hint: join schedules in a SequentialLR or "
+                    "ChainedScheduler, make one anew after set_lr(), and load its state with the optimizer's"));
     EXPECT_EQ(rate.lr(), before);
   };
   warmup.step();
@@ -164,18 +162,17 @@ TEST(LambdaLR, MultipliesByAFunctionOfTheSteps) {
   schedule.step();
   schedule.step();
   EXPECT_DOUBLE_EQ(rate.lr(), 2.0 / 3);
-  EXPECT_THAT([&] { LambdaLR(rate.optimizer, {}); },
-              ThrowsMessage<ValueError>("LambdaLR: lr_lambda must be given"));
+  EXPECT_THAT([&] { LambdaLR(rate.optimizer, {}); }, ThrowsMessage<ValueError>("LambdaLR: lr_lambda must be given"));
 }
 
 // PyTorch: ConstantLR(factor=0.1, total_iters=2) and ExponentialLR(gamma=0.9), milestones=[2], from its documentation,
 // with a LinearLR in the place of the constant.
 TEST(SequentialLR, BeginsEachScheduleAnewAtItsMilestone) {
   Rate rate;
-  SequentialLR schedule(rate.optimizer, {.schedules = {LinearLROptions{.start_factor = 0.1, .total_iters = 2},
-                                                       ExponentialLROptions{.gamma = 0.9},
-                                                       StepLROptions{.step_size = 2, .gamma = 0.5}},
-                                         .milestones = {2, 5}});
+  SequentialLR schedule(rate.optimizer,
+                        {.schedules = {LinearLROptions{.start_factor = 0.1, .total_iters = 2},
+                                       ExponentialLROptions{.gamma = 0.9}, StepLROptions{.step_size = 2, .gamma = 0.5}},
+                         .milestones = {2, 5}});
   const std::vector<double> want = {0.1, 0.55, 1, 0.9, 0.81, 1, 1, 0.5, 0.5, 0.25};
   const std::vector<double> got = rates(schedule, 10, 1);
   for (size_t t = 0; t < want.size(); ++t) {
@@ -188,8 +185,7 @@ TEST(SequentialLR, BeginsEachScheduleAnewAtItsMilestone) {
 TEST(SequentialLR, GoesOnFromASavedState) {
   Rate straight, resumed;
   const SequentialLROptions options{
-      .schedules = {LinearLROptions{.total_iters = 3}, CosineAnnealingLROptions{.T_max = 7}},
-      .milestones = {3}};
+      .schedules = {LinearLROptions{.total_iters = 3}, CosineAnnealingLROptions{.T_max = 7}}, .milestones = {3}};
   SequentialLR a(straight.optimizer, options);
   for (int i = 0; i < 4; ++i) a.step();
   resumed.optimizer.load_state_dict(straight.optimizer.state_dict());
@@ -214,13 +210,12 @@ TEST(ChainedScheduler, MultipliesTheFactorsOfItsSchedules) {
 
 TEST(Schedule, OfSchedulesChecksThem) {
   Rate rate;
-  EXPECT_THAT(
-      [&] { SequentialLR(rate.optimizer, {.schedules = {LinearLROptions{}}, .milestones = {3}}); },
-      ThrowsMessage<ValueError>("SequentialLR: schedules must be one more than milestones, got 1 and 1"));
+  EXPECT_THAT([&] { SequentialLR(rate.optimizer, {.schedules = {LinearLROptions{}}, .milestones = {3}}); },
+              ThrowsMessage<ValueError>("SequentialLR: schedules must be one more than milestones, got 1 and 1"));
   EXPECT_THAT(
       [&] {
-        SequentialLR(rate.optimizer, {.schedules = {LinearLROptions{}, LinearLROptions{}, LinearLROptions{}},
-                                      .milestones = {3, 3}});
+        SequentialLR(rate.optimizer,
+                     {.schedules = {LinearLROptions{}, LinearLROptions{}, LinearLROptions{}}, .milestones = {3, 3}});
       },
       ThrowsMessage<ValueError>("SequentialLR: milestones must be positive and increase, got 3"));
   EXPECT_THAT([&] { ChainedScheduler(rate.optimizer, {}); },

@@ -227,23 +227,21 @@ TEST(Optimizer, ThrowsAtTheTenthSkippedStepInARow) {
     bad();
     EXPECT_FALSE(optimizer.step());
   }
-  EXPECT_THAT(
-      [&] { optimizer.step(); },
-      ThrowsMessage<Error>("SGD: 10 steps in a row were skipped because a gradient was NaN or infinite, "
-                           "now that of parameter '0'. Hint: lower lr (it is 0.5), clip_grad_norm, or "
-                           "find the operation, or the data that came with NaN, with Tape "
-                           "tape({.check_finite = true})"));
+  EXPECT_THAT([&] { optimizer.step(); },
+              ThrowsMessage<Error>("SGD: 10 steps in a row were skipped because a gradient was NaN or infinite, "
+                                   "now that of parameter '0'. Hint: lower lr (it is 0.5), clip_grad_norm, or "
+                                   "find the operation, or the data that came with NaN, with Tape "
+                                   "tape({.check_finite = true})"));
   EXPECT_EQ(optimizer.skipped_steps(), 19);
   EXPECT_EQ(w.to_vector<float>(), std::vector<float>({0.5f, 0.5f}));
 }
 
 TEST(Optimizer, SaysWhatToDoWhereNoParameterHasAGradient) {
   optim::SGD optimizer({ones({2}, {.requires_grad = true})});
-  EXPECT_THAT(
-      [&] { optimizer.step(); },
-      ThrowsMessage<AutogradError>(
-          "SGD: step() found no gradient on any of 1 parameters. Hint: call tape.backward(loss) after "
-          "zero_grad() and before step(), with a loss that depends on them"));
+  EXPECT_THAT([&] { optimizer.step(); },
+              ThrowsMessage<AutogradError>(
+                  "SGD: step() found no gradient on any of 1 parameters. Hint: call tape.backward(loss) after "
+                  "zero_grad() and before step(), with a loss that depends on them"));
 }
 
 TEST(Optimizer, LeavesAParameterWithoutGradientAlone) {
@@ -307,9 +305,7 @@ struct SignOptions {
   static constexpr const char* name = "Sign";
   void check() const {}
   std::vector<std::string> moment_names() const { return {}; }
-  void update(optim::Optimizer::Slot& slot, const Tensor& gradient) const {
-    slot.parameter -= lr * sign(gradient);
-  }
+  void update(optim::Optimizer::Slot& slot, const Tensor& gradient) const { slot.parameter -= lr * sign(gradient); }
 };
 
 TEST(Optimizer, IsAStructOfOptionsWithAFormula) {
@@ -324,9 +320,7 @@ TEST(Optimizer, IsAStructOfOptionsWithAFormula) {
 
 // p = p - lr sum of g: an optimizer of one's own, which changes parameters in place.
 struct Summing : optim::Optimizer {
-  explicit Summing(const ParameterList& parameters) : Optimizer("Summing") {
-    add_parameters(parameters, 0.5);
-  }
+  explicit Summing(const ParameterList& parameters) : Optimizer("Summing") { add_parameters(parameters, 0.5); }
   std::vector<std::string> moment_names(size_t) const override { return {"sum"}; }
   void update(Slot& slot, const Tensor& gradient) override {
     slot.moments[0] += gradient;
@@ -349,12 +343,11 @@ TEST(Optimizer, OfOnesOwnStepsWhileTheTapeLives) {
 TEST(Optimizer, TakesTheListsOfSeveralModels) {
   const auto one = [] { return ones({1}, {.requires_grad = true}); };
   const std::vector<std::pair<std::string, Tensor>> a{{"fc.weight", one()}}, b{{"fc.weight", one()}};
-  optim::SGD optimizer(
-      ParameterList::join({{"encoder", a}, {"decoder", b}, {"c", std::vector<Tensor>{one()}}}));
+  optim::SGD optimizer(ParameterList::join({{"encoder", a}, {"decoder", b}, {"c", std::vector<Tensor>{one()}}}));
   std::vector<std::string> names;
   for (const auto& [name, value] : optimizer.state_dict()) names.push_back(name);
-  EXPECT_THAT(names, testing::ElementsAre("c.0.step", "decoder.fc.weight.step", "encoder.fc.weight.step",
-                                          "lr.0", "skipped"));
+  EXPECT_THAT(names,
+              testing::ElementsAre("c.0.step", "decoder.fc.weight.step", "encoder.fc.weight.step", "lr.0", "skipped"));
   EXPECT_THAT(
       [&] {
         optim::SGD(ParameterList::join({{"a", a}, {"b", a}}));
@@ -369,10 +362,9 @@ TEST(Optimizer, SaysThatTheDtypeOfAParameterHasChanged) {
   optimizer.step();
   w.set_data(w.detach().to(float64));
   w.set_grad(ones({1}, {.dtype = float64}));
-  EXPECT_THAT(
-      [&] { optimizer.step(); },
-      ThrowsMessage<DtypeError>("Adam: parameter '0' is float64 and its moments are float32, as it was at "
-                                "the last step. Hint: call to() before the optimizer is made"));
+  EXPECT_THAT([&] { optimizer.step(); },
+              ThrowsMessage<DtypeError>("Adam: parameter '0' is float64 and its moments are float32, as it was at "
+                                        "the last step. Hint: call to() before the optimizer is made"));
 }
 
 TEST(SGD, BeginsItsMomentumAtZeroIfAsked) {
@@ -421,16 +413,13 @@ TEST(Optimizer, RejectsOptionsOutsideTheirRange) {
   EXPECT_EQ(text([&] { SGD({w}, {.lr = -1}); }), "SGD: lr must be finite and not negative, got -1");
   EXPECT_EQ(text([&] { SGD({w}, {.lr = nan}); }), "SGD: lr must be finite and not negative, got nan");
   EXPECT_EQ(text([&] { SGD({w}, {.momentum = 2}); }), "SGD: momentum must be in [0, 1], got 2");
-  EXPECT_EQ(text([&] { SGD({w}, {.nesterov = true}); }),
-            "SGD: nesterov needs momentum > 0 and dampening = 0");
+  EXPECT_EQ(text([&] { SGD({w}, {.nesterov = true}); }), "SGD: nesterov needs momentum > 0 and dampening = 0");
   EXPECT_EQ(text([&] { Adam({w}, {.betas = {0.9, 1}}); }), "Adam: betas must be in [0, 1), got 1");
-  EXPECT_EQ(text([&] { Adam({w}, {.eps = -1e-8}); }),
-            "Adam: eps must be finite and not negative, got -1e-08");
+  EXPECT_EQ(text([&] { Adam({w}, {.eps = -1e-8}); }), "Adam: eps must be finite and not negative, got -1e-08");
   EXPECT_EQ(text([&] { AdamW({w}, {.weight_decay = nan}); }),
             "AdamW: weight_decay must be finite and not negative, got nan");
   EXPECT_EQ(text([&] { RMSprop({w}, {.alpha = 1.5}); }), "RMSprop: alpha must be in [0, 1], got 1.5");
-  EXPECT_EQ(text([&] { Adagrad({w}, {.lr_decay = -1}); }),
-            "Adagrad: lr_decay must be finite and not negative, got -1");
+  EXPECT_EQ(text([&] { Adagrad({w}, {.lr_decay = -1}); }), "Adagrad: lr_decay must be finite and not negative, got -1");
   EXPECT_EQ(text([&] { Adadelta({w}, {.rho = -1}); }), "Adadelta: rho must be in [0, 1], got -1");
 }
 
@@ -444,11 +433,10 @@ TEST(Optimizer, LoadingAStateThatDoesNotFitNamesAllDifferencesAndChangesNothing)
   state.erase("0.exp_avg");
   state["0.exp_avg_sq"] = zeros({3});
   state["1.step"] = zeros({1}, {.dtype = int64});
-  EXPECT_THAT(
-      [&] { optimizer.load_state_dict(state); },
-      ThrowsMessage<ValueError>("Adam: load_state_dict: the state does not fit; '0.exp_avg' is missing; "
-                                "'0.exp_avg_sq' must be float32 [2], got float32 [3]; '1.step' is "
-                                "unknown"));
+  EXPECT_THAT([&] { optimizer.load_state_dict(state); },
+              ThrowsMessage<ValueError>("Adam: load_state_dict: the state does not fit; '0.exp_avg' is missing; "
+                                        "'0.exp_avg_sq' must be float32 [2], got float32 [3]; '1.step' is "
+                                        "unknown"));
   EXPECT_EQ(moments(optimizer), before);
 }
 

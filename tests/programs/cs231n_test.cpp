@@ -41,8 +41,8 @@ TEST(CS231n, OneStepOfAnRnn) {
   set(cell, grid(-0.1, 0.9, {10, 4}), grid(-0.3, 0.7, {4, 4}), grid(-0.2, 0.4, {4}));
   const Tensor h = cell(grid(-0.4, 0.7, {3, 10}), grid(-0.2, 0.5, {3, 4}));
   EXPECT_TENSOR_NEAR(h,
-                     matrix({-0.58172089, -0.50182032, -0.41232771, -0.31410098, 0.66854692, 0.79562378,
-                             0.87755553, 0.92795967, 0.97934501, 0.99144213, 0.99646691, 0.99854353},
+                     matrix({-0.58172089, -0.50182032, -0.41232771, -0.31410098, 0.66854692, 0.79562378, 0.87755553,
+                             0.92795967, 0.97934501, 0.99144213, 0.99646691, 0.99854353},
                             {3, 4}),
                      1e-8);
 }
@@ -164,8 +164,7 @@ TEST(CS231n, TheLossOfATwoLayerNet) {
   const Tensor scores = fc2(relu(fc1(x)));
   EXPECT_TENSOR_NEAR(
       scores[0],
-      matrix({11.53165108, 12.2917344, 13.05181771, 13.81190102, 14.57198434, 15.33206765, 16.09215096}, {7}),
-      1e-9);
+      matrix({11.53165108, 12.2917344, 13.05181771, 13.81190102, 14.57198434, 15.33206765, 16.09215096}, {7}), 1e-9);
   const Tensor loss = cross_entropy(scores, y);
   EXPECT_NEAR(loss.item(), 3.4702243556, 1e-10);
   const Tensor decay = 0.5 * (sum(square(fc1.weight)) + sum(square(fc2.weight)));
@@ -183,12 +182,12 @@ TEST(CS231n, TheScoresAndTheLossOfTheToy) {
   fc1.bias.fill_(0);
   fc2.bias.fill_(0);
   const Tensor scores = net(10 * of_points.randn({5, 4}));
-  EXPECT_TENSOR_NEAR(scores,
-                     matrix({-0.81233741, -1.27654624, -0.70335995, -0.17129677, -1.18803311, -0.47310444,
-                             -0.51590475, -1.01354314, -0.8504215, -0.15419291, -0.48629638, -0.52901952,
-                             -0.00618733, -0.12435261, -0.15226949},
-                            {5, 3}),
-                     1e-8);
+  EXPECT_TENSOR_NEAR(
+      scores,
+      matrix({-0.81233741, -1.27654624, -0.70335995, -0.17129677, -1.18803311, -0.47310444, -0.51590475, -1.01354314,
+              -0.8504215, -0.15419291, -0.48629638, -0.52901952, -0.00618733, -0.12435261, -0.15226949},
+             {5, 3}),
+      1e-8);
   const Tensor decay = 0.05 * (sum(square(fc1.weight)) + sum(square(fc2.weight)));
   const Tensor loss = cross_entropy(scores, tensor({0, 1, 2, 2, 1}, {.dtype = int64})) + decay;
   EXPECT_NEAR(loss.item(), 1.30378789133, 1e-11);
@@ -197,8 +196,7 @@ TEST(CS231n, TheScoresAndTheLossOfTheToy) {
 // Rows and columns whose variance is a square, so that everything is a fraction: 4 and four times -1, about any mean.
 TEST(CS231n, NormalizationOfFractions) {
   const Tensor row = matrix({4, -1, -1, -1, -1}, {5}) + 7, dy = matrix({0, 1, 0, 0, 0}, {5});
-  const Tensor xhat = matrix({2, -0.5, -0.5, -0.5, -0.5}, {5}),
-               dx = matrix({0, 0.375, -0.125, -0.125, -0.125}, {5});
+  const Tensor xhat = matrix({2, -0.5, -0.5, -0.5, -0.5}, {5}), dx = matrix({0, 0.375, -0.125, -0.125, -0.125}, {5});
   const Tensor gamma = full({5}, 3, k64).set_requires_grad(), beta = full({5}, -2, k64).set_requires_grad();
   {
     const Tensor x = row.unsqueeze(0).set_requires_grad();
@@ -228,9 +226,8 @@ TEST(CS231n, NormalizationOfFractions) {
 
 TEST(CS231n, TheClosedFormOfBatchNormBackwardIsWhatTheTapeFinds) {
   manual_seed(231);
-  const Tensor x = (5 * randn({100, 500}, k64) + 12).set_requires_grad(),
-               gamma = randn({500}, k64).set_requires_grad(), beta = randn({500}, k64).set_requires_grad(),
-               dy = randn({100, 500}, k64);
+  const Tensor x = (5 * randn({100, 500}, k64) + 12).set_requires_grad(), gamma = randn({500}, k64).set_requires_grad(),
+               beta = randn({500}, k64).set_requires_grad(), dy = randn({100, 500}, k64);
   Tape tape;
   const Tensor centered = x - mean(x, 0), xhat = centered / sqrt(mean(square(centered), 0) + 1e-5);
   const std::vector<Tensor> by_tape = tape.gradient(gamma * xhat + beta, {x, gamma, beta}, {.gradient = dy});
@@ -240,8 +237,8 @@ TEST(CS231n, TheClosedFormOfBatchNormBackwardIsWhatTheTapeFinds) {
   EXPECT_TENSOR_NEAR(by_tape[0], dx, 1e-12);
   EXPECT_TENSOR_NEAR(by_tape[1], dgamma, 1e-12);
   EXPECT_TENSOR_NEAR(by_tape[2], dbeta, 1e-12);
-  const std::vector<Tensor> by_layer = tape.gradient(batch_norm(x, {}, {}, gamma, beta, {.training = true}),
-                                                     {x, gamma, beta}, {.gradient = dy});
+  const std::vector<Tensor> by_layer =
+      tape.gradient(batch_norm(x, {}, {}, gamma, beta, {.training = true}), {x, gamma, beta}, {.gradient = dy});
   for (size_t i = 0; i < 3; ++i) EXPECT_TENSOR_NEAR(by_layer[i], by_tape[i], 1e-12);
 }
 
@@ -253,8 +250,7 @@ struct OneStep {
   StateDict state;
 
   template <class Optimizer>
-  OneStep(Optimizer& optimizer, Tensor parameter, int64_t steps,
-          const std::map<std::string, Tensor>& moments) {
+  OneStep(Optimizer& optimizer, Tensor parameter, int64_t steps, const std::map<std::string, Tensor>& moments) {
     StateDict start = optimizer.state_dict();
     start["w.step"] = from_vector<int64_t>({steps}, {1});
     for (const auto& [name, value] : moments) start["w." + name] = value;
@@ -299,8 +295,7 @@ TEST(CS231n, AStepOfRmsprop) {
 TEST(CS231n, AStepOfAdam) {
   const Tensor w = start();
   optim::Adam optimizer(named(w), {.lr = 1e-2});
-  const OneStep after(optimizer, w, 5,
-                      {{"exp_avg", grid(0.6, 0.9, {4, 5})}, {"exp_avg_sq", grid(0.7, 0.5, {4, 5})}});
+  const OneStep after(optimizer, w, 5, {{"exp_avg", grid(0.6, 0.9, {4, 5})}, {"exp_avg_sq", grid(0.7, 0.5, {4, 5})}});
   EXPECT_TENSOR_NEAR(after.w,
                      matrix({-0.40094747, -0.34836187, -0.29577703, -0.24319299, -0.19060977,  //
                              -0.1380274,  -0.08544591, -0.03286534, 0.01971428,  0.0722929,    //
@@ -319,8 +314,7 @@ TEST(CS231n, TheLossOfCaptionsIsTheLogarithmOfTheVocabularyForEachWord) {
   const auto loss = [](int64_t captions, int64_t words, double share) {
     const Tensor scores = 0.001 * randn({captions, words, 10}), there = rand({captions, words}) <= share;
     const Tensor target = where(there, randint(0, 10, {captions, words}), -1);
-    return cross_entropy(scores.flatten(0, 1), target.flatten(),
-                         {.ignore_index = -1, .reduction = Reduce::sum})
+    return cross_entropy(scores.flatten(0, 1), target.flatten(), {.ignore_index = -1, .reduction = Reduce::sum})
                .item() /
            double(captions);
   };
@@ -347,8 +341,7 @@ TEST(CS231n, ANetworkLearnsTheSpiral) {
   const int64_t each = 100;
   std::vector<Tensor> arms;
   for (int arm = 0; arm < 3; ++arm) {
-    const Tensor radius = linspace(0, 1, each),
-                 angle = linspace(arm * 4, (arm + 1) * 4, each) + 0.2 * randn({each});
+    const Tensor radius = linspace(0, 1, each), angle = linspace(arm * 4, (arm + 1) * 4, each) + 0.2 * randn({each});
     arms.push_back(stack({radius * sin(angle), radius * cos(angle)}, 1));
   }
   const Tensor x = concat(arms), y = (arange(3 * each).to(float32) / each).to(int64);

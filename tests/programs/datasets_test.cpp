@@ -14,11 +14,8 @@ namespace {
 // A GRU with a linear layer on each of its outputs.
 struct Reader : nn::Module<Reader> {
   Reader(int64_t in, int64_t hidden, int64_t out)
-      : gru(add("gru", nn::GRU(in, hidden, {.batch_first = true}))),
-        head(add("head", nn::Linear(hidden, out))) {}
-  Tensor forward(const Tensor& x, const Tensor& lengths) {
-    return head(gru(x, {}, {.lengths = lengths}).output);
-  }
+      : gru(add("gru", nn::GRU(in, hidden, {.batch_first = true}))), head(add("head", nn::Linear(hidden, out))) {}
+  Tensor forward(const Tensor& x, const Tensor& lengths) { return head(gru(x, {}, {.lengths = lengths}).output); }
   nn::GRU gru;
   nn::Linear head;
 };
@@ -27,8 +24,7 @@ struct Reader : nn::Module<Reader> {
 TEST(Datasets, AGruForecastsWavesOfDifferentLengths) {
   manual_seed(5);
   const int64_t steps = 24, n = 960;
-  const Tensor t = arange(steps + 1).to(float32), phase = 6.28 * rand({n, 1}),
-               pace = 0.3 + 0.3 * rand({n, 1});
+  const Tensor t = arange(steps + 1).to(float32), phase = 6.28 * rand({n, 1}), pace = 0.3 + 0.3 * rand({n, 1});
   const Tensor wave = sin(pace * t + phase), lengths = randint(6, steps + 1, {n});
   const Tensor mask = arange(steps) < lengths.unsqueeze(1);
   const Tensor known = where(mask, narrow(wave, 1, 0, steps), NAN).unsqueeze(2);  // padding may be anything
@@ -79,8 +75,7 @@ TEST(Datasets, ARecurrentNetLearnsNames) {
     }
     return data::Batch{x, y};
   };
-  data::LoaderOf loader(data::CollatedDataset(int64_t(names.size()), sample, pad),
-                        {.batch_size = 5, .shuffle = true});
+  data::LoaderOf loader(data::CollatedDataset(int64_t(names.size()), sample, pad), {.batch_size = 5, .shuffle = true});
 
   Reader model(27, 48, 27);
   const auto logits_of = [&](const Tensor& x) { return model(one_hot(x, 27), Tensor()); };
@@ -115,8 +110,7 @@ TEST(Datasets, KindsOfFlowersAreToldApartByTheirNames) {
                                                              {"setosa", tensor({5.0, 3.4, 1.5, 0.2})},
                                                              {"versicolor", tensor({5.9, 2.8, 4.3, 1.3})}};
   data::NumpyRandom random(0);
-  const auto path =
-      std::filesystem::temp_directory_path() / fmt::format("tapegrad_flowers_{}.csv", ::getpid());
+  const auto path = std::filesystem::temp_directory_path() / fmt::format("tapegrad_flowers_{}.csv", ::getpid());
   {
     std::ofstream file(path);
     file << "sepal length,sepal width,petal length,petal width,kind\n";

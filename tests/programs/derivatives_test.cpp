@@ -28,8 +28,7 @@ TEST(Derivatives, NewtonFindsTheBottomOfRosenbrocksValley) {
     const Tensor y = 100 * square(x[1] - square(x[0])) + square(1 - x[0]);
     value = y.item();
     const Tensor g = tape.gradient(y, {x}, {.create_graph = true})[0];
-    const Tensor row0 = tape.gradient(g[0], {x}, {.retain_graph = true})[0],
-                 row1 = tape.gradient(g[1], {x})[0];
+    const Tensor row0 = tape.gradient(g[0], {x}, {.retain_graph = true})[0], row1 = tape.gradient(g[1], {x})[0];
     const double a = row0[0].item(), b = row0[1].item(), d = row1[1].item(), det = a * d - b * row1[0].item();
     const double g0 = g[0].item(), g1 = g[1].item();
     const NoGrad no_grad;
@@ -43,8 +42,7 @@ TEST(Derivatives, NewtonFindsTheBottomOfRosenbrocksValley) {
 TEST(Derivatives, MetaLearningGoesBackThroughAStepOfGradientDescent) {
   manual_seed(3);
   nn::Sequential net(nn::Linear(1, 20), nn::Tanh(), nn::Linear(20, 1));
-  for (auto& [name, parameter] : net.named_parameters())
-    Tensor(parameter).copy_(0.5 * randn(parameter.shape()));
+  for (auto& [name, parameter] : net.named_parameters()) Tensor(parameter).copy_(0.5 * randn(parameter.shape()));
   optim::Adam optimizer(net.parameters(), {.lr = 5e-3});
   const auto losses = [&](Tape& tape, const Tensor& phase) {
     const auto sample = [&] { return 8 * rand({10, 1}) - 4; };

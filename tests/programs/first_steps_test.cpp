@@ -18,8 +18,8 @@ TEST(Programs, AScalarGraphByHand) {
   EXPECT_EQ(d.item(), 0);         // -8 + 8 + relu(-2)
   EXPECT_EQ(a.grad().item(), 2);  // b + 0
   EXPECT_EQ(b.grad().item(), 8);  // a + 3 b^2 + 0
-  for (const char* part : {"#", "operation", "inputs", "shape", "saved", "module", "mul", "pow", "add",
-                           "relu", "leaf", "8 records"})
+  for (const char* part :
+       {"#", "operation", "inputs", "shape", "saved", "module", "mul", "pow", "add", "relu", "leaf", "8 records"})
     EXPECT_THAT(text, HasSubstr(part));
 }
 

@@ -38,8 +38,7 @@ TEST(Lectures, TheExampleOfMicrograd) {
 TEST(Lectures, TheMoonsOfMicrograd) {
   manual_seed(1337);
   const Tensor angle = M_PI * rand({50}), noise = 0.1 * randn({100, 2});
-  const Tensor upper = stack({cos(angle), sin(angle)}, 1),
-               lower = stack({1 - cos(angle), 0.5 - sin(angle)}, 1);
+  const Tensor upper = stack({cos(angle), sin(angle)}, 1), lower = stack({1 - cos(angle), 0.5 - sin(angle)}, 1);
   const Tensor x = concat({upper, lower}) + noise, y = concat({ones({50}), -ones({50})});
   nn::Sequential model{nn::Linear(2, 16), nn::ReLU(), nn::Linear(16, 16), nn::ReLU(), nn::Linear(16, 1)};
   for (Tensor p : model.parameters()) p.dim() == 2 ? nn::init::uniform(p, -1, 1) : nn::init::zeros(p);
@@ -129,8 +128,8 @@ TEST(Lectures, TheProfileOfTheBigramNet) {
     EXPECT_LE(row.forward_ms + row.backward_ms, last) << row.op;
     last = row.forward_ms + row.backward_ms;
   }
-  EXPECT_THAT(names, ::testing::UnorderedElementsAre("leaf", "matmul", "exp", "sum", "div", "gather", "log",
-                                                     "mean", "neg"));
+  EXPECT_THAT(names,
+              ::testing::UnorderedElementsAre("leaf", "matmul", "exp", "sum", "div", "gather", "log", "mean", "neg"));
 }
 
 // Part 3: a deep network whose layers are normalized begins with ln 27, unsaturated, and moves at about 1e-3 a step.
@@ -197,17 +196,13 @@ TEST(Lectures, EveryGradientOfTheNetByHand) {
   const auto [all_x, all_y] = contexts(3);
   const int64_t n = 32, vocab = 27, emb = 10, hidden = 64;
   const Tensor xb = narrow(all_x, 0, 0, n), yb = narrow(all_y, 0, 0, n);
-  const auto leaf = [](const Shape& shape, double scale) {
-    return (randn(shape, k64) * scale).set_requires_grad();
-  };
+  const auto leaf = [](const Shape& shape, double scale) { return (randn(shape, k64) * scale).set_requires_grad(); };
   const Tensor C = leaf({vocab, emb}, 1), W1 = leaf({3 * emb, hidden}, 0.3), b1 = leaf({hidden}, 0.1),
                W2 = leaf({hidden, vocab}, 0.1), b2 = leaf({vocab}, 0.1),
-               bngain = (1 + 0.1 * randn({1, hidden}, k64)).set_requires_grad(),
-               bnbias = leaf({1, hidden}, 0.1);
+               bngain = (1 + 0.1 * randn({1, hidden}, k64)).set_requires_grad(), bnbias = leaf({1, hidden}, 0.1);
   Tape tape;
   const Tensor emb_ = embedding(C, xb), embcat = emb_.flatten(1), hprebn = matmul(embcat, W1) + b1;
-  const Tensor bnmeani = sum(hprebn, 0, {.keepdim = true}) / n, bndiff = hprebn - bnmeani,
-               bndiff2 = pow(bndiff, 2);
+  const Tensor bnmeani = sum(hprebn, 0, {.keepdim = true}) / n, bndiff = hprebn - bnmeani, bndiff2 = pow(bndiff, 2);
   const Tensor bnvar = sum(bndiff2, 0, {.keepdim = true}) / (n - 1), bnvar_inv = pow(bnvar + 1e-5, -0.5);
   const Tensor bnraw = bndiff * bnvar_inv, hpreact = bngain * bnraw + bnbias, h = tanh(hpreact);
   const Tensor logits = matmul(h, W2) + b2, logit_maxes = max(logits, 1, {.keepdim = true}).values;
@@ -240,15 +235,10 @@ TEST(Lectures, EveryGradientOfTheNetByHand) {
   const Tensor dembcat = matmul(dhprebn, t(W1)), dW1 = matmul(t(embcat), dhprebn), db1 = sum(dhprebn, 0);
   const Tensor demb = dembcat.reshape(emb_.shape());
   const Tensor dC = index_add(zeros({vocab, emb}, k64), 0, xb.flatten(), demb.reshape({-1, emb}));
-  const std::vector<Tensor> by_hand{dlogprobs,    dprobs,   dcounts_sum_inv,
-                                    dcounts_sum,  dcounts,  dnorm_logits,
-                                    dlogit_maxes, dlogits,  dh,
-                                    dW2,          db2,      dhpreact,
-                                    dbngain,      dbnbias,  dbnraw,
-                                    dbnvar_inv,   dbnvar,   dbndiff2,
-                                    dbndiff,      dbnmeani, dhprebn,
-                                    dembcat,      dW1,      db1,
-                                    demb,         dC};
+  const std::vector<Tensor> by_hand{
+      dlogprobs, dprobs,   dcounts_sum_inv, dcounts_sum, dcounts, dnorm_logits, dlogit_maxes, dlogits, dh,
+      dW2,       db2,      dhpreact,        dbngain,     dbnbias, dbnraw,       dbnvar_inv,   dbnvar,  dbndiff2,
+      dbndiff,   dbnmeani, dhprebn,         dembcat,     dW1,     db1,          demb,         dC};
   ASSERT_EQ(d.size(), by_hand.size());
   for (size_t i = 0; i < d.size(); ++i) EXPECT_TENSOR_NEAR(d[i], by_hand[i], 1e-12) << i;
 
@@ -256,8 +246,7 @@ TEST(Lectures, EveryGradientOfTheNetByHand) {
   EXPECT_TENSOR_NEAR(d[7], (softmax(logits, 1) - one_hot(yb, vocab, k64)) / n, 1e-12);
   EXPECT_TENSOR_NEAR(
       d[20],
-      bngain * bnvar_inv / n *
-          (n * dhpreact - down(dhpreact) - double(n) / (n - 1) * bnraw * down(dhpreact * bnraw)),
+      bngain * bnvar_inv / n * (n * dhpreact - down(dhpreact) - double(n) / (n - 1) * bnraw * down(dhpreact * bnraw)),
       1e-12);
 }
 

@@ -214,8 +214,7 @@ TEST(Models, AStudentLearnsFromTheSoftAnswersOfItsTeacher) {
   const Digits data = digits();
   nn::Sequential teacher = small_net(128), student = small_net(12);
   optim::Adam teaching(teacher.parameters(), {.lr = 3e-3}), learning(student.parameters(), {.lr = 1e-2});
-  fit(data.train, teaching, 10,
-      [&](const Tensor& x, const Tensor& y) { return cross_entropy(teacher(x), y); });
+  fit(data.train, teaching, 10, [&](const Tensor& x, const Tensor& y) { return cross_entropy(teacher(x), y); });
   const double T = 3;
   fit(data.train, learning, 12, [&](const Tensor& x, const Tensor&) {
     const Tensor soft = softmax(teacher(x).detach() / T);
@@ -230,9 +229,8 @@ TEST(Models, TrainingTakesGroupsAccumulationAndFrozenWeights) {
   manual_seed(9);
   const Digits data = digits();
   nn::Linear body(64, 32), head(32, 10);
-  optim::SGD optimizer(
-      {{.params = body.named_parameters(), .lr = 0.2}, {.params = all_parameters({head}), .lr = 1.0}},
-      {.momentum = 0.9});
+  optim::SGD optimizer({{.params = body.named_parameters(), .lr = 0.2}, {.params = all_parameters({head}), .lr = 1.0}},
+                       {.momentum = 0.9});
   struct Halving : optim::Schedule {
     explicit Halving(optim::Optimizer& optimizer) : Schedule(optimizer) { apply(); }
     double lr_at(int64_t t, double base) const override { return base / double(1 + t); }
@@ -280,8 +278,7 @@ TEST(Models, AroundTrainingTheBestTheMeanAndTheManyAreKept) {
     StateDict best;
     double best_loss = INFINITY;
     for (int epoch = 0, worse = 0; epoch < 12 && worse < 2; ++epoch) {
-      fit(data.train, optimizer, 1,
-          [&](const Tensor& x, const Tensor& y) { return cross_entropy(net(x), y); });
+      fit(data.train, optimizer, 1, [&](const Tensor& x, const Tensor& y) { return cross_entropy(net(x), y); });
       const std::vector<Tensor> now = net.parameters(), mean = mean_net.parameters();
       for (size_t k = 0; k < now.size(); ++k) Tensor(mean[k]).copy_(0.7 * mean[k] + 0.3 * now[k]);
       const double held_back = cross_entropy(net(data.test.x()), data.test.y()).item();
@@ -300,6 +297,6 @@ TEST(Models, AroundTrainingTheBestTheMeanAndTheManyAreKept) {
   const Tensor cell = data.test.y() * 10 + argmax(votes, 1);
   const Tensor table = index_add(zeros({100}), 0, cell, ones({cell.size(0)})).reshape({10, 10});
   EXPECT_EQ(sum(table).item(), double(cell.size(0)));
-  EXPECT_NEAR(sum(table * one_hot(arange(10), 10)).item() / double(cell.size(0)),
-              train::accuracy(votes, data.test.y()), 1e-6);
+  EXPECT_NEAR(sum(table * one_hot(arange(10), 10)).item() / double(cell.size(0)), train::accuracy(votes, data.test.y()),
+              1e-6);
 }

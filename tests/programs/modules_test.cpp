@@ -73,8 +73,7 @@ TEST(Programs, AModelOverfitsOneBatch) {
   manual_seed(0);
   const data::Batch batch = data::csv(TAPEGRAD_DATA_DIR "/digits.csv").get({0, 1, 2, 3, 4, 5, 6, 7});
   Mlp<nn::LayerNorm> model;
-  EXPECT_TRUE(overfits(model, [&] { return cross_entropy(model(batch.x / 16.0), batch.y); },
-                       {.start = std::log(10)}));
+  EXPECT_TRUE(overfits(model, [&] { return cross_entropy(model(batch.x / 16.0), batch.y); }, {.start = std::log(10)}));
 }
 
 TEST(Programs, AModelThatForgetsAPartIsTold) {

@@ -84,17 +84,14 @@ TEST(Needle, GradientDescent) {
 }
 
 TEST(Needle, GradientDescentWithDecay) {
-  EXPECT_NEAR(last_loss<optim::SGD>(two_layers, optim::SGDOptions{.lr = 0.01, .weight_decay = 0.01}),
-              3.202637, 1e-5);
+  EXPECT_NEAR(last_loss<optim::SGD>(two_layers, optim::SGDOptions{.lr = 0.01, .weight_decay = 0.01}), 3.202637, 1e-5);
 }
 
-TEST(Needle, Adam) {
-  EXPECT_NEAR(last_loss<optim::Adam>(two_layers, optim::AdamOptions{.lr = 0.001}), 3.703999, 1e-5);
-}
+TEST(Needle, Adam) { EXPECT_NEAR(last_loss<optim::Adam>(two_layers, optim::AdamOptions{.lr = 0.001}), 3.703999, 1e-5); }
 
 TEST(Needle, AdamWithDecay) {
-  EXPECT_NEAR(last_loss<optim::Adam>(two_layers, optim::AdamOptions{.lr = 0.001, .weight_decay = 0.01}),
-              3.705134, 1e-5);
+  EXPECT_NEAR(last_loss<optim::Adam>(two_layers, optim::AdamOptions{.lr = 0.001, .weight_decay = 0.01}), 3.705134,
+              1e-5);
 }
 
 TEST(Needle, AdamWithBatchNorm) {
@@ -118,13 +115,11 @@ TEST(Needle, AResidualBlock) {
     model.push_back(linear(random, 8, 16));
     return model;
   };
-  EXPECT_NEAR(last_loss<optim::SGD>(residual, optim::SGDOptions{.lr = 0.01, .weight_decay = 0.001}, 3),
-              2.852236, 1e-5);
+  EXPECT_NEAR(last_loss<optim::SGD>(residual, optim::SGDOptions{.lr = 0.01, .weight_decay = 0.001}, 3), 2.852236, 1e-5);
 }
 
 TEST(Needle, MomentumAsPyTorchHasIt) {
-  EXPECT_NEAR(last_loss<optim::SGD>(two_layers, optim::SGDOptions{.lr = 0.01, .momentum = 0.9}), 2.847368,
-              1e-5);
+  EXPECT_NEAR(last_loss<optim::SGD>(two_layers, optim::SGDOptions{.lr = 0.01, .momentum = 0.9}), 2.847368, 1e-5);
 }
 
 // The course's momentum begins at zero: u = mu u + (1 - mu) g, p = p - lr u.
@@ -160,8 +155,6 @@ TEST(Needle, ALayerNormOfThreeRows) {
 // tapegrad draws its masks itself: one that is given is a product.
 TEST(Needle, DropoutByAMaskThatIsGiven) {
   NumpyRandom random(seed_of({2, 3}));
-  const Tensor x = (random.randint(0, 100, {2, 3}).to(float64) / 20).to(float32),
-               mask = random.rand({2, 3}) <= 0.55;
-  EXPECT_TENSOR_NEAR(x * mask.to(float32) / 0.55, tensor({{6.818182, 0, 0}, {0.18181819, 0, 6.090909}}),
-                     1e-6);
+  const Tensor x = (random.randint(0, 100, {2, 3}).to(float64) / 20).to(float32), mask = random.rand({2, 3}) <= 0.55;
+  EXPECT_TENSOR_NEAR(x * mask.to(float32) / 0.55, tensor({{6.818182, 0, 0}, {0.18181819, 0, 6.090909}}), 1e-6);
 }

@@ -43,8 +43,7 @@ void fit(Mlp& model, const data::TensorDataset& set, int epochs, double lr) {
 }
 
 data::TensorDataset mnist(const std::string& folder, const std::string& part) {
-  const auto set =
-      data::idx(folder + "/" + part + "-images-idx3-ubyte", folder + "/" + part + "-labels-idx1-ubyte");
+  const auto set = data::idx(folder + "/" + part + "-images-idx3-ubyte", folder + "/" + part + "-labels-idx1-ubyte");
   return {set.x().flatten(1), set.y()};
 }
 

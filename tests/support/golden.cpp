@@ -23,8 +23,7 @@ std::string suffix(size_t output) { return output == 0 ? "" : std::to_string(out
 
 Golden golden(const std::string& name) {
   const char* folder = std::getenv("TAPEGRAD_GOLDEN");
-  const std::string path =
-      std::string(folder && *folder ? folder : TAPEGRAD_GOLDEN_DIR) + "/" + name + ".safetensors";
+  const std::string path = std::string(folder && *folder ? folder : TAPEGRAD_GOLDEN_DIR) + "/" + name + ".safetensors";
   return {name, load(path), load_metadata(path)};
 }
 
@@ -82,8 +81,7 @@ void expect_gradients_match(const Golden& g, const std::vector<Tensor>& outputs,
 }
 
 void expect_matches(const Golden& g, const std::vector<std::string>& inputs,
-                    const std::function<std::vector<Tensor>(const std::vector<Tensor>&)>& f,
-                    double tolerance) {
+                    const std::function<std::vector<Tensor>(const std::vector<Tensor>&)>& f, double tolerance) {
   std::vector<Tensor> tensors;
   std::map<std::string, Tensor> leaves;
   for (const std::string& input : inputs) {

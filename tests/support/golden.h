@@ -44,8 +44,7 @@ Golden golden(const std::string& name);
 inline constexpr double kGoldenTolerance = 1e-10;
 
 /// Compares `actual` with the tensor `name` of the case.
-void expect_golden(const Golden& g, const std::string& name, const Tensor& actual,
-                   double tolerance = kGoldenTolerance);
+void expect_golden(const Golden& g, const std::string& name, const Tensor& actual, double tolerance = kGoldenTolerance);
 
 /// Calls f with leaves made of the tensors `inputs` and compares its outputs with output, output1, ... and
 /// the gradients of sum(output * grad_output) (of the output itself where a case has no cotangent) with

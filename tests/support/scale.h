@@ -8,8 +8,7 @@
 
 namespace tapegrad {
 
-inline void expect_near_to_scale(const std::vector<Tensor>& got, const std::vector<Tensor>& want,
-                                 double tolerance) {
+inline void expect_near_to_scale(const std::vector<Tensor>& got, const std::vector<Tensor>& want, double tolerance) {
   ASSERT_EQ(got.size(), want.size());
   for (size_t i = 0; i < want.size(); ++i) {
     double largest = 0;

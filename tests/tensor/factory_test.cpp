@@ -60,9 +60,9 @@ TEST(Arange, RefusesWhatHasNoNumbers) {
   EXPECT_EQ(message<DtypeError>([] { arange(0, 2, 1, {.dtype = boolean}); }),
             "arange: boolean tensors have no range. Hint: compare an int64 one, arange(8) < 3");
   EXPECT_EQ(message<ShapeError>([] { arange(0.0, 1e300); }), "arange: at most 2^63 - 1 elements, got 1e+300");
-  EXPECT_EQ(message<ShapeError>(
-                [] { arange(std::numeric_limits<int64_t>::min(), std::numeric_limits<int64_t>::max()); }),
-            "arange: at most 2^63 - 1 elements");
+  EXPECT_EQ(
+      message<ShapeError>([] { arange(std::numeric_limits<int64_t>::min(), std::numeric_limits<int64_t>::max()); }),
+      "arange: at most 2^63 - 1 elements");
 }
 
 // "got 0.5" of the message that int64 has for what it does not hold.
@@ -76,8 +76,7 @@ TEST(Factories, LoseNoValueInInt64) {
   EXPECT_EQ(message<DtypeError>([&] { full({2}, 0.5, whole); }), not_whole("full", "0.5"));
   EXPECT_EQ(message<DtypeError>([&] { full({0}, NAN, whole); }), not_whole("full", "nan"));
   EXPECT_EQ(message<DtypeError>([&] { full({2}, INFINITY, whole); }), not_whole("full", "inf"));
-  EXPECT_EQ(message<DtypeError>([&] { full({2}, 0x1p54, whole); }),
-            not_whole("full", "1.8014398509481984e+16"));
+  EXPECT_EQ(message<DtypeError>([&] { full({2}, 0x1p54, whole); }), not_whole("full", "1.8014398509481984e+16"));
   EXPECT_EQ(message<DtypeError>([&] { full_like(zeros({2}, whole), 0.5); }), not_whole("full", "0.5"));
   EXPECT_EQ(message<DtypeError>([&] { tensor(0.5, whole); }), not_whole("tensor", "0.5"));
   EXPECT_EQ(message<DtypeError>([&] { tensor({1, 0.5}, whole); }), not_whole("tensor", "0.5"));
@@ -91,8 +90,7 @@ TEST(Factories, LoseNoValueInInt64) {
 }
 
 TEST(Factories, TakeWhatIsNotZeroForTrue) {
-  EXPECT_EQ(tensor({0, 0.5, -1, NAN}, {.dtype = boolean}).to_vector<bool>(),
-            (std::vector{false, true, true, true}));
+  EXPECT_EQ(tensor({0, 0.5, -1, NAN}, {.dtype = boolean}).to_vector<bool>(), (std::vector{false, true, true, true}));
   EXPECT_EQ(full({1}, 0.5, {.dtype = boolean}).to_vector<bool>(), std::vector{true});
   EXPECT_EQ(eye(2, {.dtype = boolean}).to_vector<bool>(), (std::vector{true, false, false, true}));
 }
@@ -105,15 +103,13 @@ TEST(RandomFactories, LoseNoValue) {
             "rand: makes float32 or float64, got int64." + others);
   EXPECT_EQ(message<DtypeError>([] { randn({2}, {.dtype = boolean}); }),
             "randn: makes float32 or float64, got boolean." + others);
-  EXPECT_EQ(message<DtypeError>([] { randn_like(arange(2)); }),
-            "randn: makes float32 or float64, got int64." + others);
+  EXPECT_EQ(message<DtypeError>([] { randn_like(arange(2)); }), "randn: makes float32 or float64, got int64." + others);
   EXPECT_EQ(message<DtypeError>([] { randint(0, 3, {2}, {.dtype = boolean}); }),
             "randint: boolean does not hold all integers in [0, 2]. Hint: {.dtype = int64}");
   EXPECT_EQ(message<DtypeError>([] { randint(0, 1 << 25, {2}, {.dtype = float32}); }),
             "randint: float32 does not hold all integers in [0, 33554431]. Hint: {.dtype = int64}");
-  EXPECT_EQ(
-      message<DtypeError>([] { randint(-(int64_t(1) << 54), 0, {2}, {.dtype = float64}); }),
-      "randint: float64 does not hold all integers in [-18014398509481984, -1]. Hint: {.dtype = int64}");
+  EXPECT_EQ(message<DtypeError>([] { randint(-(int64_t(1) << 54), 0, {2}, {.dtype = float64}); }),
+            "randint: float64 does not hold all integers in [-18014398509481984, -1]. Hint: {.dtype = int64}");
   EXPECT_EQ(message<DtypeError>([] { randperm(3, {.dtype = boolean}); }),
             "randperm: boolean does not hold all integers in [0, 2]. Hint: {.dtype = int64}");
   EXPECT_EQ(default_generator().position, before);
@@ -136,14 +132,12 @@ TEST(Fill, LosesNoValueAndAsksTheTape) {
   EXPECT_EQ(message<ValueError>([] { Tensor().fill_(1); }), "fill_: the tensor is an empty handle");
   Tensor leaf = ones({2}, {.requires_grad = true});
   const Tape tape;
-  EXPECT_EQ(
-      message<AutogradError>([&] { leaf.zero_(); }),
-      "fill_: a leaf cannot be changed in place while a tape records: its gradient would miss the change. "
-      "Hint: do it after the tape's scope, or under NoGrad");
-  EXPECT_EQ(
-      message<AutogradError>([&] { (leaf * 2.0).fill_(1); }),
-      "fill_: a tensor that the tape recorded cannot be changed in place. Hint: write x = x + y in place of "
-      "x += y, where() or index_put() in place of copy_()");
+  EXPECT_EQ(message<AutogradError>([&] { leaf.zero_(); }),
+            "fill_: a leaf cannot be changed in place while a tape records: its gradient would miss the change. "
+            "Hint: do it after the tape's scope, or under NoGrad");
+  EXPECT_EQ(message<AutogradError>([&] { (leaf * 2.0).fill_(1); }),
+            "fill_: a tensor that the tape recorded cannot be changed in place. Hint: write x = x + y in place of "
+            "x += y, where() or index_put() in place of copy_()");
 }
 
 TEST(WritesInPlace, LoseNoValue) {

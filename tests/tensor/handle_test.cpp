@@ -24,8 +24,7 @@ concept IsAssigned = requires(T x, const Tensor& y, Tensor z) {
 };
 
 static_assert(HasData<Tensor&> && HasData<const Tensor&> && HasMutableData<Tensor&>);
-static_assert(!HasData<Tensor> && !HasData<const Tensor> && !HasMutableData<Tensor>,
-              "softmax(x).data<float>()");
+static_assert(!HasData<Tensor> && !HasData<const Tensor> && !HasMutableData<Tensor>, "softmax(x).data<float>()");
 static_assert(HasData<nn::Parameter&> && !HasData<nn::Parameter>);
 static_assert(IsAssigned<Tensor&> && !IsAssigned<Tensor> && !IsAssigned<const Tensor&>, "x[0] = y");
 static_assert(std::is_nothrow_move_constructible_v<Tensor> && std::is_nothrow_move_assignable_v<Tensor> &&
@@ -54,15 +53,13 @@ concept IsProbability = requires(const Tensor& x, T p) {
   dropout(x, p);
   dropout(x, p, true);
 };
-static_assert(IsProbability<double> && IsProbability<int> && !IsProbability<bool>,
-              "dropout(x, is_training())");
+static_assert(IsProbability<double> && IsProbability<int> && !IsProbability<bool>, "dropout(x, is_training())");
 
 template <class T>
 concept HasValues = requires(const std::vector<T>& values) {
   from_vector(values, {2});
 };
-static_assert(HasValues<int64_t> && HasValues<int> && HasValues<uint8_t> && HasValues<long long> &&
-              HasValues<bool>);
+static_assert(HasValues<int64_t> && HasValues<int> && HasValues<uint8_t> && HasValues<long long> && HasValues<bool>);
 static_assert(!HasValues<size_t> && !HasValues<std::string> && !HasValues<long double>);
 
 TEST(FromVector, TakesLabelsOfAnyIntegerType) {
@@ -70,8 +67,7 @@ TEST(FromVector, TakesLabelsOfAnyIntegerType) {
   EXPECT_TENSOR_NEAR(from_vector(std::vector<int>{3, -1}, {2}), want, 0);
   EXPECT_TENSOR_NEAR(from_vector(std::vector<int8_t>{3, -1}, {2}), want, 0);
   EXPECT_TENSOR_NEAR(from_vector(std::vector<long long>{3, -1}, {2}), want, 0);
-  EXPECT_TENSOR_NEAR(from_vector(std::vector<uint32_t>{4294967295u}, {1}),
-                     tensor({4294967295.0}, {.dtype = int64}), 0);
+  EXPECT_TENSOR_NEAR(from_vector(std::vector<uint32_t>{4294967295u}, {1}), tensor({4294967295.0}, {.dtype = int64}), 0);
 }
 
 TEST(Handle, WritesToPartsOfATensorThroughViews) {

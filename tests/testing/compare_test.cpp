@@ -19,9 +19,8 @@ TEST(TensorNear, PassesWithinTheTolerance) {
 }
 
 TEST(TensorNear, NamesTheWorstElement) {
-  EXPECT_NONFATAL_FAILURE(
-      EXPECT_TENSOR_NEAR(tensor({{1, 2}, {3, 5}}), tensor({{1, 2.5}, {3, 4}}), 1e-6),
-      "2 of 4 elements differ, the worst at [1, 1]: 5, expected 4 (difference 1, allowed 5e-06)");
+  EXPECT_NONFATAL_FAILURE(EXPECT_TENSOR_NEAR(tensor({{1, 2}, {3, 5}}), tensor({{1, 2.5}, {3, 4}}), 1e-6),
+                          "2 of 4 elements differ, the worst at [1, 1]: 5, expected 4 (difference 1, allowed 5e-06)");
   EXPECT_NONFATAL_FAILURE(
       EXPECT_TENSOR_NEAR(tensor({1, 2, 3, 4, 5, 6, 7, 8, 9}), tensor({1, 2, 3, 4, 0, 6, 7, 8, 9}), 0),
       "around it: ... 2 3 4 [5] 6 7 8 ...\n  expected:  ... 2 3 4 [0] 6 7 8 ...");
@@ -32,15 +31,13 @@ TEST(TensorNear, TakesNumbersInBracesInTheDtypeOfTheTensor) {
   EXPECT_TENSOR_NEAR(tensor({{1, 2}, {3, 4}}), {{1, 2}, {3, 4}}, 0) << "rows";
   EXPECT_TENSOR_NEAR(arange(3), {0, 1, 2}, 0);
   ASSERT_TENSOR_NEAR(randn(Shape{2, 3}).to(float64) * 0.0, zeros(Shape{2, 3}, {.dtype = float64}), 0);
-  EXPECT_NONFATAL_FAILURE(
-      EXPECT_TENSOR_NEAR(tensor({1, 2}, {.dtype = float64}), {1, 2.5}, 1e-6),
-      "tensor({1, 2}, {.dtype = float64}), {1, 2.5}, 1e-6: 1 of 2 elements differ, the worst "
-      "at [1]: 2, expected 2.5");
+  EXPECT_NONFATAL_FAILURE(EXPECT_TENSOR_NEAR(tensor({1, 2}, {.dtype = float64}), {1, 2.5}, 1e-6),
+                          "tensor({1, 2}, {.dtype = float64}), {1, 2.5}, 1e-6: 1 of 2 elements differ, the worst "
+                          "at [1]: 2, expected 2.5");
 }
 
 TEST(TensorNear, ReportsShapeAndDtypeFirst) {
-  EXPECT_NONFATAL_FAILURE(EXPECT_TENSOR_NEAR(ones({2, 3}), zeros({3, 2}), 1),
-                          "the shape must be [3, 2], got [2, 3]");
+  EXPECT_NONFATAL_FAILURE(EXPECT_TENSOR_NEAR(ones({2, 3}), zeros({3, 2}), 1), "the shape must be [3, 2], got [2, 3]");
   EXPECT_NONFATAL_FAILURE(EXPECT_TENSOR_NEAR(ones({3}), ones({1}), 1), "the shape must be [1], got [3]");
   EXPECT_NONFATAL_FAILURE(EXPECT_TENSOR_NEAR(ones({3}), ones({3}, {.dtype = float64}), 1),
                           "the dtype must be float64, got float32");
@@ -52,8 +49,7 @@ TEST(TensorNear, NeverPassesNaN) {
                           "1 of 1 elements differ, 1 of them NaN, the worst at [0]: nan, expected 1");
   EXPECT_NONFATAL_FAILURE(EXPECT_TENSOR_NEAR(tensor({NAN}), tensor({NAN}), 1), "1 of 1 elements differ");
   EXPECT_NONFATAL_FAILURE(EXPECT_TENSOR_NEAR(tensor({1}), tensor({NAN}), 1e300), "expected nan");
-  EXPECT_NONFATAL_FAILURE(EXPECT_TENSOR_NEAR(tensor({1}), tensor({1}), NAN),
-                          "the tolerance must not be negative");
+  EXPECT_NONFATAL_FAILURE(EXPECT_TENSOR_NEAR(tensor({1}), tensor({1}), NAN), "the tolerance must not be negative");
 }
 
 TEST(TensorNear, AnInfinityIsNearItselfOnly) {

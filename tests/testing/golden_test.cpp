@@ -24,8 +24,7 @@ TEST(Golden, HoldsTensorsAndSettings) {
 TEST(Golden, ReadsTheFolderThatTheEnvironmentNames) {
   const auto folder = std::filesystem::temp_directory_path() / fmt::format("tapegrad_golden_{}", ::getpid());
   std::filesystem::create_directories(folder / "op");
-  save((folder / "op" / "tanh.safetensors").string(), {{"input", tensor({0.5}, {.dtype = float64})}},
-       {{"a", "1"}});
+  save((folder / "op" / "tanh.safetensors").string(), {{"input", tensor({0.5}, {.dtype = float64})}}, {{"a", "1"}});
   const char* before = std::getenv("TAPEGRAD_GOLDEN");
   const std::string kept = before ? before : "";
   ::setenv("TAPEGRAD_GOLDEN", folder.c_str(), 1);

@@ -21,9 +21,7 @@ TAPEGRAD_TEST_MODULE(RmsNormModule, RmsNorm(6), Shape{4, 6});
 
 struct TwoInputs : nn::Module<TwoInputs> {
   nn::Parameter weight = add_parameter("weight", randn({3}));
-  std::pair<Tensor, Tensor> forward(const Tensor& a, const Tensor& b) {
-    return {a * weight + b, tanh(b) * weight};
-  }
+  std::pair<Tensor, Tensor> forward(const Tensor& a, const Tensor& b) { return {a * weight + b, tanh(b) * weight}; }
 };
 TAPEGRAD_TEST_MODULE(TwoInputsModule, TwoInputs(), Shape{2, 3}, Shape{3});
 
@@ -89,8 +87,7 @@ TEST(TestModule, FindsAParameterThatIsNotRegistered) {
 }
 
 TEST(TestModule, FindsAParameterThatDoesNotMove) {
-  EXPECT_THAT(found(tests<Unused>.parameters_are_registered_and_move()),
-              HasSubstr("parameter bias gets no gradient"));
+  EXPECT_THAT(found(tests<Unused>.parameters_are_registered_and_move()), HasSubstr("parameter bias gets no gradient"));
 }
 
 TEST(TestModule, FindsWrongGradientsAndSaysThemInALineForAParameter) {
@@ -103,9 +100,8 @@ TEST(TestModule, FindsWrongGradientsAndSaysThemInALineForAParameter) {
 
 TEST(TestModule, AsksWhetherAGradientThatIsMissingIsAtAKink) {
   EXPECT_THAT(found(tests<Kink>.gradients_of_parameters()), HasSubstr("(ratio 0: at a kink?)"));
-  EXPECT_THAT(
-      gradcheck([](const Inputs& in) { return relu(in[0]); }, {zeros({2}, {.dtype = float64})}).message,
-      HasSubstr("(ratio 0: at a kink?)"));
+  EXPECT_THAT(gradcheck([](const Inputs& in) { return relu(in[0]); }, {zeros({2}, {.dtype = float64})}).message,
+              HasSubstr("(ratio 0: at a kink?)"));
 }
 
 TEST(TestModule, FindsStateThatIsNotSaved) {
@@ -118,8 +114,7 @@ TEST(TestModule, FindsRowsThatKnowEachOther) {
   EXPECT_THAT(found(tests<Running>.rows_do_not_mix()), StartsWith("row 1 of output 0 changes"));
   const ModuleTestOptions any = {.batch_axis = {}}, features = {.batch_axis = 1};
   EXPECT_EQ(found(detail::ModuleTests([] { return Centered(); }, any, Shape{2, 3}).rows_do_not_mix()), "");
-  EXPECT_EQ(found(detail::ModuleTests([] { return Running(); }, features, Shape{2, 3}).rows_do_not_mix()),
-            "");
+  EXPECT_EQ(found(detail::ModuleTests([] { return Running(); }, features, Shape{2, 3}).rows_do_not_mix()), "");
 }
 
 // What the macro says of a module that is wrong is said of its own line.
@@ -135,9 +130,8 @@ TEST(TestModule, AFailureIsAtTheLineOfTheMacro) {
 }
 
 TAPEGRAD_TEST_MODULE(EmbeddingModule, nn::Embedding(9, 4), tensor({{1, 8, 1}, {0, 2, 3}}, {.dtype = int64}));
-TAPEGRAD_TEST_MODULE(LstmWithLengthsModule, nn::LSTM(3, 4, {.bidirectional = true}),
-                     ModuleTestOptions{.batch_axis = 1}, Shape{5, 2, 3}, nn::LSTMState(),
-                     nn::SequenceOptions{.lengths = tensor({5, 2}, {.dtype = int64})});
+TAPEGRAD_TEST_MODULE(LstmWithLengthsModule, nn::LSTM(3, 4, {.bidirectional = true}), ModuleTestOptions{.batch_axis = 1},
+                     Shape{5, 2, 3}, nn::LSTMState(), nn::SequenceOptions{.lengths = tensor({5, 2}, {.dtype = int64})});
 TAPEGRAD_TEST_MODULE(ModuleMadeInFloat64, Centered64(), Shape{4, 3}, tensor({1, 2, 3}));
 
 // The gradients' gradients of an operation that computes its gradient with plain numbers are lost.

@@ -82,8 +82,7 @@ TEST_F(Checkpoints, FindEveryBitThatWasFlippedAndTakeTheOneBefore) {
     std::ofstream(run.path(2), std::ios::binary) << bytes.substr(0, size);
     ASSERT_EQ(run.resume(), 1) << "cut after " << size;
   }
-  fmt::print("{} of {} flipped bits found, and {} of {} cuts\n", found, 8 * bytes.size(), bytes.size(),
-             bytes.size());
+  fmt::print("{} of {} flipped bits found, and {} of {} cuts\n", found, 8 * bytes.size(), bytes.size(), bytes.size());
   fs::remove(run.path(1));
   EXPECT_THAT(message<FormatError>([&] { run.resume(); }),
               HasSubstr("none of its 1 checkpoints is good. Hint: begin in"));

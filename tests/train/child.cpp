@@ -32,8 +32,8 @@ class Worker : public ::testing::Environment {
 Child::Child(std::string name, Work work) : name_(std::move(name)) { works()[name_] = work; }
 
 std::string Child::command(const std::string& argument) const {
-  return fmt::format("env TAPEGRAD_CHILD={} TAPEGRAD_CHILD_ARGUMENT='{}' '{}' >/dev/null 2>&1", name_,
-                     argument, std::filesystem::read_symlink("/proc/self/exe").string());
+  return fmt::format("env TAPEGRAD_CHILD={} TAPEGRAD_CHILD_ARGUMENT='{}' '{}' >/dev/null 2>&1", name_, argument,
+                     std::filesystem::read_symlink("/proc/self/exe").string());
 }
 
 int exit_code(const std::string& command) {

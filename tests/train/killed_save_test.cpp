@@ -85,8 +85,8 @@ class KilledSave : public ::testing::Test {
     return folder_.path();
   }
   int run(const Call& call, const std::string& inject) const {
-    return exit_code(fmt::format("strace -o /dev/null -e trace={0} -e inject={0}:{1}:when={2} {3}", call.name,
-                                 inject, call.nth, saves.command(reset())));
+    return exit_code(fmt::format("strace -o /dev/null -e trace={0} -e inject={0}:{1}:when={2} {3}", call.name, inject,
+                                 call.nth, saves.command(reset())));
   }
   /// Which checkpoint a new process would go on from; all must be well with it.
   int64_t resumed() const {
@@ -133,9 +133,8 @@ TEST_F(KilledSave, RefusesWhatTheDiskRefusesAndLeavesTheOldFiles) {
       (code == 0 ? saved : refused) += 1;
     }
   EXPECT_GT(refused, 0);
-  fmt::print(
-      "{} errors of the disk: {} refused with the old files intact, {} in calls that a save does not need\n",
-      refused + saved, refused, saved);
+  fmt::print("{} errors of the disk: {} refused with the old files intact, {} in calls that a save does not need\n",
+             refused + saved, refused, saved);
 }
 
 TEST_F(KilledSave, GoesOnWhereACallWasInterrupted) {

@@ -16,8 +16,7 @@ TEST(Progress, ShowsLabelBarShareAndFields) {
   Progress progress(200, {.label = "mlp"});
   progress.set(50, {{"loss", 0.25}, {"accuracy", 0.9731}});
   const std::string line = progress.line(100);
-  EXPECT_TRUE(
-      line.starts_with("mlp [#######.......................]  25 %  loss 0.25  accuracy 0.9731  0:00 left"))
+  EXPECT_TRUE(line.starts_with("mlp [#######.......................]  25 %  loss 0.25  accuracy 0.9731  0:00 left"))
       << line;
 }
 

@@ -28,8 +28,7 @@ struct Keeper : TapeObserver {
   }
   void on_forward(const OperationView& operation, const Tensors&, const Tensors& outputs) override {
     place[operation.record] = count;
-    for (size_t i = 0; i < outputs.size(); ++i)
-      kept[fmt::format("%{}.{}", count, i)] = outputs[i].detach().clone();
+    for (size_t i = 0; i < outputs.size(); ++i) kept[fmt::format("%{}.{}", count, i)] = outputs[i].detach().clone();
     ++count;
   }
   void on_backward(const OperationView& operation, const Tensors& dy, const Tensors&) override {
@@ -74,8 +73,7 @@ TYPED_TEST(Travel, ShowsAnyTensorOfAnyStepWithTheBitsThatItHad) {
   const auto run =
       recorded.template of_parts<train::Recorder>(this->folder_.path(), train::RecorderOptions{.every = 50});
   for (int64_t step = run->resume(); step < steps; ++step) ASSERT_TRUE(run->step(step));
-  EXPECT_EQ(differences(recorded.template of_parts<StateGroup>()->state_dict(), end),
-            std::vector<std::string>{});
+  EXPECT_EQ(differences(recorded.template of_parts<StateGroup>()->state_dict(), end), std::vector<std::string>{});
   int pairs = 0;
   size_t shown = 0;
   for (const auto& [step, tensors] : had) {
@@ -89,9 +87,8 @@ TYPED_TEST(Travel, ShowsAnyTensorOfAnyStepWithTheBitsThatItHad) {
   size_t all = 0;
   for (const auto& [step, tensors] : had) all += tensors.size();
   EXPECT_EQ(shown, all);
-  fmt::print(
-      "{} random pairs of step and tensor of a run of {} steps, and all {} tensors of those steps: equal\n",
-      pairs, steps, shown);
+  fmt::print("{} random pairs of step and tensor of a run of {} steps, and all {} tensors of those steps: equal\n",
+             pairs, steps, shown);
 }
 
 struct Recorded : ::testing::Test {
@@ -183,8 +180,7 @@ TEST_F(Recorded, BranchesWithAnotherLearningRate) {
   EXPECT_EQ(run.optimizer.lr(), optim::CosineAnnealingLROptions{.T_max = 600}.lr_at(25, 0.1));
   go(*branch, 40);
   EXPECT_EQ(branch->log().begin()->first, 25);
-  EXPECT_THAT(message<IndexError>([&] { branch->travel(24); }),
-              HasSubstr("no checkpoint at step 24 or before"));
+  EXPECT_THAT(message<IndexError>([&] { branch->travel(24); }), HasSubstr("no checkpoint at step 24 or before"));
   EXPECT_TRUE(same_bits(branch->travel(25)["fc1.weight"], recorder(run)->travel(25)["fc1.weight"]));
   EXPECT_FALSE(same_bits(branch->travel(27)["fc1.weight"], recorder(run)->travel(27)["fc1.weight"]));
 }
@@ -246,8 +242,7 @@ TEST_F(Recorded, TellsAStepInATableAndByName) {
   EXPECT_EQ(past["optimizer.fc1.weight.exp_avg"].shape(), (Shape{12, 6}));
   EXPECT_EQ(past["loss"].item(), past.loss);
   EXPECT_EQ(run->answer({.step = 12, .print = "fc2.bias"}), fmt::format("{}\n", past["fc2.bias"]));
-  EXPECT_THAT(message<ValueError>([&] { past["nonsense"]; }),
-              HasSubstr("step 12 has no 'nonsense'. Hint: print"));
+  EXPECT_THAT(message<ValueError>([&] { past["nonsense"]; }), HasSubstr("step 12 has no 'nonsense'. Hint: print"));
   for (const char* text : {"", "loss >", "los > 1", "dead()x > 1", "max > 1", "loss > ten"})
     EXPECT_THAT(message<ValueError>([&] { train::condition(text); }), HasSubstr("is none. Hint: loss > 10"));
 }

@@ -69,32 +69,30 @@ std::vector<Loaded> everything() {
   net->push_back(nn::Linear(3, 2));
   net->push_back(nn::BatchNorm1d(2));
   const data::TensorDataset set(randn({10, 2}), arange(10));
-  auto loader = std::make_shared<data::DataLoader>(
-      set, data::DataLoaderOptions{.batch_size = 3, .shuffle = true, .seed = 3});
+  auto loader =
+      std::make_shared<data::DataLoader>(set, data::DataLoaderOptions{.batch_size = 3, .shuffle = true, .seed = 3});
   loader->seek(2, 1);
   auto meter = std::make_shared<train::Meter>();
   meter->add(2.5);
-  return {
-      optimizer<SGD>("SGD", SGDOptions{}),
-      optimizer<SGD>("SGD with momentum", SGDOptions{.momentum = 0.9}),
-      optimizer<Adam>("Adam", AdamOptions{.amsgrad = true}),
-      optimizer<AdamW>("AdamW", AdamWOptions{}),
-      optimizer<RMSprop>("RMSprop", RMSpropOptions{.momentum = 0.5, .centered = true}),
-      optimizer<Adagrad>("Adagrad", AdagradOptions{}),
-      optimizer<Adadelta>("Adadelta", AdadeltaOptions{}),
-      schedule<StepLR>("StepLR", StepLROptions{.step_size = 2}),
-      schedule<MultiStepLR>("MultiStepLR", MultiStepLROptions{.milestones = {1, 5}}),
-      schedule<ExponentialLR>("ExponentialLR", ExponentialLROptions{.gamma = 0.9}),
-      schedule<CosineAnnealingLR>("CosineAnnealingLR", CosineAnnealingLROptions{.T_max = 7}),
-      schedule<LinearLR>("LinearLR", LinearLROptions{}),
-      schedule<OneCycleLR>("OneCycleLR", OneCycleLROptions{.max_lr = 1, .total_steps = 9}),
-      schedule<WarmupCosineLR>("WarmupCosineLR", WarmupCosineLROptions{.warmup_steps = 3, .total_steps = 9}),
-      schedule<ReduceLROnPlateau>("ReduceLROnPlateau",
-                                  ReduceLROnPlateauOptions{.patience = 1, .cooldown = 2}),
-      alone("Sequential", net, true),
-      alone("DataLoader", loader, true),
-      alone("Generator", std::make_shared<Generator>(5, 2), true),
-      alone("Meter", meter)};
+  return {optimizer<SGD>("SGD", SGDOptions{}),
+          optimizer<SGD>("SGD with momentum", SGDOptions{.momentum = 0.9}),
+          optimizer<Adam>("Adam", AdamOptions{.amsgrad = true}),
+          optimizer<AdamW>("AdamW", AdamWOptions{}),
+          optimizer<RMSprop>("RMSprop", RMSpropOptions{.momentum = 0.5, .centered = true}),
+          optimizer<Adagrad>("Adagrad", AdagradOptions{}),
+          optimizer<Adadelta>("Adadelta", AdadeltaOptions{}),
+          schedule<StepLR>("StepLR", StepLROptions{.step_size = 2}),
+          schedule<MultiStepLR>("MultiStepLR", MultiStepLROptions{.milestones = {1, 5}}),
+          schedule<ExponentialLR>("ExponentialLR", ExponentialLROptions{.gamma = 0.9}),
+          schedule<CosineAnnealingLR>("CosineAnnealingLR", CosineAnnealingLROptions{.T_max = 7}),
+          schedule<LinearLR>("LinearLR", LinearLROptions{}),
+          schedule<OneCycleLR>("OneCycleLR", OneCycleLROptions{.max_lr = 1, .total_steps = 9}),
+          schedule<WarmupCosineLR>("WarmupCosineLR", WarmupCosineLROptions{.warmup_steps = 3, .total_steps = 9}),
+          schedule<ReduceLROnPlateau>("ReduceLROnPlateau", ReduceLROnPlateauOptions{.patience = 1, .cooldown = 2}),
+          alone("Sequential", net, true),
+          alone("DataLoader", loader, true),
+          alone("Generator", std::make_shared<Generator>(5, 2), true),
+          alone("Meter", meter)};
 }
 
 StateDict copy_of(const StateDict& state) {
@@ -145,9 +143,8 @@ std::vector<Damage> damages(const StateDict& state, bool any_integer) {
     damage(name + " has another type",
            [&](StateDict& s) { s[name] = value.to(value.dtype() == float64 ? float32 : float64); });
     if (value.dtype() == int64 && !any_integer) {
-      for (const int64_t count :
-           {int64_t(-1), std::numeric_limits<int64_t>::min(), (int64_t(1) << 53) + 1,
-            std::numeric_limits<int64_t>::max() - 1, std::numeric_limits<int64_t>::max()}) {
+      for (const int64_t count : {int64_t(-1), std::numeric_limits<int64_t>::min(), (int64_t(1) << 53) + 1,
+                                  std::numeric_limits<int64_t>::max() - 1, std::numeric_limits<int64_t>::max()}) {
         damage(name + " is " + std::to_string(count), [&](StateDict& s) {
           std::vector<int64_t> counts = value.to_vector<int64_t>();
           counts.back() = count;
@@ -169,8 +166,7 @@ TEST(RefusedState, LeavesWhateverItWasMeantForAsItWas) {
     const StateDict state = copy_of(loaded.object->state_dict());
     const auto before = numbers(loaded);
     for (const Damage& damage : damages(state, loaded.any_integer)) {
-      EXPECT_THROW(loaded.object->load_state_dict(damage.state), ValueError)
-          << loaded.name << ": " << damage.name;
+      EXPECT_THROW(loaded.object->load_state_dict(damage.state), ValueError) << loaded.name << ": " << damage.name;
       ASSERT_EQ(numbers(loaded), before) << loaded.name << ": " << damage.name;
       ++tried;
     }
@@ -187,8 +183,8 @@ TEST(RefusedState, OfAScheduleThatWouldOverflowLeavesItAndItsOptimizer) {
   optim::ExponentialLR schedule(optimizer, {.gamma = 2});
   schedule.step();
   const auto refuses = [&](int64_t step, double base) {
-    EXPECT_THROW(schedule.load_state_dict({{"step", from_vector<int64_t>({step}, {1})},
-                                           {"base_lr", from_vector<double>({base}, {1})}}),
+    EXPECT_THROW(schedule.load_state_dict(
+                     {{"step", from_vector<int64_t>({step}, {1})}, {"base_lr", from_vector<double>({base}, {1})}}),
                  ValueError);
     EXPECT_EQ(schedule.steps(), 1);
     EXPECT_EQ(optimizer.lr(), 2);
@@ -196,8 +192,7 @@ TEST(RefusedState, OfAScheduleThatWouldOverflowLeavesItAndItsOptimizer) {
   };
   refuses(1024, 1);
   refuses(1000, 1e300);
-  schedule.load_state_dict(
-      {{"step", from_vector<int64_t>({3}, {1})}, {"base_lr", from_vector<double>({0.5}, {1})}});
+  schedule.load_state_dict({{"step", from_vector<int64_t>({3}, {1})}, {"base_lr", from_vector<double>({0.5}, {1})}});
   EXPECT_EQ(optimizer.lr(), 4);
 }
 

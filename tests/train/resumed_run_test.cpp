@@ -17,8 +17,8 @@ constexpr int64_t kSteps = 50;
 template <class Kind>
 int train_to(const std::string& folder, int64_t last) {
   TestRun<Kind> run;
-  const auto checkpoints = run.template of_parts<train::Checkpointer>(
-      folder, train::CheckpointOptions{.every = last, .keep = 1000});
+  const auto checkpoints =
+      run.template of_parts<train::Checkpointer>(folder, train::CheckpointOptions{.every = last, .keep = 1000});
   for (int64_t step = checkpoints->resume(); step < last;) {
     Tape tape;
     run.step(tape, step);
@@ -78,8 +78,7 @@ TYPED_TEST(ResumedRun, NeedsEveryPartOfItsState) {
   int parts = 0, entries = 0, refused = 0, constant = 0;
   for (const char* part : {"model", "optimizer", "schedule", "loader", "meter", "random"}) {
     StateDict without = middle;
-    std::erase_if(without,
-                  [&](const auto& entry) { return entry.first.starts_with(std::string(part) + "."); });
+    std::erase_if(without, [&](const auto& entry) { return entry.first.starts_with(std::string(part) + "."); });
     for (const auto& [name, value] : fresh)
       if (name.starts_with(std::string(part) + ".")) without[name] = value;
     EXPECT_FALSE(differences(end, run_on(without, 25, kSteps)).empty()) << part;

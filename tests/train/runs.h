@@ -40,9 +40,7 @@ struct MlpParts {
 struct LstmParts {
   using Model = LstmModel;
   using Optimizer = optim::SGD;
-  static Optimizer optimizer(const Model& model) {
-    return {model.named_parameters(), {.lr = 5e-2, .momentum = 0.9}};
-  }
+  static Optimizer optimizer(const Model& model) { return {model.named_parameters(), {.lr = 5e-2, .momentum = 0.9}}; }
 };
 
 template <class Kind>
@@ -82,11 +80,10 @@ struct TestRun {
       return std::make_unique<T>(parts);
     else if constexpr (std::is_same_v<T, train::Recorder>)
       return std::make_unique<T>(
-          std::get<0>(std::tuple(before...)), parts,
-          [this](Tape& tape, int64_t at) { return step(tape, at); }, std::get<1>(std::tuple(before...)));
+          std::get<0>(std::tuple(before...)), parts, [this](Tape& tape, int64_t at) { return step(tape, at); },
+          std::get<1>(std::tuple(before...)));
     else
-      return std::make_unique<T>(std::get<0>(std::tuple(before...)), parts,
-                                 std::get<1>(std::tuple(before...)));
+      return std::make_unique<T>(std::get<0>(std::tuple(before...)), parts, std::get<1>(std::tuple(before...)));
   }
 };
 
@@ -95,8 +92,7 @@ inline bool same_bits(const Tensor& a, const Tensor& b) {
   if (!a.defined() || !b.defined() || a.shape() != b.shape() || a.dtype() != b.dtype()) return false;
   const Tensor x = a.contiguous(), y = b.contiguous();
   const auto same = [&]<class T>(T) {
-    return x.numel() == 0 ||
-           std::memcmp(x.data<T>().data(), y.data<T>().data(), x.data<T>().size_bytes()) == 0;
+    return x.numel() == 0 || std::memcmp(x.data<T>().data(), y.data<T>().data(), x.data<T>().size_bytes()) == 0;
   };
   switch (a.dtype()) {
     case float32: return same(float());
@@ -111,8 +107,7 @@ inline bool same_bits(const Tensor& a, const Tensor& b) {
 inline std::vector<std::string> differences(const StateDict& a, const StateDict& b) {
   std::vector<std::string> out;
   for (const auto& [name, value] : a)
-    if (const auto other = b.find(name); other == b.end() || !same_bits(value, other->second))
-      out.push_back(name);
+    if (const auto other = b.find(name); other == b.end() || !same_bits(value, other->second)) out.push_back(name);
   if (a.size() != b.size()) out.push_back("how many there are");
   return out;
 }

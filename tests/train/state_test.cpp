@@ -31,9 +31,8 @@ struct Training {
   optim::CosineAnnealingLR schedule{optimizer, {.T_max = 40}};
   Generator random{5, 2};
   train::Meter losses;
-  StateGroup all{
-      {"model", model},   {"optimizer", optimizer}, {"schedule", schedule},        {"loader", loader},
-      {"random", random}, {"losses", losses},       {"masks", default_generator()}};
+  StateGroup all{{"model", model},   {"optimizer", optimizer}, {"schedule", schedule},        {"loader", loader},
+                 {"random", random}, {"losses", losses},       {"masks", default_generator()}};
 
   void train_until(int64_t steps) {
     loader.seek(loader.epoch(), loader.position());
@@ -100,10 +99,7 @@ TEST(StateGroup, NamesThePartsThatAreMissingOrUnknown) {
   state["c.sum"] = zeros({1});
   EXPECT_EQ(message<ValueError>([&] { group.load_state_dict(state); }),
             "StateGroup: load_state_dict: the state does not fit; nothing of 'b'; 'c' is unknown");
-  EXPECT_EQ(message<ValueError>([&] {
-              StateGroup{{"a", a}, {"a", b}};
-            }),
-            "StateGroup: the name 'a' is taken");
+  EXPECT_EQ(message<ValueError>([&] { StateGroup{{"a", a}, {"a", b}}; }), "StateGroup: the name 'a' is taken");
   EXPECT_EQ(message<ValueError>([&] {
               StateGroup{{"a.b", a}};
             }),
@@ -115,10 +111,9 @@ TEST(DataLoader, RefusesAStateThatDoesNotFit) {
   StateDict state = loader.state_dict();
   state["position"] = from_vector(std::vector<int64_t>{8}, {1});
   state["epoch"] = from_vector(std::vector<int64_t>{std::numeric_limits<int64_t>::max()}, {1});
-  EXPECT_EQ(
-      message<ValueError>([&] { loader.load_state_dict(state); }),
-      "DataLoader: load_state_dict: the state does not fit; 'epoch' must be in [0, 9007199254740992], got "
-      "9223372036854775807; 'position' must be in [0, 7], got 8");
+  EXPECT_EQ(message<ValueError>([&] { loader.load_state_dict(state); }),
+            "DataLoader: load_state_dict: the state does not fit; 'epoch' must be in [0, 9007199254740992], got "
+            "9223372036854775807; 'position' must be in [0, 7], got 8");
   EXPECT_EQ(loader.epoch(), 0);
 }
 

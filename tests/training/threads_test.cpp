@@ -47,8 +47,7 @@ TEST(Threads, DoNotChangeABitIn200Steps) {
 
 TEST(Threads, RerunWithTheSameSeedGivesTheSameBits) {
   const int before = get_num_threads();
-  for (const auto& make : workloads())
-    EXPECT_EQ(weights_after(make, 2, 20), weights_after(make, 2, 20)) << make().name;
+  for (const auto& make : workloads()) EXPECT_EQ(weights_after(make, 2, 20), weights_after(make, 2, 20)) << make().name;
   set_num_threads(before);
 }
 

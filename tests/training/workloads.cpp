@@ -64,9 +64,8 @@ Workload recurrent(const std::string& name, Layer layer, bool ragged) {
 Workload images() {
   nn::Sequential net(nn::Conv2d(3, 16, 3, {.padding = 1}), nn::BatchNorm2d(16), nn::ReLU(), nn::MaxPool2d(2),
                      nn::Conv2d(16, 16, 3, {.stride = 2, .padding = 1, .groups = 16}), nn::GroupNorm(4, 16),
-                     nn::Conv2d(16, 24, 1), nn::ConvTranspose2d(24, 8, 2, {.stride = 2}),
-                     nn::InstanceNorm2d(8), nn::AvgPool2d(2),
-                     nn::Upsample({.scale_factor = 2, .mode = Interpolation::bilinear}),
+                     nn::Conv2d(16, 24, 1), nn::ConvTranspose2d(24, 8, 2, {.stride = 2}), nn::InstanceNorm2d(8),
+                     nn::AvgPool2d(2), nn::Upsample({.scale_factor = 2, .mode = Interpolation::bilinear}),
                      nn::AdaptiveAvgPool2d({3, 3}));
   nn::Linear head(72, 10);
   std::vector<Tensor> weights = net.parameters();

@@ -13,7 +13,7 @@ struct CsvOptions {
   std::vector<int64_t> target_columns = {};  ///< several, in place of target_column: y is [N, so many]
   Dtype target_dtype = int64;                ///< int64 for labels, float32 or float64 for values
   char separator = ',';                      ///< not a quote, a line end or part of a number
-  std::optional<bool> header = {};  ///< whether line 1 is names; unset: if none of its fields is a number
+  std::optional<bool> header = {};           ///< whether line 1 is names; unset: if none of its fields is a number
 };
 
 /// Reads a table of numbers: a line is a sample, one column is its target, the others are x.

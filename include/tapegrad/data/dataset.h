@@ -38,9 +38,7 @@ class TensorDataset {
   const Tensor& y() const { return tensors_[1]; }
   /// Copies of samples, in this order, in new memory. Throws IndexError for one outside [0, size()).
   Batch get(std::span<const int64_t> indices) const;
-  Batch get(std::initializer_list<int64_t> indices) const {
-    return get(std::span(indices.begin(), indices.size()));
-  }
+  Batch get(std::initializer_list<int64_t> indices) const { return get(std::span(indices.begin(), indices.size())); }
 
   /// Parts them in two: auto [train, test] = dataset.split(0.8). `fraction` goes to train, rounded to whole
   /// samples. Throws ValueError unless it is in [0, 1].

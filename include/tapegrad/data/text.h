@@ -116,8 +116,6 @@ class TextWindows {
 };
 
 /// Throws ValueError for sizes below 1, a text too short for one batch, or `first` outside [0, batches()].
-inline TextBatches text_batches(const Text& corpus, TextBatchesOptions options = {}) {
-  return {corpus, options};
-}
+inline TextBatches text_batches(const Text& corpus, TextBatchesOptions options = {}) { return {corpus, options}; }
 
 }  // namespace tapegrad::data

@@ -49,8 +49,7 @@ struct Transforms {
 
 namespace detail {
 // Each sample of a batch transformed; what comes out has one shape.
-void transform(data::Batch& batch, const Transforms& transforms, std::span<const int64_t> indices,
-               int64_t epoch);
+void transform(data::Batch& batch, const Transforms& transforms, std::span<const int64_t> indices, int64_t epoch);
 }  // namespace detail
 
 /// A dataset of x and y whose samples are transformed when they are asked for.

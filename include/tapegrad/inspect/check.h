@@ -52,7 +52,6 @@ struct CheckOptions {
 ///
 /// **Throws** ValueError for fewer than two steps. An error in `step` is a mistake too: its text is reported.
 std::vector<Mistake> check(const nn::ModuleBase& model, optim::Optimizer& optimizer,
-                           const std::function<void(const TapeOptions&)>& step,
-                           const CheckOptions& options = {});
+                           const std::function<void(const TapeOptions&)>& step, const CheckOptions& options = {});
 
 }  // namespace tapegrad::inspect

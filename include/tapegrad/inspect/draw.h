@@ -8,9 +8,8 @@ namespace tapegrad::inspect {
 
 struct Curve {
   std::string name;
-  std::vector<double> x, y;  ///< NaN and infinity leave a gap
-  std::vector<double> low = {},
-                      high = {};  ///< a band around the curve, where given: one standard deviation, all seeds
+  std::vector<double> x, y;                 ///< NaN and infinity leave a gap
+  std::vector<double> low = {}, high = {};  ///< a band around the curve, where given: one standard deviation, all seeds
   bool dashed = false;
 };
 

@@ -10,18 +10,16 @@ namespace tapegrad::inspect {
 
 /// What is known of the first value that is not finite.
 struct NanOrigin {
-  std::string op = {};        ///< the operation that made it
-  std::string module = {};    ///< path of the module that ran it
-  int64_t step = -1;          ///< time step, also in a fused recurrent layer
-  bool backward = false;      ///< it is in the gradient that the operation's backward function made
-  bool from_outside = false;  ///< it came in with data or a parameter; `op` is the first that met it
-  bool infinite = false;      ///< an infinity, which became NaN later or reached the loss
-  std::string where = {};     ///< index of the first one: "[17, 3]"
-  std::vector<std::string> inputs =
-      {};  ///< for each input its shape, range, and where it is not finite or extreme
-  std::vector<std::string> chain =
-      {};                 ///< from the leaf to the operation: "fc1.weight", "linear (fc1)", "log"
-  std::string hint = {};  ///< the cure, where one is known
+  std::string op = {};                   ///< the operation that made it
+  std::string module = {};               ///< path of the module that ran it
+  int64_t step = -1;                     ///< time step, also in a fused recurrent layer
+  bool backward = false;                 ///< it is in the gradient that the operation's backward function made
+  bool from_outside = false;             ///< it came in with data or a parameter; `op` is the first that met it
+  bool infinite = false;                 ///< an infinity, which became NaN later or reached the loss
+  std::string where = {};                ///< index of the first one: "[17, 3]"
+  std::vector<std::string> inputs = {};  ///< for each input its shape, range, and where it is not finite or extreme
+  std::vector<std::string> chain = {};   ///< from the leaf to the operation: "fc1.weight", "linear (fc1)", "log"
+  std::string hint = {};                 ///< the cure, where one is known
 };
 
 std::string to_string(const NanOrigin& origin);

@@ -22,8 +22,8 @@ struct Row {
   std::vector<int64_t> inputs = {};      ///< rows that made the inputs; -1 for what none of them made
   std::vector<Shape> input_shapes = {};  ///< [] for one that is not given
   std::vector<Shape> shapes = {};        ///< of the outputs
-  double flops = 0;  ///< of the forward pass, counted from the shapes: an addition or a multiplication is one
-  size_t bytes = 0;  ///< of the outputs
+  double flops = 0;        ///< of the forward pass, counted from the shapes: an addition or a multiplication is one
+  size_t bytes = 0;        ///< of the outputs
   size_t saved_bytes = 0;  ///< kept for the backward pass
   double start_ms = 0, forward_ms = 0, backward_start_ms = 0,
          backward_ms = 0;                                ///< since the listing was made
@@ -98,8 +98,7 @@ struct SummaryOptions {
 /// backward pass would need. `forward` runs the model once: [&] { model(x); }. Nothing in the model changes but running statistics.
 ///
 ///     fmt::print("{}", inspect::summary(model, [&] { model(x); }));
-std::string summary(const nn::ModuleBase& model, const std::function<void()>& forward,
-                    SummaryOptions options = {});
+std::string summary(const nn::ModuleBase& model, const std::function<void()>& forward, SummaryOptions options = {});
 template <class Derived, class... Inputs>
 std::string summary(const nn::Module<Derived>& model, const Tensor& x, const Inputs&... inputs) {
   return summary(model, [&] { model(x, inputs...); });

@@ -38,10 +38,8 @@ struct SiteView {
   std::string op;
   Numbers activation = {}, gradient = {};
   double gradient_norm = std::numeric_limits<double>::quiet_NaN();
-  double saturated =
-      std::numeric_limits<double>::quiet_NaN();  ///< share of gates, sigmoid and tanh, near their ends
-  double dead =
-      std::numeric_limits<double>::quiet_NaN();  ///< share of units that a relu put out as 0 for every row
+  double saturated = std::numeric_limits<double>::quiet_NaN();  ///< share of gates, sigmoid and tanh, near their ends
+  double dead = std::numeric_limits<double>::quiet_NaN();  ///< share of units that a relu put out as 0 for every row
   /// For each time step of a recurrent layer: deviation of the state, norm of the gradient that reached the summed inputs of
   /// its gates, share of saturated gates.
   std::vector<double> std_at = {}, gradient_at = {}, saturated_at = {};
@@ -50,8 +48,7 @@ struct SiteView {
 struct ParameterView {
   Numbers value, gradient;
   double norm = 0, gradient_norm = 0;
-  double update_ratio =
-      0;  ///< length of the step / length of the parameter, of the elements that are looked at
+  double update_ratio = 0;  ///< length of the step / length of the parameter, of the elements that are looked at
 };
 
 /// One look.

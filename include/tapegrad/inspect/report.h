@@ -19,7 +19,6 @@ struct ReportOptions {
 /// or the page cannot be written.
 ///
 ///     inspect::write_report({"a.jsonl", "b.jsonl"}, "report.html");
-void write_report(const std::vector<std::string>& logs, const std::string& path,
-                  const ReportOptions& options = {});
+void write_report(const std::vector<std::string>& logs, const std::string& path, const ReportOptions& options = {});
 
 }  // namespace tapegrad::inspect

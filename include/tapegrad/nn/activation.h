@@ -64,8 +64,7 @@ struct ELU : detail::Activation<ELU, tapegrad::elu, double> {
 /// y = x P(x) with P the normal distribution function, or its approximation by tanh.
 /// dx = dy (P(x) + x p(x)), p its density.
 struct GELU : detail::Activation<GELU, tapegrad::gelu, GeluOptions> {
-  explicit GELU(GeluOptions options = {})
-      : Activation(options, options.approximate ? "approximate=true" : "") {}
+  explicit GELU(GeluOptions options = {}) : Activation(options, options.approximate ? "approximate=true" : "") {}
 };
 
 /// y = e^x / sum of e^x along one axis, which PyTorch calls dim: probabilities.

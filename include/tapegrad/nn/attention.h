@@ -24,9 +24,8 @@ struct AttentionCall {
 struct MultiheadAttentionOptions {
   double dropout = 0;  ///< in [0, 1], of the weights, in training
   bool bias = true;
-  bool batch_first =
-      false;            ///< inputs and output [B, T, features], not [T, B, features]: no copy is made then
-  bool rotary = false;  ///< turns queries and keys by their positions: see rotary()
+  bool batch_first = false;  ///< inputs and output [B, T, features], not [T, B, features]: no copy is made then
+  bool rotary = false;       ///< turns queries and keys by their positions: see rotary()
 };
 
 /// Attention of several heads, each over its part of the features:
@@ -53,11 +52,8 @@ struct MultiheadAttention : Module<MultiheadAttention> {
   Tensor forward(const Tensor& x, const AttentionCall& call = {});
   Tensor forward(const Tensor& query, const Tensor& key, const Tensor& value, const AttentionCall& call = {});
   /// The call; spelled out, so that options can be given in braces.
-  Tensor operator()(const Tensor& x, const AttentionCall& call = {}) const {
-    return Module::operator()(x, call);
-  }
-  Tensor operator()(const Tensor& query, const Tensor& key, const Tensor& value,
-                    const AttentionCall& call = {}) const {
+  Tensor operator()(const Tensor& x, const AttentionCall& call = {}) const { return Module::operator()(x, call); }
+  Tensor operator()(const Tensor& query, const Tensor& key, const Tensor& value, const AttentionCall& call = {}) const {
     return Module::operator()(query, key, value, call);
   }
   /// The weights p [B, num_heads, L, S] of each head, without dropout: to look at.

@@ -35,10 +35,9 @@ struct RecurrentCellOptions {
   Norm norm = Norm::none;
   /// Unset: sum for RNNCell, the paper's equation 4; separate for the others, the paper's appendix
   std::optional<Placement> placement = {};
-  double eps = 1e-5;      ///< of the norm, > 0
-  int64_t max_steps = 0;  ///< Norm::batch: time steps with statistics of their own, >= 1; see CellNorm
-  int64_t proj_size =
-      0;  ///< LSTMCell only: size of h where it is W_hr h, less than hidden_size; 0: it is not
+  double eps = 1e-5;        ///< of the norm, > 0
+  int64_t max_steps = 0;    ///< Norm::batch: time steps with statistics of their own, >= 1; see CellNorm
+  int64_t proj_size = 0;    ///< LSTMCell only: size of h where it is W_hr h, less than hidden_size; 0: it is not
   bool reset_after = true;  ///< GRUCell only: false multiplies h by r before the product, as Cho et al. do
 };
 using RNNCellOptions = RecurrentCellOptions;
@@ -102,8 +101,8 @@ class CellBase : public Module<Derived> {
   RecurrentParameters recurrent_parameters() const;
   /// One step from projected = x W_ih^T and {h} or {h, c}, made of simple operations. `h_mask`, where it is
   /// defined, multiplies the h that goes into the product with W_hh.
-  Tensors advance(const Tensor& projected, const Tensors& state, const RecurrentParameters& parameters,
-                  int64_t time, const Tensor& h_mask = {}) const;
+  Tensors advance(const Tensor& projected, const Tensors& state, const RecurrentParameters& parameters, int64_t time,
+                  const Tensor& h_mask = {}) const;
 };
 
 }  // namespace detail

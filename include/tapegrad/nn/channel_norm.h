@@ -7,13 +7,11 @@
 namespace tapegrad::nn {
 
 struct BatchNormOptions {
-  double eps = 1e-5;  ///< added to the variance under the root
-  std::optional<double> momentum =
-      0.1;                          ///< weight of a new batch, in [0, 1]; nullopt: the mean of all batches
-  bool affine = true;               ///< learn a weight and a bias
-  bool track_running_stats = true;  ///< else evaluation uses the batch's statistics too
-  bool biased_running_var =
-      false;  ///< collect the variance that normalizes, not the unbiased one: as in some courses
+  double eps = 1e-5;                     ///< added to the variance under the root
+  std::optional<double> momentum = 0.1;  ///< weight of a new batch, in [0, 1]; nullopt: the mean of all batches
+  bool affine = true;                    ///< learn a weight and a bias
+  bool track_running_stats = true;       ///< else evaluation uses the batch's statistics too
+  bool biased_running_var = false;  ///< collect the variance that normalizes, not the unbiased one: as in some courses
 };
 
 /// Normalizes each feature, or channel of an image, by its mean and variance over the batch:

@@ -28,9 +28,8 @@ class Sequential : public Module<Sequential> {
  public:
   Sequential() = default;
   template <std::derived_from<ModuleBase>... Modules>
-  requires(sizeof...(Modules) > 0 &&
-           !(sizeof...(Modules) == 1 &&
-             (std::same_as<Modules, Sequential> && ...))) explicit Sequential(Modules... modules) {
+  requires(sizeof...(Modules) > 0 && !(sizeof...(Modules) == 1 && (std::same_as<Modules, Sequential> &&
+                                                                   ...))) explicit Sequential(Modules... modules) {
     parts_.reserve(sizeof...(Modules));
     (push_back(std::move(modules)), ...);
   }
@@ -38,10 +37,9 @@ class Sequential : public Module<Sequential> {
   /// A further part, at the end.
   template <std::derived_from<ModuleBase> M>
   void push_back(M module) {
-    static_assert(
-        std::is_convertible_v<std::invoke_result_t<const M&, const Tensor&>, Tensor>,
-        "a part of a Sequential maps a tensor to a tensor; an LSTM gives {output, state}: write a module "
-        "whose forward() returns lstm(x).output");
+    static_assert(std::is_convertible_v<std::invoke_result_t<const M&, const Tensor&>, Tensor>,
+                  "a part of a Sequential maps a tensor to a tensor; an LSTM gives {output, state}: write a module "
+                  "whose forward() returns lstm(x).output");
     parts_.emplace_back(add(std::to_string(parts_.size()), std::move(module)));
   }
   int64_t size() const { return int64_t(parts_.size()); }
@@ -72,8 +70,7 @@ class Sequential : public Module<Sequential> {
 class Residual : public Module<Residual> {
  public:
   template <std::derived_from<ModuleBase> M>
-  requires(!std::same_as<M, Residual>) explicit Residual(M module)
-      : module_(add("module", std::move(module))) {}
+  requires(!std::same_as<M, Residual>) explicit Residual(M module) : module_(add("module", std::move(module))) {}
 
   Tensor forward(const Tensor& x);
 
@@ -97,9 +94,7 @@ class ModuleList : public Module<ModuleList<M>> {
   }
 
   /// A further module, at the end.
-  void push_back(M module) {
-    modules_.push_back(this->add(std::to_string(modules_.size()), std::move(module)));
-  }
+  void push_back(M module) { modules_.push_back(this->add(std::to_string(modules_.size()), std::move(module))); }
   int64_t size() const { return int64_t(modules_.size()); }
   /// Module i. **Throws** IndexError outside [0, size()).
   M& operator[](int64_t i) {

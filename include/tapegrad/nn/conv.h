@@ -56,8 +56,7 @@ struct ConvTranspose2dOptions {
 ///
 ///     nn::ConvTranspose2d up = add("up", nn::ConvTranspose2d(32, 16, 2, {.stride = 2}));
 struct ConvTranspose2d : Module<ConvTranspose2d> {
-  ConvTranspose2d(int64_t in_channels, int64_t out_channels, Size2 kernel_size,
-                  ConvTranspose2dOptions options = {});
+  ConvTranspose2d(int64_t in_channels, int64_t out_channels, Size2 kernel_size, ConvTranspose2dOptions options = {});
   Tensor forward(const Tensor& x) { return conv_transpose2d(x, weight, bias, options_); }
 
   Parameter weight, bias;

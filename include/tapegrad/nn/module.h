@@ -124,8 +124,7 @@ class ModuleBase : public Stateful {
  private:
   explicit ModuleBase(std::shared_ptr<detail::ModuleState> state) : state_(std::move(state)) {}
   void add_child(const std::string& name, const ModuleBase& child, bool flat = false);
-  Parameter add_entry(const std::string& name, const Tensor& value,
-                      std::vector<std::shared_ptr<detail::Entry>>& list);
+  Parameter add_entry(const std::string& name, const Tensor& value, std::vector<std::shared_ptr<detail::Entry>>& list);
   std::shared_ptr<detail::ModuleState> state_;
 };
 

@@ -43,8 +43,7 @@ struct RMSNormOptions {
 ///
 /// **Shape**, **Throws**: as LayerNorm. **Gradient**, **Numerics**, **Source**: see rms_norm().
 struct RMSNorm : Module<RMSNorm> {
-  explicit RMSNorm(int64_t normalized_shape, RMSNormOptions options = {})
-      : RMSNorm(Shape{normalized_shape}, options) {}
+  explicit RMSNorm(int64_t normalized_shape, RMSNormOptions options = {}) : RMSNorm(Shape{normalized_shape}, options) {}
   explicit RMSNorm(const Shape& normalized_shape, RMSNormOptions options = {});
   Tensor forward(const Tensor& x);
 

@@ -39,8 +39,7 @@ class Parameter : public Tensor {
 
  private:
   friend class ModuleBase;
-  Parameter(const Tensor& value, std::shared_ptr<detail::Entry> entry)
-      : Tensor(value), entry_(std::move(entry)) {}
+  Parameter(const Tensor& value, std::shared_ptr<detail::Entry> entry) : Tensor(value), entry_(std::move(entry)) {}
   std::shared_ptr<detail::ModuleState> owner() const;
   std::shared_ptr<detail::Entry> entry_;  // of the module that registered it, and of all its copies
 };

@@ -43,9 +43,8 @@ using GRUOptions = RecurrentLayerOptions;
 
 /// What a call may be told besides input and state.
 struct SequenceOptions {
-  Tensor lengths =
-      {};  ///< int64 [B], in [0, T]: steps of each sequence; the rest is padding, whatever it holds
-  Tensor reset = {};  ///< boolean [B]: sequences that start from a zero state, as at the beginning of a text
+  Tensor lengths = {};  ///< int64 [B], in [0, T]: steps of each sequence; the rest is padding, whatever it holds
+  Tensor reset = {};    ///< boolean [B]: sequences that start from a zero state, as at the beginning of a text
 };
 
 namespace detail {

@@ -16,13 +16,12 @@ enum class Activation { relu, gelu };
 
 struct TransformerOptions {
   int64_t dim_feedforward = 2048;  ///< features between linear1 and linear2
-  double dropout = 0.1;  ///< in [0, 1], in training: of attention weights, the activation and each residual
+  double dropout = 0.1;            ///< in [0, 1], in training: of attention weights, the activation and each residual
   Activation activation = Activation::relu;
   double layer_norm_eps = 1e-5;  ///< of the norms
   bool batch_first = false;      ///< x [B, T, d_model], not [T, B, d_model]: no copy is made then
-  bool norm_first =
-      false;         ///< pre-LN: norms stand before attention and feed-forward, not behind the residual
-  bool bias = true;  ///< of linear layers and norms
+  bool norm_first = false;       ///< pre-LN: norms stand before attention and feed-forward, not behind the residual
+  bool bias = true;              ///< of linear layers and norms
   tapegrad::Norm norm = tapegrad::Norm::layer;  ///< or rms
   bool final_norm = false;  ///< of TransformerEncoder: a "norm" behind the last layer, which pre-LN needs
   bool rotary = false;      ///< turns queries and keys of self-attention by their positions: see rotary()
@@ -57,9 +56,7 @@ struct TransformerNorm : Module<TransformerNorm> {
 struct TransformerEncoderLayer : Module<TransformerEncoderLayer> {
   TransformerEncoderLayer(int64_t d_model, int64_t nhead, TransformerOptions options = {});
   Tensor forward(const Tensor& x, const AttentionCall& call = {});
-  Tensor operator()(const Tensor& x, const AttentionCall& call = {}) const {
-    return Module::operator()(x, call);
-  }
+  Tensor operator()(const Tensor& x, const AttentionCall& call = {}) const { return Module::operator()(x, call); }
 
   MultiheadAttention self_attn;
   Linear linear1, linear2;
@@ -78,8 +75,7 @@ struct TransformerEncoderLayer : Module<TransformerEncoderLayer> {
 struct TransformerEncoder : Module<TransformerEncoder> {
   TransformerEncoder(int64_t d_model, int64_t nhead, int64_t num_layers, TransformerOptions options = {});
   Tensor forward(const Tensor& x, const AttentionCall& call = {}, std::span<KeyValueCache> caches = {});
-  Tensor operator()(const Tensor& x, const AttentionCall& call = {},
-                    std::span<KeyValueCache> caches = {}) const {
+  Tensor operator()(const Tensor& x, const AttentionCall& call = {}, std::span<KeyValueCache> caches = {}) const {
     return Module::operator()(x, call, caches);
   }
 

@@ -20,8 +20,7 @@ Tensor divided_by_sigma(const Tensor& weight, SingularVectors at, int64_t axis, 
 }  // namespace detail
 
 struct WeightNormOptions {
-  int64_t dim =
-      0;  ///< each slice along it has a length of its own: 0 for Linear and Conv, 1 for ConvTranspose2d
+  int64_t dim = 0;  ///< each slice along it has a length of its own: 0 for Linear and Conv, 1 for ConvTranspose2d
 };
 
 /// A layer with weight W = g v / |v|, |v| the length of each slice along `dim`: how long a row is and where it points are
@@ -35,8 +34,7 @@ struct WeightNormOptions {
 ///     auto fc = add("fc", nn::WeightNorm(nn::Linear(64, 128)));
 template <class Layer>
 struct WeightNorm : Module<WeightNorm<Layer>> {
-  explicit WeightNorm(Layer layer, WeightNormOptions options = {})
-      : layer_(std::move(layer)), axis_(options.dim) {
+  explicit WeightNorm(Layer layer, WeightNormOptions options = {}) : layer_(std::move(layer)), axis_(options.dim) {
     weight_g = this->add_parameter("weight_g", detail::lengths_along(layer_.weight.detach(), axis_));
     weight_v = this->add_parameter("weight_v", layer_.weight);
     bias = this->add_parameter("bias", layer_.bias);
@@ -69,8 +67,7 @@ struct SpectralNormOptions {
 ///     auto fc = add("fc", nn::SpectralNorm(nn::Linear(64, 128)));
 template <class Layer>
 struct SpectralNorm : Module<SpectralNorm<Layer>> {
-  explicit SpectralNorm(Layer layer, SpectralNormOptions options = {})
-      : layer_(std::move(layer)), options_(options) {
+  explicit SpectralNorm(Layer layer, SpectralNormOptions options = {}) : layer_(std::move(layer)), options_(options) {
     weight_orig = this->add_parameter("weight_orig", layer_.weight);
     bias = this->add_parameter("bias", layer_.bias);
     const auto [u, v] = detail::singular_vectors(weight_orig, options_.dim, options_.eps);

@@ -15,10 +15,8 @@ struct AttentionOptions {
       0;  ///< in [0, 1]: probability that a p_ij counts as 0, the others scaled by 1 / (1 - p); always on
   bool is_causal = false;            ///< query i sees the keys j <= i + first_query
   std::optional<double> scale = {};  ///< of the scores; unset: 1 / sqrt(E)
-  Tensor lengths =
-      {};  ///< int64 [B], B the first axis of q, in [0, S]: the keys of each row; the others are padding
-  int64_t first_query =
-      0;  ///< with is_causal: where query 0 stands among the keys, >= 0: what a cache held before
+  Tensor lengths = {};  ///< int64 [B], B the first axis of q, in [0, S]: the keys of each row; the others are padding
+  int64_t first_query = 0;  ///< with is_causal: where query 0 stands among the keys, >= 0: what a cache held before
   Generator* generator = nullptr;  ///< of dropout; default_generator() if null
 };
 

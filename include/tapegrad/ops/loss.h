@@ -107,8 +107,7 @@ struct BceWithLogitsOptions {
 /// **Throws** ShapeError if pos_weight does not broadcast to the input; the target is not checked to lie in [0, 1].
 /// **Gradient**: dx = (1 - t - (1 + (pos_weight - 1) t) sigmoid(-x)) dloss, which is (sigmoid(x) - t) dloss for pos_weight 1;
 /// dt = ((pos_weight - 1) softplus(-x) - x) dloss; dpos_weight = t softplus(-x) dloss.
-Tensor bce_with_logits_loss(const Tensor& input, const Tensor& target,
-                            const BceWithLogitsOptions& options = {});
+Tensor bce_with_logits_loss(const Tensor& input, const Tensor& target, const BceWithLogitsOptions& options = {});
 
 struct KlDivOptions {
   bool log_target = false;  ///< the target holds log-probabilities too
@@ -197,7 +196,6 @@ struct GaussianNllOptions {
 /// positive. **Gradient**: dinput = (input - target) / v dloss, dtarget = -dinput, dvar = (1 - (input - target)^2 / v) / (2 v)
 /// dloss, also below eps, so that it is pushed up. **Source**: Nix, Weigend 1994, Estimating the mean and variance of the
 /// target probability distribution.
-Tensor gaussian_nll_loss(const Tensor& input, const Tensor& target, const Tensor& var,
-                         GaussianNllOptions options = {});
+Tensor gaussian_nll_loss(const Tensor& input, const Tensor& target, const Tensor& var, GaussianNllOptions options = {});
 
 }  // namespace tapegrad

@@ -32,8 +32,8 @@ struct NormOptions {
 /// **Source**: Ba, Kiros, Hinton 2016, Layer Normalization, arXiv:1607.06450, equation 3 (without eps there).
 ///
 ///     Tensor y = layer_norm(x, {64}, weight, bias);
-Tensor layer_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& weight = {},
-                  const Tensor& bias = {}, NormOptions options = {});
+Tensor layer_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& weight = {}, const Tensor& bias = {},
+                  NormOptions options = {});
 
 /// Divides each row by its root mean square: layer norm without the mean and without a shift.
 ///
@@ -46,13 +46,12 @@ Tensor layer_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& 
 /// **Gradient**: with g = dy weight, dx = rstd (g - xhat mean(g xhat)); dweight = sum dy xhat over the rows.
 ///
 /// **Source**: Zhang, Sennrich 2019, Root Mean Square Layer Normalization, arXiv:1910.07467, equation 4.
-Tensor rms_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& weight = {},
-                NormOptions options = {});
+Tensor rms_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& weight = {}, NormOptions options = {});
 
 struct BatchNormOptions {
-  bool training = false;  ///< use the batch's statistics and update the running ones, else use the running
-  double momentum = 0.1;  ///< weight of the new value in the running statistics, in [0, 1]
-  double eps = 1e-5;      ///< added to the variance under the root; at least 0
+  bool training = false;            ///< use the batch's statistics and update the running ones, else use the running
+  double momentum = 0.1;            ///< weight of the new value in the running statistics, in [0, 1]
+  double eps = 1e-5;                ///< added to the variance under the root; at least 0
   bool biased_running_var = false;  ///< the running variance takes the biased one too
 };
 
@@ -76,8 +75,8 @@ struct BatchNormOptions {
 /// constants and dx = dy weight rstd. Running statistics get none.
 ///
 /// **Source**: Ioffe, Szegedy 2015, Batch Normalization, arXiv:1502.03167, algorithms 1 and 2.
-Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& running_var,
-                  const Tensor& weight = {}, const Tensor& bias = {}, BatchNormOptions options = {});
+Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& running_var, const Tensor& weight = {},
+                  const Tensor& bias = {}, BatchNormOptions options = {});
 
 /// Normalizes each image over groups of its channels: C / num_groups channels and all their positions have one mean and
 /// variance. One group is a layer norm of the whole image, as many as channels an instance norm.
@@ -103,7 +102,6 @@ Tensor group_norm(const Tensor& x, int64_t num_groups, const Tensor& weight = {}
 /// has one position only, whose result would not depend on x.
 ///
 /// **Source**: Ulyanov, Vedaldi, Lempitsky 2016, Instance Normalization, arXiv:1607.08022.
-Tensor instance_norm(const Tensor& x, const Tensor& weight = {}, const Tensor& bias = {},
-                     NormOptions options = {});
+Tensor instance_norm(const Tensor& x, const Tensor& weight = {}, const Tensor& bias = {}, NormOptions options = {});
 
 }  // namespace tapegrad

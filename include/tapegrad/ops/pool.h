@@ -48,8 +48,7 @@ struct InterpolateOptions {
   Size2 size = 0;           ///< of the result; or
   double scale_factor = 0;  ///< of both sizes
   Interpolation mode = Interpolation::nearest;
-  bool align_corners =
-      false;  ///< bilinear: the corner pixels' centers stay where they are, not their corners
+  bool align_corners = false;  ///< bilinear: the corner pixels' centers stay where they are, not their corners
 };
 
 /// The image in another size. Pixel i of n lies at (i + 1/2) H / n - 1/2 of H, or at i (H - 1) / (n - 1) for

@@ -33,12 +33,12 @@ struct RecurrentParameters {
 /// **Gradient**: to all tensors. **Numerics**: src/kernels/norm/row_norm.h; equal to the composed form to 1e-11 in
 /// float64.
 /// **Source**: Ba, Kiros, Hinton 2016, "Layer Normalization", arXiv:1607.06450, eq. 4 and appendix.
-Tensors recurrent(const Tensor& projected, const Tensor& h0, const Tensor& c0,
-                  const RecurrentParameters& parameters, const RecurrentOptions& options);
+Tensors recurrent(const Tensor& projected, const Tensor& h0, const Tensor& c0, const RecurrentParameters& parameters,
+                  const RecurrentOptions& options);
 
 /// One step of the same, made of simple operations: `projected` [B, GH], h and c [B, H]. Returns {h} or {h,
 /// c}.
-Tensors recurrent_step(const Tensor& projected, const Tensor& h, const Tensor& c,
-                       const RecurrentParameters& parameters, const RecurrentOptions& options);
+Tensors recurrent_step(const Tensor& projected, const Tensor& h, const Tensor& c, const RecurrentParameters& parameters,
+                       const RecurrentOptions& options);
 
 }  // namespace tapegrad

@@ -33,9 +33,8 @@ Tensor mean(const Tensor& x, const Axes& axes = {}, ReduceOptions options = {});
 Tensor prod(const Tensor& x, const Axes& axes = {}, ReduceOptions options = {});
 
 struct VarOptions {
-  int64_t correction =
-      1;  ///< divide by n - correction: 1 is Bessel's, 0 the variance of the numbers themselves
-  bool keepdim = false;  ///< keep the reduced axes with size 1
+  int64_t correction = 1;  ///< divide by n - correction: 1 is Bessel's, 0 the variance of the numbers themselves
+  bool keepdim = false;    ///< keep the reduced axes with size 1
 };
 
 /// The variance: sum((x - mean)^2) / (n - correction), in two passes; infinite or NaN for n <= correction.

@@ -29,9 +29,7 @@ using SizeList = List<int64_t>;
 inline Tensor reshape(const Tensor& x, const Shape& shape) { return x.reshape(shape); }
 /// Axes first ... last as one, whose size is their product: [2, 3, 4] becomes [2, 12] for first 1. A tensor without axes
 /// becomes [1]. As reshape() in all else.
-inline Tensor flatten(const Tensor& x, int64_t first = 0, int64_t last = -1) {
-  return x.flatten(first, last);
-}
+inline Tensor flatten(const Tensor& x, int64_t first = 0, int64_t last = -1) { return x.flatten(first, last); }
 /// Two axes exchanged: y[j][i] = x[i][j] for axes 0 and 1. A view.   dx = dy with the two exchanged.
 inline Tensor transpose(const Tensor& x, int64_t axis0, int64_t axis1) { return x.transpose(axis0, axis1); }
 /// Axis i of the result is axis axes[i] of x, each of which is named once. A view.   dx = dy permuted back.

@@ -9,13 +9,12 @@ namespace tapegrad::optim {
 enum class LineSearch { none, strong_wolfe };
 
 struct LBFGSOptions {
-  double lr = 1;          ///< length of a step in the direction that was found, or the first one tried; >= 0
-  int64_t max_iter = 20;  ///< iterations of one step(), >= 1
-  int64_t max_eval = 0;   ///< calls of the closure in one step(), >= 0; 0: max_iter * 5 / 4
-  double tolerance_grad = 1e-7;  ///< the largest |gradient| at which to stop, >= 0
-  double tolerance_change =
-      1e-9;                    ///< the change of the parameters, or of the loss, below which to stop, >= 0
-  int64_t history_size = 100;  ///< pairs of steps and changes of the gradient that are kept, >= 1
+  double lr = 1;                   ///< length of a step in the direction that was found, or the first one tried; >= 0
+  int64_t max_iter = 20;           ///< iterations of one step(), >= 1
+  int64_t max_eval = 0;            ///< calls of the closure in one step(), >= 0; 0: max_iter * 5 / 4
+  double tolerance_grad = 1e-7;    ///< the largest |gradient| at which to stop, >= 0
+  double tolerance_change = 1e-9;  ///< the change of the parameters, or of the loss, below which to stop, >= 0
+  int64_t history_size = 100;      ///< pairs of steps and changes of the gradient that are kept, >= 1
   LineSearch line_search = LineSearch::none;
 };
 

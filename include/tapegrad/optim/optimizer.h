@@ -29,8 +29,7 @@ class ParameterList {
  public:
   ParameterList(const std::vector<Tensor>& parameters);
   ParameterList(std::initializer_list<Tensor> parameters) : ParameterList(std::vector<Tensor>(parameters)) {}
-  ParameterList(std::vector<std::pair<std::string, Tensor>> named_parameters)
-      : entries_(std::move(named_parameters)) {}
+  ParameterList(std::vector<std::pair<std::string, Tensor>> named_parameters) : entries_(std::move(named_parameters)) {}
   /// Several lists as one, each name behind that of its list: "encoder.fc1.weight".
   ///
   ///     Adam optimizer(ParameterList::join({{"encoder", encoder.named_parameters()}, {"decoder", decoder.named_parameters()}}));
@@ -157,9 +156,7 @@ class OptimizerOf : public Optimizer {
   }
 
  private:
-  std::vector<std::string> moment_names(size_t group) const override {
-    return options_[group].moment_names();
-  }
+  std::vector<std::string> moment_names(size_t group) const override { return options_[group].moment_names(); }
   void update(Slot& slot, const Tensor& gradient) override {
     Options now = options_[slot.group];
     now.lr = lr(slot.group);

@@ -187,7 +187,7 @@ class ScheduleFormula {
 
 struct SequentialLROptions {
   std::vector<ScheduleFormula> schedules;  ///< one or more
-  std::vector<int64_t> milestones;  ///< t at which the second begins, the third, ...; increasing, positive
+  std::vector<int64_t> milestones;         ///< t at which the second begins, the third, ...; increasing, positive
 
   void check() const;
   double lr_at(int64_t t, double base) const;

@@ -35,8 +35,8 @@ struct PastStep {
   std::string error = {};                                  ///< what the step threw; empty where it did not
   StateDict state = {};                                    ///< before the step, "model.layer2.norm.weight"
   StateDict gradients = {};                                ///< of the parameters, under the same names
-  std::vector<std::string> modules = {};       ///< parts that are modules: their names may be left out
-  std::vector<PastOperation> operations = {};  ///< in the order in which they ran
+  std::vector<std::string> modules = {};                   ///< parts that are modules: their names may be left out
+  std::vector<PastOperation> operations = {};              ///< in the order in which they ran
 
   /// A tensor by its name. **Throws** ValueError where there is none of that name.
   Tensor operator[](const std::string& name) const;

@@ -22,7 +22,7 @@ class RunLog;
 using StepFunction = std::function<Tensor(Tape& tape, int64_t step)>;
 
 struct RecorderOptions {
-  int64_t every = 0;  ///< steps from one checkpoint to the next; 0: as many as keep their cost at a hundredth
+  int64_t every = 0;           ///< steps from one checkpoint to the next; 0: as many as keep their cost at a hundredth
   bool on_signal = true;       ///< as in CheckpointOptions
   std::FILE* stream = stderr;  ///< as in CheckpointOptions
 };
@@ -58,8 +58,7 @@ struct TravelQuestion {
 class Recorder {
  public:
   /// As Checkpointer's. The step function must outlive it.
-  Recorder(std::string folder, std::initializer_list<StatePart> parts, StepFunction step,
-           RecorderOptions options = {});
+  Recorder(std::string folder, std::initializer_list<StatePart> parts, StepFunction step, RecorderOptions options = {});
   ~Recorder();
   Recorder(const Recorder&) = delete;
   Recorder& operator=(const Recorder&) = delete;

@@ -17,13 +17,12 @@ struct Runs {
 
 /// gemm_gathered() where B, [cols, n] and not packed, has so few columns that vectors are better made of pixels.
 template <class T>
-void conv_few(const Gather& gather, Runs runs, const T* a, int64_t n, const T* b, const T* bias, T* y,
-              int64_t plane, const int64_t* at);
+void conv_few(const Gather& gather, Runs runs, const T* a, int64_t n, const T* b, const T* bias, T* y, int64_t plane,
+              const int64_t* at);
 
 /// gemm_gathered_add() for few columns; the columns of A are the pixels.
 template <class T>
-void conv_few_add(const Gather& gather, Runs runs, const T* a, int64_t n, const T* b, int64_t ldb, T* c,
-                  int64_t ldc);
+void conv_few_add(const Gather& gather, Runs runs, const T* a, int64_t n, const T* b, int64_t ldb, T* c, int64_t ldc);
 
 /// One axis of windows: window o sees in[o * stride - padding + t * dilation] for t < kernel, as far as that exists.
 struct Window {

@@ -41,8 +41,8 @@ inline void load_block(const T* x, T* value) {
 
 // The windows [q, q + n) of row o. Up to `end`, that of all planes, a block may read beyond its own windows.
 template <class I, class T>
-inline void max_of_block(const Window& h, const Window& w, const T* end, const T* x, int64_t o, int64_t q,
-                         int64_t n, T* y, T* place) {
+inline void max_of_block(const Window& h, const Window& w, const T* end, const T* x, int64_t o, int64_t q, int64_t n,
+                         T* y, T* place) {
   const int64_t top = o * h.stride - h.padding, left = q * w.stride - w.padding;
   alignas(64) T value[block], best[block], at[block];
   TAPEGRAD_LANES
@@ -80,8 +80,7 @@ inline void max_of_block(const Window& h, const Window& w, const T* end, const T
     if (at[i] >= T(0)) continue;
     // All is -inf: the first pixel that there is.
     const int64_t u = first_tap(h, top), v = first_tap(w, left + i * w.stride);
-    if (u < h.kernel && top + u * h.dilation < h.in && v < w.kernel &&
-        left + i * w.stride + v * w.dilation < w.in)
+    if (u < h.kernel && top + u * h.dilation < h.in && v < w.kernel && left + i * w.stride + v * w.dilation < w.in)
       place[i] = static_cast<T>(u * h.dilation * w.in + v * w.dilation);
   }
 }
@@ -93,9 +92,8 @@ void max_pool(int64_t planes, Window h, Window w, const T* x, T* y, T* place) {
   simd([=](auto isa) {
     for (int64_t row = 0; row < planes * h.out; ++row) {
       for (int64_t q = 0; q < w.out; q += block)
-        max_of_block<decltype(isa)>(h, w, x + planes * h.in * w.in, x + row / h.out * h.in * w.in,
-                                    row % h.out, q, std::min(block, w.out - q), y + row * w.out + q,
-                                    place + row * w.out + q);
+        max_of_block<decltype(isa)>(h, w, x + planes * h.in * w.in, x + row / h.out * h.in * w.in, row % h.out, q,
+                                    std::min(block, w.out - q), y + row * w.out + q, place + row * w.out + q);
     }
   });
 }

@@ -40,8 +40,8 @@ void copy_rows(int64_t rows, int64_t n, const T* from, int64_t from_step, T* to,
 }
 
 template <class T>
-void conv_few(const Gather& gather, Runs runs, const T* a, int64_t n, const T* b, const T* bias, T* y,
-              int64_t plane, const int64_t* at) {
+void conv_few(const Gather& gather, Runs runs, const T* a, int64_t n, const T* b, const T* bias, T* y, int64_t plane,
+              const int64_t* at) {
   with_step(runs.step, [=, &gather](auto step) {
     const bool dense = runs.to_step == 1;
     simd([=, g = gather] {
@@ -68,8 +68,7 @@ void conv_few(const Gather& gather, Runs runs, const T* a, int64_t n, const T* b
 }
 
 template <class T>
-void conv_few_add(const Gather& gather, Runs runs, const T* a, int64_t n, const T* b, int64_t ldb, T* c,
-                  int64_t ldc) {
+void conv_few_add(const Gather& gather, Runs runs, const T* a, int64_t n, const T* b, int64_t ldb, T* c, int64_t ldc) {
   with_step(runs.step, [=, &gather](auto step) {
     simd([=, g = gather] {
       for (int64_t i = 0; i < g.rows; ++i) {
@@ -86,10 +85,9 @@ void conv_few_add(const Gather& gather, Runs runs, const T* a, int64_t n, const 
   });
 }
 
-#define TAPEGRAD_INSTANTIATE(T)                                                                   \
-  template void copy_rows(int64_t, int64_t, const T*, int64_t, T*, int64_t);                      \
-  template void conv_few(const Gather&, Runs, const T*, int64_t, const T*, const T*, T*, int64_t, \
-                         const int64_t*);                                                         \
+#define TAPEGRAD_INSTANTIATE(T)                                                                                    \
+  template void copy_rows(int64_t, int64_t, const T*, int64_t, T*, int64_t);                                       \
+  template void conv_few(const Gather&, Runs, const T*, int64_t, const T*, const T*, T*, int64_t, const int64_t*); \
   template void conv_few_add(const Gather&, Runs, const T*, int64_t, const T*, int64_t, T*, int64_t)
 TAPEGRAD_INSTANTIATE(float);
 TAPEGRAD_INSTANTIATE(double);

@@ -13,8 +13,7 @@ namespace tapegrad::kernels {
 /// (Boldo, Melquiond 2008, Emulation of a FMA and correctly rounded sums: proved algorithms using rounding to odd).
 inline float rounded_once(float a, float b, float c) {
   const double product = double{a} * double{b}, sum = product + double{c};
-  const double of_c = sum - product,
-               lost = (product - (sum - of_c)) + (double{c} - of_c);  // Knuth's exact error
+  const double of_c = sum - product, lost = (product - (sum - of_c)) + (double{c} - of_c);  // Knuth's exact error
   uint64_t bits = std::bit_cast<uint64_t>(sum);
   // Towards the exact value is one unit down in magnitude where what was lost has the other sign.
   if ((lost > 0 || lost < 0) && bits % 2 == 0) bits += (lost > 0) == (sum > 0) ? 1 : -1;

@@ -25,8 +25,7 @@ inline void turn(int64_t k, int64_t cols, const T* b, int64_t ldb, T* panel) {
 }
 
 template <class I, class T>
-inline void turned_out(const T* c, int64_t rows, int64_t cols, const T* bias, T* y, int64_t plane,
-                       const int64_t* at) {
+inline void turned_out(const T* c, int64_t rows, int64_t cols, const T* bias, T* y, int64_t plane, const int64_t* at) {
   constexpr int64_t width = panel_width<I, T>;
   alignas(64) T turned[width * width];
   for (int64_t i = 0; i < rows; i += width) {
@@ -61,9 +60,8 @@ void gemm_gathered(const Gather& gather, const T* a, const PackedB<T>& b, const 
         for (int64_t p = 0; p == 0 || p < g.cols; p += k_block) {
           const T* panel = b.data + j * g.cols + p * width;
           const Gathered rows_of_a{g.row + i, g.col + p};
-          panel_of_tiles<I>(
-              rows, Factors<T, Gathered>{std::min(k_block, g.cols - p), a, rows_of_a, 0, panel, width, 0},
-              Target<T>{T(1), p == 0 ? T(0) : T(1), c, width}, whole_vectors<I, T>(cols));
+          panel_of_tiles<I>(rows, Factors<T, Gathered>{std::min(k_block, g.cols - p), a, rows_of_a, 0, panel, width, 0},
+                            Target<T>{T(1), p == 0 ? T(0) : T(1), c, width}, whole_vectors<I, T>(cols));
         }
         turned_out<I>(c, rows, cols, bias ? bias + j : nullptr, y + j * plane + (at ? 0 : i), plane,
                       at ? at + i : nullptr);
@@ -73,8 +71,7 @@ void gemm_gathered(const Gather& gather, const T* a, const PackedB<T>& b, const 
 }
 
 template <class T>
-void gemm_gathered_add(const Gather& gather, const T* a, int64_t n, const T* b, int64_t ldb, T* c,
-                       int64_t ldc) {
+void gemm_gathered_add(const Gather& gather, const T* a, int64_t n, const T* b, int64_t ldb, T* c, int64_t ldc) {
   simd_of_product([=, g = gather](auto isa) {
     using I = decltype(isa);
     constexpr int64_t width = panel_width<I, T>;
@@ -91,9 +88,8 @@ void gemm_gathered_add(const Gather& gather, const T* a, int64_t n, const T* b, 
   });
 }
 
-#define TAPEGRAD_INSTANTIATE(T)                                                                  \
-  template void gemm_gathered(const Gather&, const T*, const PackedB<T>&, const T*, T*, int64_t, \
-                              const int64_t*);                                                   \
+#define TAPEGRAD_INSTANTIATE(T)                                                                                   \
+  template void gemm_gathered(const Gather&, const T*, const PackedB<T>&, const T*, T*, int64_t, const int64_t*); \
   template void gemm_gathered_add(const Gather&, const T*, int64_t, const T*, int64_t, T*, int64_t)
 TAPEGRAD_INSTANTIATE(float);
 TAPEGRAD_INSTANTIATE(double);

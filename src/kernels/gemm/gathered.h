@@ -19,7 +19,6 @@ void gemm_gathered(const Gather& gather, const T* a, const PackedB<T>& b, const 
 /// c[i * ldc + j] += sum over p of A[i, p] b[j * ldb + p] for n columns. Rows of c have room for whole panels: ldc is a
 /// multiple of 32, and what lies beyond n is not used.
 template <class T>
-void gemm_gathered_add(const Gather& gather, const T* a, int64_t n, const T* b, int64_t ldb, T* c,
-                       int64_t ldc);
+void gemm_gathered_add(const Gather& gather, const T* a, int64_t n, const T* b, int64_t ldb, T* c, int64_t ldc);
 
 }  // namespace tapegrad::kernels

@@ -67,8 +67,7 @@ Path<float> fastest_avx512(const GemmArgs<float>& g) {
 // OpenBLAS is ahead where A is transposed and large: there it packs what ours packs again for each panel.
 template <class T>
 Path<T> fastest_avx2(const GemmArgs<T>& g) {
-  if (g.trans_a && (g.m * g.n > 1 << 12 || g.k < 4 || (g.trans_b && work_of(g) > 1 << 17)))
-    return gemm_blas<T>;
+  if (g.trans_a && (g.m * g.n > 1 << 12 || g.k < 4 || (g.trans_b && work_of(g) > 1 << 17))) return gemm_blas<T>;
   return fastest_of_ours(g);
 }
 
@@ -137,17 +136,17 @@ void scale(int64_t m, int64_t n, T beta, T* c, int64_t ldc) {
 }  // namespace
 
 template <class T>
-void gemm(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, std::type_identity_t<T> alpha,
-          const T* a, int64_t lda, const T* b, int64_t ldb, std::type_identity_t<T> beta, T* c, int64_t ldc) {
+void gemm(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, std::type_identity_t<T> alpha, const T* a,
+          int64_t lda, const T* b, int64_t ldb, std::type_identity_t<T> beta, T* c, int64_t ldc) {
   if (m <= 0 || n <= 0) return;
   if (k <= 0 || alpha == T(0)) return scale(m, n, beta, c, ldc);
   const GemmArgs<T> g{trans_a, trans_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc};
   run_in_parts(g, is_exact() ? exact_path(g) : fastest(g));
 }
 
-template void gemm<float>(bool, bool, int64_t, int64_t, int64_t, float, const float*, int64_t, const float*,
-                          int64_t, float, float*, int64_t);
-template void gemm<double>(bool, bool, int64_t, int64_t, int64_t, double, const double*, int64_t,
-                           const double*, int64_t, double, double*, int64_t);
+template void gemm<float>(bool, bool, int64_t, int64_t, int64_t, float, const float*, int64_t, const float*, int64_t,
+                          float, float*, int64_t);
+template void gemm<double>(bool, bool, int64_t, int64_t, int64_t, double, const double*, int64_t, const double*,
+                           int64_t, double, double*, int64_t);
 
 }  // namespace tapegrad::kernels

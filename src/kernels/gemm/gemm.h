@@ -15,8 +15,8 @@ inline bool fits_blas(int64_t size) { return size >= 0 && size <= std::numeric_l
 /// ldb, ldc apart. beta == 0 overwrites C, whatever it held; k == 0 only applies beta. NaN in A or B reaches
 /// C (alpha == 0 excepted). The bits do not depend on the number of threads.
 template <class T>
-void gemm(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, std::type_identity_t<T> alpha,
-          const T* a, int64_t lda, const T* b, int64_t ldb, std::type_identity_t<T> beta, T* c, int64_t ldc);
+void gemm(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, std::type_identity_t<T> alpha, const T* a,
+          int64_t lda, const T* b, int64_t ldb, std::type_identity_t<T> beta, T* c, int64_t ldc);
 
 /// A matrix B [k, n] in the order in which the inner loop reads it: worth making where one B meets many A, as
 /// the weights of a recurrent layer meet the state of every step.

@@ -32,9 +32,8 @@ inline void product(int64_t m, int64_t n, int64_t k, const T* a, int64_t lda, co
   }
   for (; j < n; j += width) {
     for (int64_t p = 0; p < k; p += k_block) {
-      panel_of_tiles<I>(
-          m, Factors<T>{std::min(k_block, k - p), a + p, lda, 1, panels + j * k + p * width, width, 0},
-          Target<T>{T(1), p == 0 ? beta : T(1), c + j, ldc}, std::min(width, n - j));
+      panel_of_tiles<I>(m, Factors<T>{std::min(k_block, k - p), a + p, lda, 1, panels + j * k + p * width, width, 0},
+                        Target<T>{T(1), p == 0 ? beta : T(1), c + j, ldc}, std::min(width, n - j));
     }
   }
 }
@@ -71,9 +70,8 @@ void gemm_packed(int64_t m, const T* a, int64_t lda, const PackedB<T>& b, std::t
   if (k <= 0) return gemm<T>(false, false, m, n, 0, 1, a, lda, b.data, n, beta, c, ldc);
   const int64_t pieces = std::max<int64_t>(1, chunk_flops / (2 * m * k * chunk_columns));
   parallel_rows(n, pieces * chunk_columns, [=, panels = b.data](int64_t begin, int64_t end) {
-    simd_of_product([=](auto isa) {
-      product<decltype(isa)>(m, end - begin, k, a, lda, panels + begin * k, beta, c + begin, ldc);
-    });
+    simd_of_product(
+        [=](auto isa) { product<decltype(isa)>(m, end - begin, k, a, lda, panels + begin * k, beta, c + begin, ldc); });
   });
 }
 
@@ -81,9 +79,7 @@ template int64_t packed_size<float>(int64_t, int64_t);
 template int64_t packed_size<double>(int64_t, int64_t);
 template PackedB<float> pack_b<float>(bool, int64_t, int64_t, const float*, int64_t, float*);
 template PackedB<double> pack_b<double>(bool, int64_t, int64_t, const double*, int64_t, double*);
-template void gemm_packed<float>(int64_t, const float*, int64_t, const PackedB<float>&, float, float*,
-                                 int64_t);
-template void gemm_packed<double>(int64_t, const double*, int64_t, const PackedB<double>&, double, double*,
-                                  int64_t);
+template void gemm_packed<float>(int64_t, const float*, int64_t, const PackedB<float>&, float, float*, int64_t);
+template void gemm_packed<double>(int64_t, const double*, int64_t, const PackedB<double>&, double, double*, int64_t);
 
 }  // namespace tapegrad::kernels

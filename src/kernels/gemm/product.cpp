@@ -50,9 +50,8 @@ inline void panels_of_a(const GemmArgs<T>& g) {
       const int64_t k = std::min(kb, g.k - p);
       for (int64_t j = 0; j < g.n; j += width) {
         pack_panel<I>(g, p, k, j, panel);
-        panel_of_tiles<I>(std::min(rows_of_a, g.m - i),
-                          Factors<T>{k, g.a + i * g.lda + p, g.lda, 1, panel, width, 0}, target(g, p, i, j),
-                          std::min(width, g.n - j));
+        panel_of_tiles<I>(std::min(rows_of_a, g.m - i), Factors<T>{k, g.a + i * g.lda + p, g.lda, 1, panel, width, 0},
+                          target(g, p, i, j), std::min(width, g.n - j));
       }
     }
   }
@@ -72,8 +71,7 @@ inline void panels_of_transposed_a(const GemmArgs<T>& g) {
       for (int64_t j = 0; j < g.n; j += width) {
         pack_panel<I>(g, p, k, j, panel);
         for (int64_t r = 0; r < m; r += rows) {
-          panel_of_tiles<I>(std::min(rows, m - r),
-                            Factors<T, One>{k, block + r * k, One{}, rows, panel, width, 0},
+          panel_of_tiles<I>(std::min(rows, m - r), Factors<T, One>{k, block + r * k, One{}, rows, panel, width, 0},
                             target(g, p, i + r, j), std::min(width, g.n - j));
         }
       }
@@ -93,8 +91,7 @@ inline void rows_in_place(const GemmArgs<T>& g, Step a_row, int64_t a_col, int64
     for (; j + 2 * width <= whole; j += 2 * width, f.b += 2 * width)
       column_of_tiles<I, 2 * I::tile_vectors>(m, f, target(g, p, i, j), 2 * width);
   }
-  for (; j < whole; j += width, f.b += width)
-    column_of_tiles<I, I::tile_vectors>(m, f, target(g, p, i, j), width);
+  for (; j < whole; j += width, f.b += width) column_of_tiles<I, I::tile_vectors>(m, f, target(g, p, i, j), width);
   if (j == g.n) return;
   f.b = last;
   f.b_row = width;
@@ -147,8 +144,7 @@ template <class T>
 void gemm_dots(const GemmArgs<T>& g) {
   simd_of_product([=](auto isa) {
     using I = decltype(isa);
-    constexpr int64_t most =
-        std::min(4, lanes<I, T>);  // rows of A, and so many of B stay close while they pass
+    constexpr int64_t most = std::min(4, lanes<I, T>);  // rows of A, and so many of B stay close while they pass
     const int64_t step = g.m < most ? g.n : most;
     for (int64_t j = 0; j < g.n; j += step) {
       const int64_t n = std::min(step, g.n - j);

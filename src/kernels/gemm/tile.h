@@ -78,8 +78,7 @@ inline void tile(const Factors<T, Step>& f, const Target<T>& to, int64_t cols) {
     if constexpr (std::is_same_v<Step, Gathered>) a = f.a + f.a_row.col[p];
     V bv[vecs];
 #pragma GCC unroll 16
-    for (int v = 0; v < vecs; ++v)
-      bv[v] = load<V>(b + (v / I::tile_vectors) * f.b_panel + (v % I::tile_vectors) * n);
+    for (int v = 0; v < vecs; ++v) bv[v] = load<V>(b + (v / I::tile_vectors) * f.b_panel + (v % I::tile_vectors) * n);
 #pragma GCC unroll 16
     for (int i = 0; i < rows; ++i) {
       const T x = a[row[i]];
@@ -117,8 +116,8 @@ inline void column_of_tiles(int64_t m, Factors<T, Step> f, Target<T> to, int64_t
   const auto run = [&]<int rows>(std::integral_constant<int, rows>) {
     if constexpr (rows <= most) {
       // Number by number: a structure would be copied through memory, at the price of a short tile.
-      I::run([k = f.k, a = f.a, a_row = f.a_row, a_col = f.a_col, b = f.b, b_row = f.b_row,
-              b_panel = f.b_panel, to, cols] {
+      I::run([k = f.k, a = f.a, a_row = f.a_row, a_col = f.a_col, b = f.b, b_row = f.b_row, b_panel = f.b_panel, to,
+              cols] {
         tile<I, rows, vecs>(Factors<T, Step>{k, a, a_row, a_col, b, b_row, b_panel}, to, cols);
       });
       if constexpr (std::is_same_v<Step, Gathered>)

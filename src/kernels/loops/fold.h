@@ -15,9 +15,7 @@ inline constexpr int64_t fold_columns = 64;   // states of a block
 inline constexpr int64_t fold_grain = 32768;  // elements of a chunk of work, 20 microseconds or so
 
 /// How many rows of `elements` make a chunk of work.
-inline int64_t fold_rows(int64_t elements) {
-  return std::max<int64_t>(1, fold_grain / std::max<int64_t>(elements, 1));
-}
+inline int64_t fold_rows(int64_t elements) { return std::max<int64_t>(1, fold_grain / std::max<int64_t>(elements, 1)); }
 
 /// For each result `at`: a State made by start(at), step(state, x, k) for k = 0 ... n - 1, finish(at, state).
 template <class State, class T, class Start, class Step, class Finish>

@@ -56,8 +56,8 @@ void map(int64_t n, const T* x, U* y, F f) {
 
 /// y[i] = f(a[i * stride_a], b[i * stride_b], c[i * stride_c]), i < n; at most one stride 0 is fast.
 template <class A, class B, class C, class U, class F>
-void map3(int64_t n, const A* a, int64_t stride_a, const B* b, int64_t stride_b, const C* c, int64_t stride_c,
-          U* y, F f) {
+void map3(int64_t n, const A* a, int64_t stride_a, const B* b, int64_t stride_b, const C* c, int64_t stride_c, U* y,
+          F f) {
   if (n <= 0) return;
   const auto run = [=](auto from_a, auto from_b, auto from_c) {
     simd([=] {

@@ -51,8 +51,7 @@ void sum_terms(int64_t outer, int64_t n, int64_t inner, const T* x, U* y, Term t
       detail::in_strips<strip>(inner, [=](int64_t first, int64_t width) {
         double s[strip];
         for (int64_t i = 0; i < width; ++i) s[i] = 0.0;
-        detail::fold_columns(n, inner, width, block + first, s,
-                             [=](double sum, T v) { return sum + term(double{v}); });
+        detail::fold_columns(n, inner, width, block + first, s, [=](double sum, T v) { return sum + term(double{v}); });
         for (int64_t i = 0; i < width; ++i) y[o * inner + first + i] = static_cast<U>(s[i] / divisor);
       });
     }

@@ -37,8 +37,7 @@ class RowStarts {
 /// `rows` rows of n elements, y contiguous; an input is a span in each row, or with `one` a single value.
 /// `starts` may be null for one row.
 template <class A, class B, class U, class F>
-void map2_rows(int64_t rows, int64_t n, const A* a, bool one_a, const B* b, bool one_b, RowStarts* starts,
-               U* y, F f) {
+void map2_rows(int64_t rows, int64_t n, const A* a, bool one_a, const B* b, bool one_b, RowStarts* starts, U* y, F f) {
   if (n <= 0) return;
   const auto run = [=](auto row_of_a, auto row_of_b) {
     simd([=] {

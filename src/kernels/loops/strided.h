@@ -129,8 +129,8 @@ void map3_strided(int rank, const int64_t* sizes, View<A> a, View<B> b, View<C> 
   const auto loops = detail::collapse<3>(rank, sizes, {a.strides, b.strides, c.strides});
   const int64_t n = loops.inner();
   detail::for_each_outer(loops, 1, [&](const auto& offset, int64_t i) {
-    map3(n, a.data + offset[0], loops.inner_stride(0), b.data + offset[1], loops.inner_stride(1),
-         c.data + offset[2], loops.inner_stride(2), y + i * n, f);
+    map3(n, a.data + offset[0], loops.inner_stride(0), b.data + offset[1], loops.inner_stride(1), c.data + offset[2],
+         loops.inner_stride(2), y + i * n, f);
   });
 }
 

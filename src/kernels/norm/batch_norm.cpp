@@ -140,8 +140,8 @@ void batch_norm_stats(Channels whole, int64_t parts, const T* x, const double* s
   for (int64_t c = 0; c < whole.c; ++c) {
     const double shift = mean[c] / count;
     mean[c] = double{x[c * whole.l]} + shift;
-    variance[c] = variance[c] / count -
-                  shift * shift;  // >= shift^2 / count: the first value itself is so far from the mean
+    // The first value is `shift` from the mean, so this is at least shift^2 / count, and never negative.
+    variance[c] = variance[c] / count - shift * shift;
   }
 }
 
@@ -198,15 +198,14 @@ void channel_gradient(Channels block, const T* dy, const T* x, const double* mea
   });
 }
 
-#define TAPEGRAD_INSTANTIATE(T)                                                                             \
-  template void batch_norm_sums(Channels, const T*, double*, double*);                                      \
-  template void batch_norm_stats(Channels, int64_t, const T*, const double*, const double*, double*,        \
-                                 double*);                                                                  \
-  template void batch_norm_apply(Channels, const T*, const double*, const double*, const T*, const T*, T*); \
-  template void batch_norm_backward_sums(Channels, const T*, const T*, const double*, double*, double*);    \
-  template void batch_norm_backward(Channels, const T*, const T*, const double*, const double*, const T*,   \
-                                    const double*, const double*, T*);                                      \
-  template void channel_gradient(Channels, const T*, const T*, const double*, const double*, const double*, \
+#define TAPEGRAD_INSTANTIATE(T)                                                                                \
+  template void batch_norm_sums(Channels, const T*, double*, double*);                                         \
+  template void batch_norm_stats(Channels, int64_t, const T*, const double*, const double*, double*, double*); \
+  template void batch_norm_apply(Channels, const T*, const double*, const double*, const T*, const T*, T*);    \
+  template void batch_norm_backward_sums(Channels, const T*, const T*, const double*, double*, double*);       \
+  template void batch_norm_backward(Channels, const T*, const T*, const double*, const double*, const T*,      \
+                                    const double*, const double*, T*);                                         \
+  template void channel_gradient(Channels, const T*, const T*, const double*, const double*, const double*,    \
                                  const double*, T*)
 TAPEGRAD_INSTANTIATE(float);
 TAPEGRAD_INSTANTIATE(double);

@@ -34,8 +34,8 @@ inline void in_groups(int64_t rows, F f) {
 }
 
 template <Kind kind, bool has_weight, bool has_bias, int group, class T>
-inline void forward_rows(int64_t d, const T* x, const T* weight, const T* bias, double eps, T* y,
-                         double* mean, double* rstd) {
+inline void forward_rows(int64_t d, const T* x, const T* weight, const T* bias, double eps, T* y, double* mean,
+                         double* rstd) {
   double mu[group], r[group];
   for (int i = 0; i < group; ++i) {
     const T* row = x + i * d;
@@ -54,8 +54,8 @@ inline void forward_rows(int64_t d, const T* x, const T* weight, const T* bias, 
 }
 
 template <Kind kind, class T>
-void forward(int64_t rows, int64_t d, const T* x, const T* weight, const T* bias, double eps, T* y,
-             double* mean, double* rstd) {
+void forward(int64_t rows, int64_t d, const T* x, const T* weight, const T* bias, double eps, T* y, double* mean,
+             double* rstd) {
   const auto run = [=](auto has_weight, auto has_bias) {
     simd([=] {
       in_groups<T>(rows, [=](auto group, int64_t i) {
@@ -73,8 +73,8 @@ void forward(int64_t rows, int64_t d, const T* x, const T* weight, const T* bias
 /// dx of `group` rows, and what they add to dweight and dbias. With v = x - mu, dx = rstd (g - mean(g)) - v a. The mean is subtracted before the
 /// product, so that what cancels is exactly zero.
 template <Kind kind, bool has_weight, bool sums_wanted, int group, class T>
-inline void backward_rows(int64_t d, const T* dy, const T* x, const T* weight, const double* mean,
-                          const double* rstd, T* dx, double* dweight, double* dbias) {
+inline void backward_rows(int64_t d, const T* dy, const T* x, const T* weight, const double* mean, const double* rstd,
+                          T* dx, double* dweight, double* dbias) {
   double mu[group], r[group], a[group], mean_g[group];
   for (int i = 0; i < group; ++i) {
     const double m = mu[i] = kind == Kind::layer ? mean[i] : 0.0;
@@ -103,15 +103,15 @@ inline void backward_rows(int64_t d, const T* dy, const T* x, const T* weight, c
 }
 
 template <Kind kind, class T>
-void backward(int64_t rows, int64_t d, const T* dy, const T* x, const T* weight, const double* mean,
-              const double* rstd, T* dx, double* dweight, double* dbias) {
+void backward(int64_t rows, int64_t d, const T* dy, const T* x, const T* weight, const double* mean, const double* rstd,
+              T* dx, double* dweight, double* dbias) {
   const bool sums = dweight && (kind == Kind::rms || dbias);
   with_constants(
       [=](auto has_weight, auto sums_wanted) {
         simd([=] {
           in_groups<T>(rows, [=](auto group, int64_t i) {
-            backward_rows<kind, has_weight(), sums_wanted(), group()>(
-                d, dy + i * d, x + i * d, weight, mean + i, rstd + i, dx + i * d, dweight, dbias);
+            backward_rows<kind, has_weight(), sums_wanted(), group()>(d, dy + i * d, x + i * d, weight, mean + i,
+                                                                      rstd + i, dx + i * d, dweight, dbias);
           });
         });
       },
@@ -121,14 +121,14 @@ void backward(int64_t rows, int64_t d, const T* dy, const T* x, const T* weight,
 }  // namespace
 
 template <class T>
-void layer_norm(int64_t rows, int64_t d, const T* x, const T* weight, const T* bias, double eps, T* y,
-                double* mean, double* rstd) {
+void layer_norm(int64_t rows, int64_t d, const T* x, const T* weight, const T* bias, double eps, T* y, double* mean,
+                double* rstd) {
   forward<Kind::layer>(rows, d, x, weight, bias, eps, y, mean, rstd);
 }
 
 template <class T>
-void layer_norm_backward(int64_t rows, int64_t d, const T* dy, const T* x, const T* weight,
-                         const double* mean, const double* rstd, T* dx, double* dweight, double* dbias) {
+void layer_norm_backward(int64_t rows, int64_t d, const T* dy, const T* x, const T* weight, const double* mean,
+                         const double* rstd, T* dx, double* dweight, double* dbias) {
   backward<Kind::layer>(rows, d, dy, x, weight, mean, rstd, dx, dweight, dbias);
 }
 
@@ -138,8 +138,8 @@ void rms_norm(int64_t rows, int64_t d, const T* x, const T* weight, double eps, 
 }
 
 template <class T>
-void rms_norm_backward(int64_t rows, int64_t d, const T* dy, const T* x, const T* weight, const double* rstd,
-                       T* dx, double* dweight) {
+void rms_norm_backward(int64_t rows, int64_t d, const T* dy, const T* x, const T* weight, const double* rstd, T* dx,
+                       double* dweight) {
   backward<Kind::rms>(rows, d, dy, x, weight, rstd, rstd, dx, dweight, nullptr);
 }
 
@@ -154,13 +154,12 @@ void sum_partials(int64_t parts, int64_t d, const double* partial, T* out) {
   });
 }
 
-#define TAPEGRAD_INSTANTIATE(T)                                                                           \
-  template void layer_norm(int64_t, int64_t, const T*, const T*, const T*, double, T*, double*, double*); \
-  template void layer_norm_backward(int64_t, int64_t, const T*, const T*, const T*, const double*,        \
-                                    const double*, T*, double*, double*);                                 \
-  template void rms_norm(int64_t, int64_t, const T*, const T*, double, T*, double*);                      \
-  template void rms_norm_backward(int64_t, int64_t, const T*, const T*, const T*, const double*, T*,      \
-                                  double*);                                                               \
+#define TAPEGRAD_INSTANTIATE(T)                                                                                       \
+  template void layer_norm(int64_t, int64_t, const T*, const T*, const T*, double, T*, double*, double*);             \
+  template void layer_norm_backward(int64_t, int64_t, const T*, const T*, const T*, const double*, const double*, T*, \
+                                    double*, double*);                                                                \
+  template void rms_norm(int64_t, int64_t, const T*, const T*, double, T*, double*);                                  \
+  template void rms_norm_backward(int64_t, int64_t, const T*, const T*, const T*, const double*, T*, double*);        \
   template void sum_partials(int64_t, int64_t, const double*, T*)
 TAPEGRAD_INSTANTIATE(float);
 TAPEGRAD_INSTANTIATE(double);

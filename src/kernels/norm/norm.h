@@ -12,21 +12,21 @@ namespace tapegrad::kernels {
 /// y = (x - mean) * rstd * weight + bias for each of `rows` rows of `d` elements; weight and bias may be
 /// null. mean and rstd, one a row, are for the backward pass, and may be null.
 template <class T>
-void layer_norm(int64_t rows, int64_t d, const T* x, const T* weight, const T* bias, double eps, T* y,
-                double* mean, double* rstd);
+void layer_norm(int64_t rows, int64_t d, const T* x, const T* weight, const T* bias, double eps, T* y, double* mean,
+                double* rstd);
 
 /// dx, and into dweight and dbias (d float64 each, null if not wanted) what these rows add to them.
 template <class T>
-void layer_norm_backward(int64_t rows, int64_t d, const T* dy, const T* x, const T* weight,
-                         const double* mean, const double* rstd, T* dx, double* dweight, double* dbias);
+void layer_norm_backward(int64_t rows, int64_t d, const T* dy, const T* x, const T* weight, const double* mean,
+                         const double* rstd, T* dx, double* dweight, double* dbias);
 
 /// y = x * rstd * weight with rstd = 1 / sqrt(mean(x^2) + eps); weight and rstd may be null.
 template <class T>
 void rms_norm(int64_t rows, int64_t d, const T* x, const T* weight, double eps, T* y, double* rstd);
 
 template <class T>
-void rms_norm_backward(int64_t rows, int64_t d, const T* dy, const T* x, const T* weight, const double* rstd,
-                       T* dx, double* dweight);
+void rms_norm_backward(int64_t rows, int64_t d, const T* dy, const T* x, const T* weight, const double* rstd, T* dx,
+                       double* dweight);
 
 /// out[j] = sum over parts of partial[part * d + j], in order.
 template <class T>

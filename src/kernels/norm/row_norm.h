@@ -233,8 +233,8 @@ struct NormInput {
 /// dx = rstd (g - mean(g) - xhat mean(g xhat)) with g = dy gain, and dgain += dy xhat; dx may be dy. Some rows are
 /// measured, then used while in cache.
 template <class I, class T>
-inline void norm_rows_backward(const RowList& list, int64_t n, const NormInput<T>& input,
-                               MatrixRows<const T> grads, MatrixRows<T> to, RowNormOptions options) {
+inline void norm_rows_backward(const RowList& list, int64_t n, const NormInput<T>& input, MatrixRows<const T> grads,
+                               MatrixRows<T> to, RowNormOptions options) {
   const T scale = T(1) / T(n), scale_of_mean = options.centered ? scale : T(0);
   const T rstd_of_constant = T(1) / std::sqrt(T(options.eps));
   const T* gain = input.gain;

@@ -204,9 +204,7 @@ void recurrent_backward(const Sequence<T>& s, const SequenceGradients<T>& g, int
     const int64_t t = at.time(k);
     T* dq_of_step = dq + kept * rows * n;
     with_cell(s.cell, [=, &s, &g](auto cell) {
-      simd([=, &s, &g](auto isa) {
-        step_backward<decltype(isa), cell()>(s, g, t, begin, end, dq_of_step, sums);
-      });
+      simd([=, &s, &g](auto isa) { step_backward<decltype(isa), cell()>(s, g, t, begin, end, dq_of_step, sums); });
     });
     gemm_packed(rows, dq_of_step, n, g.weight, 1, g.dstate + begin * h, h);
     std::copy_n(s.states + (at.before(t) * s.batch + begin) * h, rows * h, states + kept * rows * h);

@@ -86,7 +86,6 @@ struct SequenceGradients {
 };
 
 template <class T>
-void recurrent_backward(const Sequence<T>& s, const SequenceGradients<T>& g, int64_t row_begin,
-                        int64_t row_end);
+void recurrent_backward(const Sequence<T>& s, const SequenceGradients<T>& g, int64_t row_begin, int64_t row_end);
 
 }  // namespace tapegrad::kernels

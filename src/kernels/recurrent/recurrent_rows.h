@@ -47,8 +47,8 @@ struct RowSums {
 // ---- the summed inputs: n columns of a, with one mean and variance. The norms of p and q are norms[0] and [1].
 
 template <class I, class T>
-inline void measure_inputs(const Sequence<T>& s, const RowList& list, int64_t n, MatrixRows<const T> p,
-                           MatrixRows<T> q, MatrixRows<RowNorm<T>> norms) {
+inline void measure_inputs(const Sequence<T>& s, const RowList& list, int64_t n, MatrixRows<const T> p, MatrixRows<T> q,
+                           MatrixRows<RowNorm<T>> norms) {
   if (!s.normed()) return;
   if (s.separate()) measure_rows<I, T>(list, n, p, s.row_norm(), norms);
   if (s.sum())  // q holds the sum from here on, for backward too
@@ -63,8 +63,7 @@ inline void measure_inputs(const Sequence<T>& s, const RowList& list, int64_t n,
 
 /// a[j] = the summed inputs of one row with function f over them, j < n.
 template <class T, class F>
-inline void summed_inputs(const Sequence<T>& s, int64_t n, const T* p, const T* q, const RowNorm<T>* norms,
-                          T* a, F f) {
+inline void summed_inputs(const Sequence<T>& s, int64_t n, const T* p, const T* q, const RowNorm<T>* norms, T* a, F f) {
   const T *bias = s.bias, *gain_ih = s.gain_ih, *gain_hh = s.gain_hh;
   if (!s.normed()) {
     TAPEGRAD_INDEPENDENT
@@ -75,8 +74,7 @@ inline void summed_inputs(const Sequence<T>& s, int64_t n, const T* p, const T* 
   if (s.separate()) {
     const RowNorm<T> norm_p = norms[0];
     TAPEGRAD_INDEPENDENT
-    for (int64_t j = 0; j < n; ++j)
-      a[j] = f(norm_p(p[j]) * gain_ih[j] + norm_q(q[j]) * gain_hh[j] + bias[j], j);
+    for (int64_t j = 0; j < n; ++j) a[j] = f(norm_p(p[j]) * gain_ih[j] + norm_q(q[j]) * gain_hh[j] + bias[j], j);
   } else {
     TAPEGRAD_INDEPENDENT
     for (int64_t j = 0; j < n; ++j) a[j] = f(norm_q(q[j]) * gain_hh[j] + bias[j], j);
@@ -98,8 +96,7 @@ inline void summed_inputs_backward(const Sequence<T>& s, const RowList& list, in
   if (s.separate())
     norm_rows_backward<I, T>(list, n, {at.p, at.norms, s.gain_ih, sums.gain_ih}, to.dq, to.dp, s.row_norm());
   if (s.normed())
-    norm_rows_backward<I, T>(list, n, {at.q, at.norms.from(1), s.gain_hh, sums.gain_hh}, to.dq, to.dq,
-                             s.row_norm());
+    norm_rows_backward<I, T>(list, n, {at.q, at.norms.from(1), s.gain_hh, sums.gain_hh}, to.dq, to.dq, s.row_norm());
   if (s.separate()) return;
   for (int64_t row : list) std::copy_n(to.dq[row], n, to.dp[row]);  // p and q were added
 }
@@ -115,14 +112,13 @@ inline void rnn_forward(const Sequence<T>& s, const RowList& list, const Step<T>
     if (s.cell == RecurrentCell::rnn_tanh)
       summed_inputs(s, n, p, q, at.norms[row], at.h[row], [](T a, int64_t) { return tanh(a); });
     else
-      summed_inputs(s, n, p, q, at.norms[row], at.h[row],
-                    [](T a, int64_t) { return a < 0 ? T(0) : a; });  // NaN stays
+      summed_inputs(s, n, p, q, at.norms[row], at.h[row], [](T a, int64_t) { return a < 0 ? T(0) : a; });  // NaN stays
   }
 }
 
 template <class I, class T>
-inline void rnn_backward(const Sequence<T>& s, const RowList& list, const Step<T>& at,
-                         const StepGradients<T>& to, RowSums<T> sums) {
+inline void rnn_backward(const Sequence<T>& s, const RowList& list, const Step<T>& at, const StepGradients<T>& to,
+                         RowSums<T> sums) {
   const int64_t n = s.hidden;
   for (int64_t row : list) {
     const T *h = at.h[row], *dh = to.dh[row];
@@ -177,8 +173,8 @@ inline void lstm_forward(const Sequence<T>& s, const RowList& list, const Step<T
 
 /// dc, the gradient of c, becomes that of the step before.
 template <class I, class T>
-inline void lstm_backward(const Sequence<T>& s, const RowList& list, const Step<T>& at,
-                          const StepGradients<T>& to, RowSums<T> sums) {
+inline void lstm_backward(const Sequence<T>& s, const RowList& list, const Step<T>& at, const StepGradients<T>& to,
+                          RowSums<T> sums) {
   const int64_t n = s.hidden;
   for (int64_t row : list) {
     const T *o = at.gates[row] + 3 * n, *c = at.c[row];
@@ -204,8 +200,7 @@ inline void lstm_backward(const Sequence<T>& s, const RowList& list, const Step<
   }
   if (s.normed()) {
     add_rows<T>(list, n, to.dh, sums.bias_c);
-    norm_rows_backward<I, T>(list, n, {at.c, at.norms.from(2), s.gain_c, sums.gain_c}, to.dh, to.dh,
-                             s.row_norm());
+    norm_rows_backward<I, T>(list, n, {at.c, at.norms.from(2), s.gain_c, sums.gain_c}, to.dh, to.dh, s.row_norm());
     for (int64_t row : list) {
       const T* dh = to.dh[row];
       T* dc = to.dc[row];
@@ -258,8 +253,7 @@ inline void gru_forward(const Sequence<T>& s, const RowList& list, const Step<T>
       const T *gain_ih = s.gain_ih + last, *gain_hh = s.gain_hh + last;
       TAPEGRAD_INDEPENDENT
       for (int64_t j = 0; j < n; ++j) {
-        const T value =
-            tanh(norm_p(p[j]) * gain_ih[j] + bias[j] + reset[j] * (norm_q(q[j]) * gain_hh[j] + bias_hh[j]));
+        const T value = tanh(norm_p(p[j]) * gain_ih[j] + bias[j] + reset[j] * (norm_q(q[j]) * gain_hh[j] + bias_hh[j]));
         candidate[j] = value;
         h[j] = value + update[j] * (h_before[j] - value);
       }
@@ -289,8 +283,8 @@ inline void gru_forward(const Sequence<T>& s, const RowList& list, const Step<T>
 
 /// dh becomes the part of the gradient of h' that does not go through q.
 template <class I, class T>
-inline void gru_backward(const Sequence<T>& s, const RowList& list, const Step<T>& at,
-                         const StepGradients<T>& to, RowSums<T> sums) {
+inline void gru_backward(const Sequence<T>& s, const RowList& list, const Step<T>& at, const StepGradients<T>& to,
+                         RowSums<T> sums) {
   const int64_t n = s.hidden, last = 2 * n;
   const MatrixRows<T> dp = to.dp.from(last), dq_n = to.dq.from(last);
   const T *gain = s.gain_hh ? s.gain_hh + last : nullptr, *bias = s.bias_hh + last;
@@ -313,8 +307,8 @@ inline void gru_backward(const Sequence<T>& s, const RowList& list, const Step<T
       TAPEGRAD_INDEPENDENT
       for (int64_t j = 0; j < n; ++j) value[j] = p[j] + reset[j] * q[j];
     }
-    norm_rows_backward<I, T>(list, n, {dp, at.norms.from(3), s.gain_hh + last, sums.gain_hh + last}, dq_n,
-                             dq_n, s.row_norm());
+    norm_rows_backward<I, T>(list, n, {dp, at.norms.from(3), s.gain_hh + last, sums.gain_hh + last}, dq_n, dq_n,
+                             s.row_norm());
   }
   for (int64_t row : list) {
     const T *q = at.q[row] + last, *reset = at.gates[row], *update = reset + n;
@@ -341,11 +335,10 @@ inline void gru_backward(const Sequence<T>& s, const RowList& list, const Step<T
   }
   if (!s.sum()) add_rows<T>(list, 3 * n, to.dq, sums.bias_hh);
   if (s.separate()) {
-    norm_rows_backward<I, T>(list, n,
-                             {at.p.from(last), at.norms.from(2), s.gain_ih + last, sums.gain_ih + last}, dp,
+    norm_rows_backward<I, T>(list, n, {at.p.from(last), at.norms.from(2), s.gain_ih + last, sums.gain_ih + last}, dp,
                              dp, s.row_norm());
-    norm_rows_backward<I, T>(list, n, {at.q.from(last), at.norms.from(3), gain, sums.gain_hh + last}, dq_n,
-                             dq_n, s.row_norm());
+    norm_rows_backward<I, T>(list, n, {at.q.from(last), at.norms.from(3), gain, sums.gain_hh + last}, dq_n, dq_n,
+                             s.row_norm());
   }
   summed_inputs_backward<I>(s, list, last, at, to, sums);
 }

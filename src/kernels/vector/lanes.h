@@ -23,9 +23,7 @@
 namespace tapegrad::kernels {
 
 namespace detail {
-inline double sum_of_8(const double* s) {
-  return ((s[0] + s[4]) + (s[1] + s[5])) + ((s[2] + s[6]) + (s[3] + s[7]));
-}
+inline double sum_of_8(const double* s) { return ((s[0] + s[4]) + (s[1] + s[5])) + ((s[2] + s[6]) + (s[3] + s[7])); }
 }  // namespace detail
 
 /// The sum of term(i) over i in [0, n), in float64.
@@ -99,8 +97,7 @@ inline T row_max(int64_t d, const T* x) {
   const auto larger = [](T a, T b) { return a > b ? a : b; };
   TAPEGRAD_LANES
   for (int k = 0; k < 8; ++k) m[k] = larger(larger(m[k], m[k + 8]), larger(m[k + 16], m[k + 24]));
-  T largest =
-      larger(larger(larger(m[0], m[4]), larger(m[1], m[5])), larger(larger(m[2], m[6]), larger(m[3], m[7])));
+  T largest = larger(larger(larger(m[0], m[4]), larger(m[1], m[5])), larger(larger(m[2], m[6]), larger(m[3], m[7])));
   for (; j < d; ++j) largest = x[j] > largest ? x[j] : largest;
   return largest;
 }

@@ -135,8 +135,7 @@ inline float sigmoid(float x) {
   const float e = exp(-std::fabs(x));
   const float d = 1.0f + e;
   const float y = (x < 0.0f ? e : 1.0f) / d;
-  const float lost =
-      e - (d - 1.0f);  // by rounding d; without the correction by lost / d the error is 2.3 units
+  const float lost = e - (d - 1.0f);  // by rounding d; without the correction by lost / d the error is 2.3 units
   return y - y * lost * (x < 0.0f ? 1.0f - y : y);
 }
 

@@ -44,8 +44,7 @@ inline V sum_steps(V (&row)[n]) {
   constexpr auto all = std::make_index_sequence<n>{};
 #pragma GCC unroll 16
   for (int i = 0; i < distance; ++i) {
-    row[i] =
-        upper<distance>(row[i], row[i + distance], all) + lower<distance>(row[i], row[i + distance], all);
+    row[i] = upper<distance>(row[i], row[i + distance], all) + lower<distance>(row[i], row[i + distance], all);
   }
   if constexpr (distance > 1) return sum_steps<distance / 2>(row);
   return row[0];

@@ -32,16 +32,13 @@ const char* isa_name();
 #if defined(__x86_64__)
 #define TAPEGRAD_X86 1
 #define TAPEGRAD_AVX2 __attribute__((target("avx2,fma"), flatten, noinline))
-#if defined( \
-    TAPEGRAD_EMULATE_AVX512)  // its vectors and tiles in instructions of AVX2, slowly, for tests on any CPU
+#if defined(TAPEGRAD_EMULATE_AVX512)  // its vectors and tiles in instructions of AVX2, slowly, for tests on any CPU
 #define TAPEGRAD_AVX512 TAPEGRAD_AVX2
 #elif defined(__clang__)
-#define TAPEGRAD_AVX512 \
-  __attribute__((target("avx512f,avx512dq,avx512vl,avx512bw,avx2,fma"), flatten, noinline))
+#define TAPEGRAD_AVX512 __attribute__((target("avx512f,avx512dq,avx512vl,avx512bw,avx2,fma"), flatten, noinline))
 #else  // GCC prefers 256 bits even where 512 are allowed
-#define TAPEGRAD_AVX512                                                                                  \
-  __attribute__((target("avx512f,avx512dq,avx512vl,avx512bw,avx2,fma,prefer-vector-width=512"), flatten, \
-                 noinline))
+#define TAPEGRAD_AVX512 \
+  __attribute__((target("avx512f,avx512dq,avx512vl,avx512bw,avx2,fma,prefer-vector-width=512"), flatten, noinline))
 #endif
 #endif
 

@@ -19,16 +19,13 @@ Tensor leaky_relu(const Tensor& x, double negative_slope) {
   const auto slope = [negative_slope](auto x) { return constant(x, negative_slope); };
   return unary(
       "leaky_relu", x, [slope](auto x) { return where(x <= 0, x * slope(x), x); }, Save::x,
-      [slope](auto dy, auto x) { return where(x <= 0, dy * slope(x), dy); },
-      {{"negative_slope", negative_slope}});
+      [slope](auto dy, auto x) { return where(x <= 0, dy * slope(x), dy); }, {{"negative_slope", negative_slope}});
 }
 
 Tensor elu(const Tensor& x, double alpha) {
   return unary(
       "elu", x, [alpha](auto x) { return where(x > 0, x, expm1(x) * constant(x, alpha)); }, Save::x,
-      [alpha](auto dy, auto x) {
-        return where(x > 0, dy, dy * (exp(where(x > 0, 0, x)) * constant(x, alpha)));
-      },
+      [alpha](auto dy, auto x) { return where(x > 0, dy, dy * (exp(where(x > 0, 0, x)) * constant(x, alpha))); },
       {{"alpha", alpha}});
 }
 
@@ -37,8 +34,8 @@ Tensor prelu(const Tensor& x, const Tensor& weight) {
   check_same_dtype("prelu", x, weight);
   const int64_t channels = x.dim() > 1 ? x.shape()[1] : 1;
   if (weight.shape() != Shape{1} && weight.shape() != Shape{channels})
-    fail<ShapeError>("prelu", "weight must be [1] or a number for each of the {} channels of x {}, got {}",
-                     channels, x.shape(), weight.shape());
+    fail<ShapeError>("prelu", "weight must be [1] or a number for each of the {} channels of x {}, got {}", channels,
+                     x.shape(), weight.shape());
   Shape shape = x.shape();  // of the weight beside x
   std::fill(shape.begin(), shape.end(), 1);
   if (x.dim() > 1) shape[1] = weight.numel();

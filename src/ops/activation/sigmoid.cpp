@@ -11,8 +11,7 @@ namespace tapegrad {
 
 Tensor sigmoid(const Tensor& x) {
   return unary(
-      "sigmoid", x, [](auto x) { return sigmoid(x); }, Save::y,
-      [](auto dy, auto y) { return dy * (y * (1 - y)); });
+      "sigmoid", x, [](auto x) { return sigmoid(x); }, Save::y, [](auto dy, auto y) { return dy * (y * (1 - y)); });
 }
 
 Tensor silu(const Tensor& x) {

@@ -52,9 +52,8 @@ Tensor div(const Tensor& a, double b) {
 
 Tensor div(double a, const Tensor& b) {
   Tensor y = compute::div(number_like("div", b, a), b);
-  return record("div", y, {b}, {{"a", a}}, [b = Saved(b), y = Saved(y)](const Tensor& dy) -> Gradients {
-    return {-(dy / b * y.get())};
-  });
+  return record("div", y, {b}, {{"a", a}},
+                [b = Saved(b), y = Saved(y)](const Tensor& dy) -> Gradients { return {-(dy / b * y.get())}; });
 }
 
 }  // namespace tapegrad

@@ -21,13 +21,12 @@ void check(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOpt
   check_same_dtype(kOp, q, k);
   check_same_dtype(kOp, q, v);
   const int64_t rank = q.dim();
-  bool fits =
-      rank >= 2 && k.dim() == rank && v.dim() == rank && k.size(-1) == q.size(-1) && v.size(-2) == k.size(-2);
+  bool fits = rank >= 2 && k.dim() == rank && v.dim() == rank && k.size(-1) == q.size(-1) && v.size(-2) == k.size(-2);
   for (int64_t axis = 0; fits && axis < rank - 2; ++axis)
     fits = q.size(axis) == k.size(axis) && q.size(axis) == v.size(axis);
   if (!fits)
-    fail<ShapeError>(kOp, "q must be [..., L, E], k [..., S, E] and v [..., S, Ev], got {}, {} and {}",
-                     q.shape(), k.shape(), v.shape());
+    fail<ShapeError>(kOp, "q must be [..., L, E], k [..., S, E] and v [..., S, Ev], got {}, {} and {}", q.shape(),
+                     k.shape(), v.shape());
   if (!(o.dropout_p >= 0 && o.dropout_p <= 1))
     fail<ValueError>(kOp, "dropout_p must be in [0, 1], got {}", o.dropout_p);
   if (o.first_query < 0) fail<ValueError>(kOp, "first_query must be at least 0, got {}", o.first_query);
@@ -42,8 +41,8 @@ void check(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOpt
   }
   if (!o.lengths.defined()) return;
   if (rank < 3 || o.lengths.shape() != Shape{q.size(0)} || o.lengths.dtype() != int64)
-    fail<ShapeError>(kOp, "lengths must be int64 [B] for q [B, ..., L, E] {}, got {} {}", q.shape(),
-                     o.lengths.dtype(), o.lengths.shape());
+    fail<ShapeError>(kOp, "lengths must be int64 [B] for q [B, ..., L, E] {}, got {} {}", q.shape(), o.lengths.dtype(),
+                     o.lengths.shape());
   const Tensor lengths = o.lengths.contiguous();
   for (int64_t row = 0; row < q.size(0); ++row)
     if (const int64_t n = lengths.data<int64_t>()[size_t(row)]; n < 0 || n > k.size(-2))
@@ -92,8 +91,8 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tens
                             .diagonal = options.is_causal ? options.first_query : keys,
                             .dropout = {}};
   if (options.dropout_p > 0)
-    kernel.dropout = draw_mask(options.dropout_p, q.numel() / width * compute::attention_dropout_row(keys),
-                               options.generator);
+    kernel.dropout =
+        draw_mask(options.dropout_p, q.numel() / width * compute::attention_dropout_row(keys), options.generator);
   const compute::DropoutMask drop = kernel.dropout.value_or(compute::DropoutMask{0, 0, 0, 1});
   return fused(
       kOp, {q, k, v, options.attn_mask, options.lengths},

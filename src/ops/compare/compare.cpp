@@ -42,8 +42,7 @@ namespace {
 
 void check_mask(const char* op, const Tensor& x) {
   if (x.dtype() != boolean)
-    fail<DtypeError>(op, "takes boolean tensors, got {}. Hint: make a mask with a comparison, ne(x, 0)",
-                     x.dtype());
+    fail<DtypeError>(op, "takes boolean tensors, got {}. Hint: make a mask with a comparison, ne(x, 0)", x.dtype());
 }
 
 template <class F>

@@ -33,19 +33,18 @@ Tensor recorded(const char* op, const Tensor& y, detail::Inputs in, const Conv& 
 Tensor of_channels(const Tensor& dy) { return sum(dy, {0, 2, 3}); }
 
 Tensor weight_gradient(const Tensor& x, const Tensor& dy, const Conv& c) {
-  return recorded("conv2d_backward", c.weight_gradient(x, dy), {x, dy}, c,
-                  [x = Saved(x), dy = Saved(dy), c](const Tensor& dw, Needs needs) -> Gradients {
-                    return {needs[0] ? transposed(dy, dw, {}, c) : Tensor(),
-                            needs[1] ? convolution(x, dw, {}, c) : Tensor()};
-                  });
+  return recorded(
+      "conv2d_backward", c.weight_gradient(x, dy), {x, dy}, c,
+      [x = Saved(x), dy = Saved(dy), c](const Tensor& dw, Needs needs) -> Gradients {
+        return {needs[0] ? transposed(dy, dw, {}, c) : Tensor(), needs[1] ? convolution(x, dw, {}, c) : Tensor()};
+      });
 }
 
 Tensor convolution(const Tensor& x, const Tensor& w, const Tensor& bias, const Conv& c) {
   return recorded("conv2d", c.forward(x, w, bias), {x, w, bias}, c,
                   [x = Saved(x), w = Saved(w), c](const Tensor& dy, Needs needs) -> Gradients {
                     return {needs[0] ? transposed(dy, w, {}, c) : Tensor(),
-                            needs[1] ? weight_gradient(x, dy, c) : Tensor(),
-                            needs[2] ? of_channels(dy) : Tensor()};
+                            needs[1] ? weight_gradient(x, dy, c) : Tensor(), needs[2] ? of_channels(dy) : Tensor()};
                   });
 }
 
@@ -53,21 +52,19 @@ Tensor transposed(const Tensor& y, const Tensor& w, const Tensor& bias, const Co
   return recorded("conv_transpose2d", c.transposed(y, w, bias), {y, w, bias}, c,
                   [y = Saved(y), w = Saved(w), c](const Tensor& dx, Needs needs) -> Gradients {
                     return {needs[0] ? convolution(dx, w, {}, c) : Tensor(),
-                            needs[1] ? weight_gradient(dx, y, c) : Tensor(),
-                            needs[2] ? of_channels(dx) : Tensor()};
+                            needs[1] ? weight_gradient(dx, y, c) : Tensor(), needs[2] ? of_channels(dx) : Tensor()};
                   });
 }
 
 // One axis of the weight has all channels, of the input if transposed, the other a group's share.
-void check(const char* op, const Tensor& x, const Tensor& w, const Tensor& bias, int64_t groups,
-           bool transposed, int64_t axes) {
+void check(const char* op, const Tensor& x, const Tensor& w, const Tensor& bias, int64_t groups, bool transposed,
+           int64_t axes) {
   if (x.dim() != axes)
     fail<ShapeError>(op, "input must be {}, got {}{}", axes == 4 ? "[N, C, H, W]" : "[N, C, L]", x.shape(),
                      x.dim() == axes - 1 ? ". Hint: unsqueeze(0) makes a batch of one" : "");
   if (w.dim() != axes || w.numel() == 0)
     fail<ShapeError>(op, "weight must be {}{} with no size 0, got {}",
-                     transposed ? "[C, O / groups, " : "[O, C / groups, ", axes == 4 ? "KH, KW]" : "K]",
-                     w.shape());
+                     transposed ? "[C, O / groups, " : "[O, C / groups, ", axes == 4 ? "KH, KW]" : "K]", w.shape());
   const int64_t first = w.size(0), second = w.size(1) * groups, in = transposed ? first : second,
                 out = transposed ? second : first;
   if (groups < 1 || first % groups != 0)
@@ -93,8 +90,8 @@ Tensor conv(const char* op, const Tensor& x, const Tensor& w, const Tensor& bias
 // The window of which a convolution makes `out` pixels.
 compute::Window grown(const char* op, compute::Window w, int64_t out, int64_t more) {
   if (more < 0 || more >= std::max(w.stride, w.dilation))
-    fail<ValueError>(op, "output_padding must be at least 0 and below stride {} or dilation {}, got {}",
-                     w.stride, w.dilation, more);
+    fail<ValueError>(op, "output_padding must be at least 0 and below stride {} or dilation {}, got {}", w.stride,
+                     w.dilation, more);
   w.in = (out - 1) * w.stride - 2 * w.padding + w.dilation * (w.kernel - 1) + more + 1;
   w.out = out;
   if (w.in < 1) fail<ShapeError>(op, "the result must have pixels, its size would be {}", w.in);
@@ -105,9 +102,9 @@ Tensor conv_transpose(const char* op, const Tensor& y, const Tensor& w, const Te
                       const ConvTranspose2dOptions& o) {
   // Checks the options, for an input of a size that fits them.
   const auto [height, width] = windows(op, 1 << 30, {w.size(2), w.size(3)}, o.stride, o.padding, o.dilation);
-  return transposed(y, w, bias,
-                    {grown(op, height, y.size(2), o.output_padding.h),
-                     grown(op, width, y.size(3), o.output_padding.w), o.groups});
+  return transposed(
+      y, w, bias,
+      {grown(op, height, y.size(2), o.output_padding.h), grown(op, width, y.size(3), o.output_padding.w), o.groups});
 }
 
 }  // namespace
@@ -124,14 +121,12 @@ Tensor conv1d(const Tensor& input, const Tensor& weight, const Tensor& bias, Con
       .squeeze(2);
 }
 
-Tensor conv_transpose2d(const Tensor& input, const Tensor& weight, const Tensor& bias,
-                        ConvTranspose2dOptions o) {
+Tensor conv_transpose2d(const Tensor& input, const Tensor& weight, const Tensor& bias, ConvTranspose2dOptions o) {
   check("conv_transpose2d", input, weight, bias, o.groups, true, 4);
   return conv_transpose("conv_transpose2d", input, weight, bias, o);
 }
 
-Tensor conv_transpose1d(const Tensor& input, const Tensor& weight, const Tensor& bias,
-                        ConvTranspose1dOptions o) {
+Tensor conv_transpose1d(const Tensor& input, const Tensor& weight, const Tensor& bias, ConvTranspose1dOptions o) {
   check("conv_transpose1d", input, weight, bias, o.groups, true, 3);
   return conv_transpose("conv_transpose1d", input.unsqueeze(2), weight.unsqueeze(2), bias,
                         {{1, o.stride}, {0, o.padding}, {0, o.output_padding}, o.groups, {1, o.dilation}})

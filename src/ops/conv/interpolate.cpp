@@ -23,8 +23,8 @@ Tensor resized(const Tensor& x, int64_t axis, int64_t n, double ratio, const Int
   const Tensor second = indices([&](int64_t i) { return double(std::min(low(i) + 1, last)); });
   Shape shape;
   for (int64_t d = axis; d < x.dim(); ++d) shape.push_back(d == axis ? n : 1);
-  const Tensor share = compute::generate(
-      shape, x.dtype(), [&](int64_t i) { return std::clamp(place(i) - double(low(i)), 0.0, 1.0); });
+  const Tensor share =
+      compute::generate(shape, x.dtype(), [&](int64_t i) { return std::clamp(place(i) - double(low(i)), 0.0, 1.0); });
   return first * (1 - share) + index_select(x, axis, second) * share;
 }
 
@@ -47,8 +47,8 @@ Tensor interpolate(const Tensor& input, InterpolateOptions o) {
                        : axis == 2 ? o.size.h
                                    : o.size.w;
     if (from < 1 || to < 1)
-      fail<ShapeError>(op, "input and result must have pixels, got input {} and {} along axis {}",
-                       input.shape(), to, axis);
+      fail<ShapeError>(op, "input and result must have pixels, got input {} and {} along axis {}", input.shape(), to,
+                       axis);
     y = resized(y, axis, to, has_factor ? 1 / o.scale_factor : double(from) / double(to), o);
   }
   return y;

@@ -19,8 +19,7 @@ Tensor padded(const Tensor& x, int64_t axis, int64_t before, int64_t after, cons
   const int64_t most = o.mode == PadMode::reflect ? last : n > 0 ? std::max(before, after) : 0;
   if (before > most || after > most)
     fail<ShapeError>("pad", "{} needs at most {} entries at each end of axis {} of {}, got {} and {}",
-                     o.mode == PadMode::reflect ? "reflect" : "replicate", most, axis, x.shape(), before,
-                     after);
+                     o.mode == PadMode::reflect ? "reflect" : "replicate", most, axis, x.shape(), before, after);
   const Tensor index = compute::generate({before + n + after}, int64, [&](int64_t i) {
     i -= before;
     if (o.mode == PadMode::replicate) return double(std::clamp<int64_t>(i, 0, last));
@@ -34,17 +33,14 @@ Tensor padded(const Tensor& x, int64_t axis, int64_t before, int64_t after, cons
 Tensor pad(const Tensor& input, const Shape& pad, PadOptions options) {
   if (pad.size() % 2 != 0 || pad.size() / 2 > input.dim())
     fail<ShapeError>(
-        "pad",
-        "pad must be {{left, right, top, bottom, ...}}, two numbers for each of the last axes of {}, got {}",
+        "pad", "pad must be {{left, right, top, bottom, ...}}, two numbers for each of the last axes of {}, got {}",
         input.shape(), pad);
   Tensor x = input;
   for (int64_t i = 0; i < pad.size(); i += 2) {
     const int64_t axis = x.dim() - 1 - i / 2, before = pad[i], after = pad[i + 1], size = x.size(axis);
     if (size + std::min<int64_t>(before, 0) + std::min<int64_t>(after, 0) < 0)
-      fail<ShapeError>("pad", "{} and {} cut off more than axis {} of {} has", before, after, axis,
-                       input.shape());
-    if (before < 0 || after < 0)
-      x = slice(x, axis, std::max<int64_t>(-before, 0), size + std::min<int64_t>(after, 0));
+      fail<ShapeError>("pad", "{} and {} cut off more than axis {} of {} has", before, after, axis, input.shape());
+    if (before < 0 || after < 0) x = slice(x, axis, std::max<int64_t>(-before, 0), size + std::min<int64_t>(after, 0));
     if (before > 0 || after > 0)
       x = padded(x, axis, std::max<int64_t>(before, 0), std::max<int64_t>(after, 0), options);
   }

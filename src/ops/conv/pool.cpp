@@ -14,8 +14,8 @@ namespace {
 
 void check_padding(const char* op, Size2 padding, Size2 kernel) {
   if (padding.h > kernel.h / 2 || padding.w > kernel.w / 2)
-    fail<ValueError>(op, "padding must be at most half of kernel_size {} x {}, got {} and {}", kernel.h,
-                     kernel.w, padding.h, padding.w);
+    fail<ValueError>(op, "padding must be at most half of kernel_size {} x {}, got {} and {}", kernel.h, kernel.w,
+                     padding.h, padding.w);
 }
 
 Size2 stride_of(Size2 stride, Size2 kernel) { return stride == Size2(0) ? kernel : stride; }
@@ -25,19 +25,17 @@ Tensor surrounded(const Tensor& x, const compute::Window& h, const compute::Wind
   const auto behind = [](const compute::Window& w) {
     return (w.out - 1) * w.stride + (w.kernel - 1) * w.dilation + 1 - w.padding - w.in;
   };
-  return pad(x, {w.padding, behind(w), h.padding, behind(h)},
-             {.value = -std::numeric_limits<double>::infinity()});
+  return pad(x, {w.padding, behind(w), h.padding, behind(h)}, {.value = -std::numeric_limits<double>::infinity()});
 }
 
 Tensor max_pool(const char* op, const Tensor& x, Size2 kernel, const MaxPool2dOptions& o) {
   check_images(op, x);
   check_padding(op, o.padding, kernel);
-  const auto [h, w] = windows(op, {x.size(2), x.size(3)}, kernel, stride_of(o.stride, kernel), o.padding,
-                              o.dilation, o.ceil_mode);
+  const auto [h, w] =
+      windows(op, {x.size(2), x.size(3)}, kernel, stride_of(o.stride, kernel), o.padding, o.dilation, o.ceil_mode);
   // Places in a window are kept as float32 (kernels/conv/conv.h).
   if ((h.kernel - 1) * h.dilation > ((1 << 24) - (w.kernel - 1) * w.dilation) / std::max<int64_t>(w.in, 1))
-    fail<ShapeError>(op, "a window must span at most 2^24 pixels of an image {} wide, got {} rows", w.in,
-                     h.kernel);
+    fail<ShapeError>(op, "a window must span at most 2^24 pixels of an image {} wide, got {} rows", w.in, h.kernel);
   const auto composed = [h = h, w = w](const Tensors& in) {
     const int64_t n = in[0].size(0), c = in[0].size(1), taps = h.kernel * w.kernel;
     const Tensor columns = unfold(surrounded(in[0], h, w), {h.kernel, w.kernel},
@@ -58,8 +56,7 @@ Tensor means(const Tensor& x, int64_t axis, int64_t n) {
   const int64_t size = x.size(axis);
   Tensors parts;
   for (int64_t i = 0; i < n; ++i)
-    parts.push_back(
-        mean(slice(x, axis, i * size / n, ((i + 1) * size + n - 1) / n), axis, {.keepdim = true}));
+    parts.push_back(mean(slice(x, axis, i * size / n, ((i + 1) * size + n - 1) / n), axis, {.keepdim = true}));
   return concat(parts, axis);
 }
 
@@ -96,8 +93,8 @@ Tensor avg_pool2d(const Tensor& input, Size2 kernel, AvgPool2dOptions o) {
 Tensor adaptive_avg_pool2d(const Tensor& input, Size2 size) {
   check_images("adaptive_avg_pool2d", input);
   if (size.h < 1 || size.w < 1 || input.size(2) * input.size(3) == 0)
-    fail<ShapeError>("adaptive_avg_pool2d", "input and output_size must have pixels, got {} and {} x {}",
-                     input.shape(), size.h, size.w);
+    fail<ShapeError>("adaptive_avg_pool2d", "input and output_size must have pixels, got {} and {} x {}", input.shape(),
+                     size.h, size.w);
   if (size == Size2(1)) return mean(input, {2, 3}, {.keepdim = true});
   return means(means(input, 2, size.h), 3, size.w);
 }

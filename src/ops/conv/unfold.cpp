@@ -15,13 +15,12 @@ void check_images(const char* op, const Tensor& x) {
 
 namespace {
 
-compute::Window window(const char* op, const char* axis, int64_t in, int64_t kernel, int64_t stride,
-                       int64_t padding, int64_t dilation, bool ceil_mode) {
+compute::Window window(const char* op, const char* axis, int64_t in, int64_t kernel, int64_t stride, int64_t padding,
+                       int64_t dilation, bool ceil_mode) {
   // Beyond it a product of these could overflow.
   constexpr int64_t most = int64_t(1) << 30;
   const auto in_range = [&](const char* name, int64_t value, int64_t least) {
-    if (value < least || value > most)
-      fail<ValueError>(op, "{} must be in [{}, {}], got {}", name, least, most, value);
+    if (value < least || value > most) fail<ValueError>(op, "{} must be in [{}, {}], got {}", name, least, most, value);
   };
   in_range("kernel_size", kernel, 1);
   in_range("stride", stride, 1);
@@ -29,9 +28,8 @@ compute::Window window(const char* op, const char* axis, int64_t in, int64_t ker
   in_range("dilation", dilation, 1);
   const int64_t span = dilation * (kernel - 1) + 1, room = in + 2 * padding - span;
   if (room < 0)
-    fail<ShapeError>(
-        op, "a window must fit into the input: its {} is {}, that of the input {} with {} of padding", axis,
-        span, in, 2 * padding);
+    fail<ShapeError>(op, "a window must fit into the input: its {} is {}, that of the input {} with {} of padding",
+                     axis, span, in, 2 * padding);
   int64_t out = room / stride + 1;
   // The last window begins in the image or before it.
   if (ceil_mode && room % stride != 0 && out * stride < in + padding) ++out;
@@ -40,16 +38,14 @@ compute::Window window(const char* op, const char* axis, int64_t in, int64_t ker
 
 }  // namespace
 
-Windows windows(const char* op, Size2 in, Size2 kernel, Size2 stride, Size2 padding, Size2 dilation,
-                bool ceil_mode) {
+Windows windows(const char* op, Size2 in, Size2 kernel, Size2 stride, Size2 padding, Size2 dilation, bool ceil_mode) {
   return {window(op, "height", in.h, kernel.h, stride.h, padding.h, dilation.h, ceil_mode),
           window(op, "width", in.w, kernel.w, stride.w, padding.w, dilation.w, ceil_mode)};
 }
 
 Tensor unfold(const Tensor& input, Size2 kernel, UnfoldOptions o) {
   check_images("unfold", input);
-  const auto [h, w] =
-      windows("unfold", {input.size(2), input.size(3)}, kernel, o.stride, o.padding, o.dilation);
+  const auto [h, w] = windows("unfold", {input.size(2), input.size(3)}, kernel, o.stride, o.padding, o.dilation);
   const Tensor x = pad(input, {w.padding, w.padding, h.padding, h.padding});
   const auto part = [](const Tensor& x, int64_t axis, int64_t tap, const compute::Window& w) {
     const int64_t first = tap * w.dilation;

@@ -17,12 +17,10 @@ namespace tapegrad {
 namespace {
 
 Tensor masked(const Tensor& x, const compute::DropoutMask& mask) {
-  return record("dropout", compute::dropout(x, mask), {x},
-                {{"key", int64_t(mask.key)},
-                 {"first", int64_t(mask.first)},
-                 {"keep", int64_t(mask.keep)},
-                 {"scale", mask.scale}},
-                [mask](const Tensor& dy) -> Gradients { return {masked(dy, mask)}; });
+  return record(
+      "dropout", compute::dropout(x, mask), {x},
+      {{"key", int64_t(mask.key)}, {"first", int64_t(mask.first)}, {"keep", int64_t(mask.keep)}, {"scale", mask.scale}},
+      [mask](const Tensor& dy) -> Gradients { return {masked(dy, mask)}; });
 }
 
 }  // namespace

@@ -41,8 +41,7 @@ Tensor gather(const Tensor& x, int64_t axis, const Tensor& index) {
 Tensor scatter_add(const Tensor& x, int64_t axis, const Tensor& index, const Tensor& source) {
   const int64_t at = check_elements("scatter_add", x, axis, index);
   if (source.shape() != index.shape())
-    fail<ShapeError>("scatter_add", "source must have index's shape {}, got {}", index.shape(),
-                     source.shape());
+    fail<ShapeError>("scatter_add", "source must have index's shape {}, got {}", index.shape(), source.shape());
   check_same_dtype("scatter_add", x, source);
   return record("scatter_add", compute::scatter_add(x, at, index, source), {x, index, source}, {{"axis", at}},
                 [at, index = Saved(index)](const Tensor& dy, Needs needs) -> Gradients {
@@ -74,8 +73,8 @@ Tensor index_add(const Tensor& x, int64_t axis, const Tensor& index, const Tenso
   Shape shape = x.shape();
   shape[at] = index.numel();
   if (source.shape() != shape)
-    fail<ShapeError>("index_add", "source must be {} for x {} and {} indices, got {}", shape, x.shape(),
-                     index.numel(), source.shape());
+    fail<ShapeError>("index_add", "source must be {} for x {} and {} indices, got {}", shape, x.shape(), index.numel(),
+                     source.shape());
   check_same_dtype("index_add", x, source);
   const Tensor y = detail::contiguous_copy(x);
   compute::index_add(source, at, index, y);
@@ -97,8 +96,7 @@ Tensor sum_by_row(const Tensor& dy, const Tensor& index, Table table);
 // Rows of weight, and zeros for `zero`.
 Tensor lookup(const Tensor& weight, const Tensor& index, Table table, int64_t zero) {
   return record("embedding", compute::index_select(weight, 0, index, zero), {weight, index},
-                {{"padding_idx", table.padding}},
-                [index = Saved(index), table](const Tensor& dy) -> Gradients {
+                {{"padding_idx", table.padding}}, [index = Saved(index), table](const Tensor& dy) -> Gradients {
                   return {sum_by_row(dy, index, table), Tensor()};
                 });
 }
@@ -107,8 +105,7 @@ Tensor lookup(const Tensor& weight, const Tensor& index, Table table, int64_t ze
 Tensor sum_by_row(const Tensor& dy, const Tensor& index, Table table) {
   const Tensor dweight = zeros({table.rows, dy.size(-1)}, {.dtype = dy.dtype()});
   compute::index_add(dy, 0, index, dweight, table.padding);
-  return record("embedding_backward", dweight, {dy, index},
-                {{"rows", table.rows}, {"padding_idx", table.padding}},
+  return record("embedding_backward", dweight, {dy, index}, {{"rows", table.rows}, {"padding_idx", table.padding}},
                 [index = Saved(index), table](const Tensor& ddweight) -> Gradients {
                   return {lookup(ddweight, index, table, table.padding), Tensor()};
                 });
@@ -124,8 +121,7 @@ Table check(const Tensor& weight, const Tensor& index, const EmbeddingOptions& o
   if (options.padding_idx) {
     padding = *options.padding_idx < 0 ? *options.padding_idx + rows : *options.padding_idx;
     if (padding < 0 || padding >= rows)
-      fail<IndexError>("embedding", "padding_idx must be in [{}, {}), got {}", -rows, rows,
-                       *options.padding_idx);
+      fail<IndexError>("embedding", "padding_idx must be in [{}, {}), got {}", -rows, rows, *options.padding_idx);
   }
   if (const int64_t at = compute::first_outside(index, rows); at >= 0)
     fail<IndexError>("embedding", "index {} must be in [0, {}), got {}", at, rows,

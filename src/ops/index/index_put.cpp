@@ -46,8 +46,7 @@ Tensor index_put(const Tensor& x, TensorList indices, const Tensor& values, Inde
   const Tensor last = compute::last_positions(at, rows);
   for (int64_t& size : rest) size = 1;
   rest.insert(0, rows);
-  return where(ge(last, 0).reshape(rest), index_select(source, 0, where(last < 0, 0, last)), old)
-      .reshape(x.shape());
+  return where(ge(last, 0).reshape(rest), index_select(source, 0, where(last < 0, 0, last)), old).reshape(x.shape());
 }
 
 Tensor masked_fill(const Tensor& x, const Tensor& mask, double value) {
@@ -64,8 +63,8 @@ Tensor bincount(const Tensor& x, const BincountOptions& options) {
     fail<ShapeError>("bincount", "weights must be {} as x, got {}", x.shape(), weights.shape());
   compute::check_indices("bincount", x, std::numeric_limits<int64_t>::max());
   const int64_t bins = std::max(minlength, x.numel() > 0 ? max(x).item<int64_t>() + 1 : 0);
-  const Tensor counts = index_add(zeros({bins}, {.dtype = weights.defined() ? weights.dtype() : float64}), 0,
-                                  x, weights.defined() ? weights : ones(x.shape(), {.dtype = float64}));
+  const Tensor counts = index_add(zeros({bins}, {.dtype = weights.defined() ? weights.dtype() : float64}), 0, x,
+                                  weights.defined() ? weights : ones(x.shape(), {.dtype = float64}));
   return weights.defined() ? counts : counts.to(int64);
 }
 
@@ -77,16 +76,14 @@ Tensor histc(const Tensor& x, int64_t bins, double low, double high) {
     high = max(x).item();
   }
   if (!(low <= high) || !std::isfinite(high - low))
-    fail<ValueError>("histc", "the range must be finite, and min not greater than max, got {} and {}", low,
-                     high);
+    fail<ValueError>("histc", "the range must be finite, and min not greater than max, got {} and {}", low, high);
   if (low == high) {
     low -= 1;
     high += 1;
   }
   const Tensor all = x.detach().to(float64).flatten();
   const Tensor inside = logical_and(all >= low, all <= high);
-  const Tensor bin =
-      clamp(floor((where(inside, all, low) - low) / (high - low) * double(bins)), 0, double(bins - 1));
+  const Tensor bin = clamp(floor((where(inside, all, low) - low) / (high - low) * double(bins)), 0, double(bins - 1));
   return index_add(zeros({bins}, {.dtype = float64}), 0, bin.to(int64), inside.to(float64)).to(x.dtype());
 }
 

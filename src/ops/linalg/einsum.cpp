@@ -38,13 +38,11 @@ Tensor as_matrices(const Operand& operand, const std::string& batch, const std::
 
 Operand multiply(const Operand& a, const Operand& b, const std::string& needed) {
   std::string batch, rows, summed, columns;
-  for (char letter : a.letters)
-    (!has(b.letters, letter) ? rows : has(needed, letter) ? batch : summed) += letter;
+  for (char letter : a.letters) (!has(b.letters, letter) ? rows : has(needed, letter) ? batch : summed) += letter;
   for (char letter : b.letters)
     if (!has(a.letters, letter)) columns += letter;
   Shape left, right;
-  const Tensor y =
-      matmul(as_matrices(a, batch, rows, summed, &left), as_matrices(b, batch, summed, columns, &right));
+  const Tensor y = matmul(as_matrices(a, batch, rows, summed, &left), as_matrices(b, batch, summed, columns, &right));
   Shape shape;
   for (size_t i = 0; i < batch.size() + rows.size(); ++i) shape.push_back(left[int64_t(i)]);
   for (size_t i = batch.size() + summed.size(); i < b.letters.size(); ++i) shape.push_back(right[int64_t(i)]);
@@ -68,12 +66,10 @@ detail::SmallVector<Operand, 4> parse(std::string_view equation, TensorList oper
     const std::string letters = inputs.substr(begin, end == std::string::npos ? end : end - begin);
     const size_t at = parsed.size();
     if (at < operands.size() && operands[at].dim() != int64_t(letters.size()))
-      fail<ShapeError>("einsum", "operand {} has the letters '{}', got {}", at, letters,
-                       operands[at].shape());
+      fail<ShapeError>("einsum", "operand {} has the letters '{}', got {}", at, letters, operands[at].shape());
     for (char letter : letters)
       if (std::count(letters.begin(), letters.end(), letter) > 1)
-        fail<ValueError>("einsum", "the letter '{}' stands twice in operand {}. Hint: take diag() first",
-                         letter, at);
+        fail<ValueError>("einsum", "the letter '{}' stands twice in operand {}. Hint: take diag() first", letter, at);
     parsed.push_back({letters, at < operands.size() ? operands[at] : Tensor()});
   }
   if (parsed.size() != operands.size())
@@ -87,8 +83,8 @@ detail::SmallVector<Operand, 4> parse(std::string_view equation, TensorList oper
   }
   for (char letter : result)
     if (letter == ',' || !has(inputs, letter) || std::count(result.begin(), result.end(), letter) > 1)
-      fail<ValueError>(
-          "einsum", "the letter '{}' of the result must stand in an operand, and once in the result", letter);
+      fail<ValueError>("einsum", "the letter '{}' of the result must stand in an operand, and once in the result",
+                       letter);
   return parsed;
 }
 
@@ -104,8 +100,7 @@ Tensor einsum(std::string_view equation, TensorList operands) {
       for (size_t j = 0; j < i; ++j) {
         const size_t at = parsed[j].letters.find(letter);
         if (at != std::string::npos && parsed[j].x.shape()[int64_t(at)] != size)
-          fail<ShapeError>("einsum",
-                           "the letter '{}' must have one size, got {} in operand {} and {} in operand {}",
+          fail<ShapeError>("einsum", "the letter '{}' must have one size, got {} in operand {} and {} in operand {}",
                            letter, parsed[j].x.shape()[int64_t(at)], j, size, i);
       }
     }

@@ -15,9 +15,8 @@ void check(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   if (x.dim() == 0 || x.shape().back() != in) {
     int64_t first = x.dim(), trailing = 1;  // axes from `first` on that are `in` elements together
     while (first > 0 && (trailing != in || first == x.dim())) trailing *= x.shape()[--first];
-    fail<ShapeError>(
-        "linear", "input must end in in_features {}, got input {}{}", in, x.shape(),
-        x.dim() > 0 && trailing == in ? fmt::format(". Hint: x.flatten({}) would fit", first) : "");
+    fail<ShapeError>("linear", "input must end in in_features {}, got input {}{}", in, x.shape(),
+                     x.dim() > 0 && trailing == in ? fmt::format(". Hint: x.flatten({}) would fit", first) : "");
   }
   check_same_dtype("linear", x, weight);
   check_floating("linear", x);

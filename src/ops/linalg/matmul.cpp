@@ -15,16 +15,15 @@ namespace {
 
 void check(const Tensor& a, const Tensor& b) {
   if (a.dim() == 0 || b.dim() == 0)
-    fail<ShapeError>("matmul",
-                     "both must have at least one axis, got {} x {}. Hint: multiply by a number with *",
+    fail<ShapeError>("matmul", "both must have at least one axis, got {} x {}. Hint: multiply by a number with *",
                      a.shape(), b.shape());
   check_same_dtype("matmul", a, b);
   check_floating("matmul", a);
   const int64_t left = a.shape().back(), right = b.shape()[b.dim() == 1 ? 0 : b.dim() - 2];
   if (left == right) return;
   const bool transposed = b.dim() >= 2 && b.shape().back() == left;
-  fail<ShapeError>("matmul", "inner sizes must match, got {} x {} ({} != {}){}", a.shape(), b.shape(), left,
-                   right, transposed ? ". Hint: transpose the second argument?" : "");
+  fail<ShapeError>("matmul", "inner sizes must match, got {} x {} ({} != {}){}", a.shape(), b.shape(), left, right,
+                   transposed ? ". Hint: transpose the second argument?" : "");
 }
 
 Shape product_shape(const Shape& a, const Shape& b) {
@@ -55,23 +54,21 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
   }
   const Tensor y = empty(product_shape(a.shape(), b.shape()), {.dtype = a.dtype()});
   compute::multiply("matmul", a, b, 0, y);
-  return record("matmul", y, {a, b},
-                [a = Saved(a), b = Saved(b)](const Tensor& dy, Needs needs) -> Gradients {
-                  return {needs[0] ? matmul(dy, b.get().transpose(-1, -2)) : Tensor(),
-                          needs[1] ? matmul(a.get().transpose(-1, -2), dy) : Tensor()};
-                });
+  return record("matmul", y, {a, b}, [a = Saved(a), b = Saved(b)](const Tensor& dy, Needs needs) -> Gradients {
+    return {needs[0] ? matmul(dy, b.get().transpose(-1, -2)) : Tensor(),
+            needs[1] ? matmul(a.get().transpose(-1, -2), dy) : Tensor()};
+  });
 }
 
 Tensor dot(const Tensor& a, const Tensor& b) {
   if (a.dim() != 1 || b.shape() != a.shape())
-    fail<ShapeError>("dot", "takes two vectors of one size, got {} and {}. Hint: matmul() takes matrices",
-                     a.shape(), b.shape());
+    fail<ShapeError>("dot", "takes two vectors of one size, got {} and {}. Hint: matmul() takes matrices", a.shape(),
+                     b.shape());
   return sum(a * b);
 }
 
 Tensor outer(const Tensor& a, const Tensor& b) {
-  if (a.dim() != 1 || b.dim() != 1)
-    fail<ShapeError>("outer", "takes two vectors, got {} and {}", a.shape(), b.shape());
+  if (a.dim() != 1 || b.dim() != 1) fail<ShapeError>("outer", "takes two vectors, got {} and {}", a.shape(), b.shape());
   return a.unsqueeze(1) * b;
 }
 

@@ -36,14 +36,11 @@ Tensor system(const Tensor& a, const Tensor& b, int64_t* singular) {
 Tensor solved(const char* op, const Tensor& a, const Tensor& b) {
   int64_t singular;
   const Tensor x = system(a, b, &singular);
-  if (singular >= 0)
-    fail<ValueError>(op, "the matrix must not be singular, number {} of {} is", singular, a.shape());
+  if (singular >= 0) fail<ValueError>(op, "the matrix must not be singular, number {} of {} is", singular, a.shape());
   return x;
 }
 
-Tensor identity_like(const Tensor& a) {
-  return eye(a.shape().back(), {.dtype = a.dtype()}).expand(a.shape());
-}
+Tensor identity_like(const Tensor& a) { return eye(a.shape().back(), {.dtype = a.dtype()}).expand(a.shape()); }
 
 }  // namespace
 
@@ -87,9 +84,8 @@ Tensor cholesky(const Tensor& a) {
   check_square("cholesky", a);
   const Tensor y = compute::cholesky(a);
   if (!compute::all_finite(y))
-    fail<ValueError>(
-        "cholesky",
-        "the matrix must be symmetric and positive definite. Hint: add a small multiple of eye()");
+    fail<ValueError>("cholesky",
+                     "the matrix must be symmetric and positive definite. Hint: add a small multiple of eye()");
   return record("cholesky", y, {a}, [y = Saved(y)](const Tensor& dy) -> Gradients {
     const Tensor turned = y.get().transpose(-1, -2);
     const Tensor left = solve(turned, halved_triangle(matmul(turned, dy)));

@@ -36,13 +36,12 @@ Tensor bce_loss(const Tensor& input, const Tensor& target, LossOptions options) 
     const decltype(p) log_p = log(p), log_q = log1p(-p);
     return -(t * (log_p < lowest ? lowest : log_p) + (1 - t) * (log_q < lowest ? lowest : log_q));
   });
-  losses =
-      record("bce_loss", losses, {input, target},
-             [p = Saved(input), t = Saved(target)](const Tensor& dy, Needs needs) -> Gradients {
-               const Tensor q = 1.0 - p.get(), variance = p.get() * q;
-               return {needs[0] ? dy * (p.get() - t) / where(variance < 1e-12, 1e-12, variance) : Tensor(),
-                       needs[1] ? dy * (logarithm(q) - logarithm(p)) : Tensor()};
-             });
+  losses = record("bce_loss", losses, {input, target},
+                  [p = Saved(input), t = Saved(target)](const Tensor& dy, Needs needs) -> Gradients {
+                    const Tensor q = 1.0 - p.get(), variance = p.get() * q;
+                    return {needs[0] ? dy * (p.get() - t) / where(variance < 1e-12, 1e-12, variance) : Tensor(),
+                            needs[1] ? dy * (logarithm(q) - logarithm(p)) : Tensor()};
+                  });
   return reduced("bce_loss", losses, options.reduction);
 }
 
@@ -53,8 +52,8 @@ Tensor bce_with_logits_loss(const Tensor& input, const Tensor& target, const Bce
   if (w.defined()) {
     check_same_dtype("bce_with_logits_loss", input, w);
     if (broadcast_shape("bce_with_logits_loss", input.shape(), w.shape()) != input.shape())
-      fail<ShapeError>("bce_with_logits_loss", "pos_weight must broadcast to the input {}, got {}",
-                       input.shape(), w.shape());
+      fail<ShapeError>("bce_with_logits_loss", "pos_weight must broadcast to the input {}, got {}", input.shape(),
+                       w.shape());
     right = right * ((w - 1.0) * target + 1.0);
   }
   return reduced("bce_with_logits_loss", (1.0 - target) * input + right, options.reduction);

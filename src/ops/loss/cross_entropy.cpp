@@ -37,11 +37,10 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& target, const CrossEntr
     return likelihood(log_softmax(in[0], 1), q, kernel.summed, kernel.scale);
   };
   const Tensors in{rows.scores, rows.labels};
-  const Tensor y =
-      weight.defined() || smoothing > 0
-          ? composed(in)
-          : fused("cross_entropy", in, {{"ignore_index", ignored}, {"reduction", name_of(reduction)}},
-                  composed, kernel);
+  const Tensor y = weight.defined() || smoothing > 0
+                       ? composed(in)
+                       : fused("cross_entropy", in, {{"ignore_index", ignored}, {"reduction", name_of(reduction)}},
+                               composed, kernel);
   return reduction == Reduce::none && rows.shape.size() > 1 ? y.reshape(rows.shape) : y;
 }
 

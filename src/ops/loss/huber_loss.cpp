@@ -53,11 +53,9 @@ Tensor huber_loss(const Tensor& input, const Tensor& target, HuberOptions option
 
 Tensor smooth_l1_loss(const Tensor& input, const Tensor& target, SmoothL1Options options) {
   check_pair("smooth_l1_loss", input, target);
-  if (!(options.beta >= 0))
-    fail<ValueError>("smooth_l1_loss", "beta must be at least 0, got {}", options.beta);
+  if (!(options.beta >= 0)) fail<ValueError>("smooth_l1_loss", "beta must be at least 0, got {}", options.beta);
   if (options.beta == 0) return l1_loss(input, target, {.reduction = options.reduction});
-  return reduced("smooth_l1_loss", huber(input - target, options.beta) * (1 / options.beta),
-                 options.reduction);
+  return reduced("smooth_l1_loss", huber(input - target, options.beta) * (1 / options.beta), options.reduction);
 }
 
 namespace {
@@ -78,8 +76,7 @@ Tensor beside(const Tensor& input, const Tensor& var) {
 
 }  // namespace
 
-Tensor gaussian_nll_loss(const Tensor& input, const Tensor& target, const Tensor& var,
-                         GaussianNllOptions options) {
+Tensor gaussian_nll_loss(const Tensor& input, const Tensor& target, const Tensor& var, GaussianNllOptions options) {
   const char* op = "gaussian_nll_loss";
   check_pair(op, input, target);
   check_same_dtype(op, input, var);

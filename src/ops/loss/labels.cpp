@@ -32,17 +32,15 @@ Labelled check_labels(const char* op, const Tensor& scores, const Tensor& target
   if (target.shape() != wanted) {
     Shape rows = scores.shape();  // those of a sequence, whose classes come last
     rows.erase(rows.size() - 1);
-    fail<ShapeError>(
-        op, "the target for scores {} must be {}, one label each, got {}{}", scores.shape(), wanted,
-        target.shape(),
-        target.shape() == rows
-            ? fmt::format(". Hint: classes are axis 1; take scores.flatten(0, {}) and target.flatten()",
-                          rows.size() - 1)
-            : "");
+    fail<ShapeError>(op, "the target for scores {} must be {}, one label each, got {}{}", scores.shape(), wanted,
+                     target.shape(),
+                     target.shape() == rows
+                         ? fmt::format(". Hint: classes are axis 1; take scores.flatten(0, {}) and target.flatten()",
+                                       rows.size() - 1)
+                         : "");
   }
   if (target.dtype() != int64)
-    fail<DtypeError>(op, "labels must be int64, got {}. Hint: convert them with target.to(int64)",
-                     target.dtype());
+    fail<DtypeError>(op, "labels must be int64, got {}. Hint: convert them with target.to(int64)", target.dtype());
   const int64_t classes = scores.shape()[1];
   if (weight.defined()) {
     if (weight.shape() != Shape{classes})

@@ -75,8 +75,8 @@ Tensor inverse_length(const Tensor& x, int64_t axis, double eps) {
 
 void check_signs(const Tensor& a, const Tensor& target) {
   if (a.dim() != 2 || target.shape() != Shape{a.shape()[0]})
-    fail<ShapeError>("cosine_embedding_loss", "a and b must be [N, D] and the target [N], got {} and {}",
-                     a.shape(), target.shape());
+    fail<ShapeError>("cosine_embedding_loss", "a and b must be [N, D] and the target [N], got {} and {}", a.shape(),
+                     target.shape());
   compute::check_signs("cosine_embedding_loss", target);
 }
 
@@ -87,13 +87,11 @@ Tensor cosine_similarity(const Tensor& a, const Tensor& b, CosineOptions options
   if (!(options.eps > 0)) fail<ValueError>("cosine_similarity", "eps must be positive, got {}", options.eps);
   const int64_t axis = wrap_axis("cosine_similarity", options.axis, a.dim());
   const Tensor x = a.to(float64), y = b.to(float64);
-  const Tensor cosine =
-      sum(x * y, axis) * inverse_length(x, axis, options.eps) * inverse_length(y, axis, options.eps);
+  const Tensor cosine = sum(x * y, axis) * inverse_length(x, axis, options.eps) * inverse_length(y, axis, options.eps);
   return cosine.to(a.dtype());
 }
 
-Tensor cosine_embedding_loss(const Tensor& a, const Tensor& b, const Tensor& target,
-                             CosineEmbeddingOptions options) {
+Tensor cosine_embedding_loss(const Tensor& a, const Tensor& b, const Tensor& target, CosineEmbeddingOptions options) {
   check_pair("cosine_embedding_loss", a, b);
   check_signs(a, target);
   if (!(options.margin >= -1 && options.margin <= 1))

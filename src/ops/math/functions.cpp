@@ -40,8 +40,7 @@ Tensor square(const Tensor& x) {
 
 Tensor reciprocal(const Tensor& x) {
   return unary(
-      "reciprocal", x, [](auto x) { return 1 / x; }, Save::y,
-      [](auto dy, auto y) { return -(dy * (y * y)); });
+      "reciprocal", x, [](auto x) { return 1 / x; }, Save::y, [](auto dy, auto y) { return -(dy * (y * y)); });
 }
 
 Tensor sqrt(const Tensor& x) {
@@ -51,8 +50,7 @@ Tensor sqrt(const Tensor& x) {
 
 Tensor rsqrt(const Tensor& x) {
   return unary(
-      "rsqrt", x, [](auto x) { return 1 / sqrt(x); }, Save::y,
-      [](auto dy, auto y) { return dy * (y * y * y) / -2; });
+      "rsqrt", x, [](auto x) { return 1 / sqrt(x); }, Save::y, [](auto dy, auto y) { return dy * (y * y * y) / -2; });
 }
 
 Tensor sin(const Tensor& x) {

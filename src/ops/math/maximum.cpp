@@ -22,12 +22,11 @@ namespace {
 template <class Wins>
 Tensor winner(const char* op, const Tensor& a, const Tensor& b, Wins wins) {
   const Tensor y = map2(op, a, b, [wins](auto a, auto b) { return wins(a, b) || a != a ? a : b; });
-  return record(op, y, {a, b},
-                [a = Saved(a), b = Saved(b), wins](const Tensor& dy, Needs needs) -> Gradients {
-                  const Tensor tied = where(eq(a, b), dy * 0.5, 0);
-                  return {needs[0] ? where(wins(a.get(), b.get()), dy, tied) : Tensor(),
-                          needs[1] ? where(wins(b.get(), a.get()), dy, tied) : Tensor()};
-                });
+  return record(op, y, {a, b}, [a = Saved(a), b = Saved(b), wins](const Tensor& dy, Needs needs) -> Gradients {
+    const Tensor tied = where(eq(a, b), dy * 0.5, 0);
+    return {needs[0] ? where(wins(a.get(), b.get()), dy, tied) : Tensor(),
+            needs[1] ? where(wins(b.get(), a.get()), dy, tied) : Tensor()};
+  });
 }
 
 constexpr auto larger = [](const auto& a, const auto& b) { return a > b; };
@@ -44,8 +43,7 @@ Tensor minimum(const Tensor& a, double b) { return minimum(a, number_like("minim
 Tensor minimum(double a, const Tensor& b) { return minimum(number_like("minimum", b, a), b); }
 
 Tensor clamp(const Tensor& x, double low, double high) {
-  if (!(low <= high))
-    fail<ValueError>("clamp", "low must not be greater than high, got {} and {}", low, high);
+  if (!(low <= high)) fail<ValueError>("clamp", "low must not be greater than high, got {} and {}", low, high);
   // f(x) inside the bounds, `below` and `above` beyond them.
   const auto choose = [low, high](auto x, auto below, auto above, auto inside) {
     return where(x < constant(x, low), below, where(x > constant(x, high), above, inside));
@@ -57,14 +55,13 @@ Tensor clamp(const Tensor& x, double low, double high) {
 
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
   if (condition.dtype() != boolean)
-    fail<DtypeError>("where",
-                     "the condition must be boolean, got {}. Hint: make a mask with a comparison, ne(x, 0)",
+    fail<DtypeError>("where", "the condition must be boolean, got {}. Hint: make a mask with a comparison, ne(x, 0)",
                      condition.dtype());
-  return record("where", compute::where(condition, a, b), {condition, a, b},
-                [condition = Saved(condition)](const Tensor& dy, Needs needs) -> Gradients {
-                  return {Tensor(), needs[1] ? where(condition, dy, 0) : Tensor(),
-                          needs[2] ? where(condition, 0, dy) : Tensor()};
-                });
+  return record(
+      "where", compute::where(condition, a, b), {condition, a, b},
+      [condition = Saved(condition)](const Tensor& dy, Needs needs) -> Gradients {
+        return {Tensor(), needs[1] ? where(condition, dy, 0) : Tensor(), needs[2] ? where(condition, 0, dy) : Tensor()};
+      });
 }
 Tensor where(const Tensor& condition, const Tensor& a, double b) {
   return where(condition, a, number_like("where", a, b));

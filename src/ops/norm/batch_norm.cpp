@@ -89,20 +89,18 @@ Tensor batch_norm_composed(const Tensors& in, bool training, double eps) {
 
 }  // namespace
 
-Tensor batch_norm(const Tensor& input, const Tensor& running_mean, const Tensor& running_var,
-                  const Tensor& weight, const Tensor& bias, BatchNormOptions options) {
+Tensor batch_norm(const Tensor& input, const Tensor& running_mean, const Tensor& running_var, const Tensor& weight,
+                  const Tensor& bias, BatchNormOptions options) {
   check(input, running_mean, running_var, weight, bias, options);
   const auto [training, momentum, eps, biased] = options;
   const Tensor x = input.contiguous();
-  const auto [mu, rstd] = training
-                              ? compute::batch_moments(x, running_mean, running_var, momentum, eps, biased)
-                              : compute::running_moments(running_mean, running_var, eps);
+  const auto [mu, rstd] = training ? compute::batch_moments(x, running_mean, running_var, momentum, eps, biased)
+                                   : compute::running_moments(running_mean, running_var, eps);
   const auto composed = [training = training, eps = eps](const Tensors& in) {
     return batch_norm_composed(in, training, eps);
   };
   return fused("batch_norm", {x, weight, bias, mu, rstd},
-               {{"training", training}, {"momentum", momentum}, {"eps", eps}}, composed,
-               compute::BatchNorm{training});
+               {{"training", training}, {"momentum", momentum}, {"eps", eps}}, composed, compute::BatchNorm{training});
 }
 
 }  // namespace tapegrad

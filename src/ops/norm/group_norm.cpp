@@ -32,13 +32,12 @@ Tensor normalized(const char* op, const Tensor& x, int64_t groups, const Tensor&
   check_floating(op, x);
   const int64_t channels = x.size(1);
   if (groups < 1 || channels % groups != 0)
-    fail<ValueError>(op, "num_groups must divide the {} channels of input {}, got {}", channels, x.shape(),
-                     groups);
+    fail<ValueError>(op, "num_groups must divide the {} channels of input {}, got {}", channels, x.shape(), groups);
   for (const Tensor* parameter : {&weight, &bias}) {
     if (!parameter->defined()) continue;
     if (parameter->shape() != Shape{channels})
-      fail<ShapeError>(op, "{} must be [{}] for input {}, got {}", parameter == &weight ? "weight" : "bias",
-                       channels, x.shape(), parameter->shape());
+      fail<ShapeError>(op, "{} must be [{}] for input {}, got {}", parameter == &weight ? "weight" : "bias", channels,
+                       x.shape(), parameter->shape());
     check_same_dtype(op, x, *parameter);
   }
   if (!(eps >= 0)) fail<ValueError>(op, "eps must be at least 0, got {}", eps);
@@ -49,8 +48,7 @@ Tensor normalized(const char* op, const Tensor& x, int64_t groups, const Tensor&
 
 }  // namespace
 
-Tensor group_norm(const Tensor& x, int64_t num_groups, const Tensor& weight, const Tensor& bias,
-                  NormOptions options) {
+Tensor group_norm(const Tensor& x, int64_t num_groups, const Tensor& weight, const Tensor& bias, NormOptions options) {
   if (x.dim() < 2) fail<ShapeError>("group_norm", "input must be [N, C] or [N, C, ...], got {}", x.shape());
   return normalized("group_norm", x, num_groups, weight, bias, options.eps);
 }

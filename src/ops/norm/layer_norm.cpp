@@ -70,14 +70,12 @@ Axes check_norm(const char* op, const Tensor& x, const Shape& normalized_shape, 
   if (n == 0 || normalized_shape.numel() == 0)
     fail<ShapeError>(op, "normalized_shape must have axes, none of size 0, got {}", normalized_shape);
   if (x.dim() < n)
-    fail<ShapeError>(op,
-                     "input must end in normalized_shape {}, got input {}. Hint: it needs {} axes or more",
+    fail<ShapeError>(op, "input must end in normalized_shape {}, got input {}. Hint: it needs {} axes or more",
                      normalized_shape, x.shape(), n);
   const Shape trailing(std::span(x.shape().end() - n, size_t(n)));
   if (trailing != normalized_shape)
-    fail<ShapeError>(
-        op, "input must end in normalized_shape {}, got input {}. Hint: normalized_shape {} would fit",
-        normalized_shape, x.shape(), trailing);
+    fail<ShapeError>(op, "input must end in normalized_shape {}, got input {}. Hint: normalized_shape {} would fit",
+                     normalized_shape, x.shape(), trailing);
   check_floating(op, x);
   for (const Tensor* parameter : {&weight, &bias}) {
     if (!parameter->defined()) continue;
@@ -107,8 +105,8 @@ Tensor layer_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& 
     if (in[2].defined()) y = y + in[2].to(float64);
     return y.to(in[0].dtype());
   };
-  return fused("layer_norm", {x, weight, bias}, {{"normalized_shape", normalized_shape}, {"eps", eps}},
-               composed, compute::LayerNorm{normalized_shape.numel(), eps, true});
+  return fused("layer_norm", {x, weight, bias}, {{"normalized_shape", normalized_shape}, {"eps", eps}}, composed,
+               compute::LayerNorm{normalized_shape.numel(), eps, true});
 }
 
 Tensor rms_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& weight, NormOptions options) {

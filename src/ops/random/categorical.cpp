@@ -17,9 +17,8 @@ Categorical::Categorical(const CategoricalOptions& options) {
   if (given) {
     const Tensor zero = eq(x, 0.0);
     if (!all(logical_and(x >= 0, isfinite(x))).item<bool>() || any(eq(sum(x.detach(), -1), 0.0)).item<bool>())
-      fail<ValueError>(
-          "Categorical",
-          "probs must be finite, not negative, and not all 0 in a row. Hint: {{.logits = x}} takes any");
+      fail<ValueError>("Categorical",
+                       "probs must be finite, not negative, and not all 0 in a row. Hint: {{.logits = x}} takes any");
     probs = x / sum(x, -1, {.keepdim = true});
     logits = where(zero, -std::numeric_limits<double>::infinity(), log(where(zero, 1, probs)));
   } else {
@@ -36,9 +35,7 @@ Tensor Categorical::sample(Generator* generator) const {
   return multinomial(rows, 1, {.replacement = true}, generator).reshape(shape);
 }
 
-Tensor Categorical::log_prob(const Tensor& value) const {
-  return gather(logits, -1, value.unsqueeze(-1)).squeeze(-1);
-}
+Tensor Categorical::log_prob(const Tensor& value) const { return gather(logits, -1, value.unsqueeze(-1)).squeeze(-1); }
 
 Tensor Categorical::entropy() const { return -sum(probs * where(eq(probs, 0.0), 0, logits), -1); }
 

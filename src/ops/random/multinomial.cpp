@@ -30,15 +30,13 @@ Tensor bernoulli(const Tensor& p, Generator* generator) {
   return record_nondifferentiable("bernoulli", y, {p});
 }
 
-Tensor multinomial(const Tensor& weights, int64_t num_samples, MultinomialOptions options,
-                   Generator* generator) {
+Tensor multinomial(const Tensor& weights, int64_t num_samples, MultinomialOptions options, Generator* generator) {
   const char* op = "multinomial";
   check_floating(op, weights);
   if ((weights.dim() != 1 && weights.dim() != 2) || weights.shape().back() == 0)
     fail<ShapeError>(op, "weights must be [K] or [N, K], K at least 1, got {}", weights.shape());
   if (num_samples < 1) fail<ValueError>(op, "num_samples must be at least 1, got {}", num_samples);
-  check_all(op, "weights must be finite and not negative", weights,
-            logical_and(weights >= 0, isfinite(weights)));
+  check_all(op, "weights must be finite and not negative", weights, logical_and(weights >= 0, isfinite(weights)));
   const Tensor w = weights.detach().to(float64).reshape({-1, weights.shape().back()});
   const int64_t most = options.replacement ? 1 : num_samples;  // of one row, positive weights that are needed
   const Tensor positive = sum(w > 0, 1);
@@ -46,10 +44,9 @@ Tensor multinomial(const Tensor& weights, int64_t num_samples, MultinomialOption
     if (const int64_t count = positive[row].item<int64_t>(); count < most)
       fail<ValueError>(op, "row {} must have at least {} positive weights, got {}{}", row, most, count,
                        count > 0 ? ". Hint: {.replacement = true} draws one again" : "");
-  const Tensor y =
-      options.replacement
-          ? compute::draw(cumsum(w, 1), uniform({w.shape()[0], num_samples}, generator))
-          : topk(w / maximum(-log1p(-uniform(w.shape(), generator)), 1e-300), num_samples, 1).indices;
+  const Tensor y = options.replacement
+                       ? compute::draw(cumsum(w, 1), uniform({w.shape()[0], num_samples}, generator))
+                       : topk(w / maximum(-log1p(-uniform(w.shape(), generator)), 1e-300), num_samples, 1).indices;
   return record_nondifferentiable(op, weights.dim() == 1 ? y[0] : y, {weights},
                                   {{"num_samples", num_samples}, {"replacement", options.replacement}});
 }

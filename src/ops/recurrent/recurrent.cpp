@@ -54,8 +54,7 @@ void check(const Tensor& p, const Tensor& h0, const Tensor& c0, const RecurrentP
     fail<ValueError>(op, "with Placement::sum a gru has one bias. Hint: leave bias_hh undefined");
   if (!o.lengths.defined()) return;
   if (o.lengths.shape() != Shape{batch} || o.lengths.dtype() != int64)
-    fail<ShapeError>(op, "lengths must be int64 [{}], got {} {}", batch, o.lengths.dtype(),
-                     o.lengths.shape());
+    fail<ShapeError>(op, "lengths must be int64 [{}], got {} {}", batch, o.lengths.dtype(), o.lengths.shape());
   const Tensor lengths = o.lengths.contiguous();
   for (int64_t row = 0; row < batch; ++row)
     if (const int64_t n = lengths.data<int64_t>()[size_t(row)]; n < 0 || n > p.size(0))
@@ -68,15 +67,14 @@ Tensors recurrent(const Tensor& p, const Tensor& h0, const Tensor& c0, const Rec
                   const RecurrentOptions& options) {
   check(p, h0, c0, w, options);
   const auto composed = [options](const Tensors& in) { return recurrent_composed(in, options); };
-  return fused(
-      op_name(options.cell),
-      {p, h0, c0, w.weight_hh, w.bias, w.bias_hh, w.gain_ih, w.gain_hh, w.gain_c, w.bias_c, options.lengths},
-      {{"relu", options.cell == RecurrentCell::rnn_relu},
-       {"norm", norm_name(options.norm)},
-       {"placement", placement_name(options.placement)},
-       {"eps", options.eps},
-       {"reverse", options.reverse}},
-      composed, compute::Recurrent{options});
+  return fused(op_name(options.cell),
+               {p, h0, c0, w.weight_hh, w.bias, w.bias_hh, w.gain_ih, w.gain_hh, w.gain_c, w.bias_c, options.lengths},
+               {{"relu", options.cell == RecurrentCell::rnn_relu},
+                {"norm", norm_name(options.norm)},
+                {"placement", placement_name(options.placement)},
+                {"eps", options.eps},
+                {"reverse", options.reverse}},
+               composed, compute::Recurrent{options});
 }
 
 }  // namespace tapegrad

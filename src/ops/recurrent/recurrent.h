@@ -13,16 +13,13 @@ inline std::string_view norm_name(Norm norm) {
   constexpr std::string_view names[] = {"none", "layer", "rms", "batch"};
   return names[size_t(norm)];
 }
-inline std::string_view placement_name(Placement placement) {
-  return placement == Placement::sum ? "sum" : "separate";
-}
+inline std::string_view placement_name(Placement placement) { return placement == Placement::sum ? "sum" : "separate"; }
 
 /// The state that a step goes on from, {h} or {h, c}: zeros where it is not given. h has `size` elements a row.
 inline Tensors state_or_zeros(const Tensor& h, const Tensor& c, int64_t batch, int64_t size, int64_t hidden,
                               RecurrentCell cell, Dtype dtype) {
   Tensors state{h.defined() ? h : zeros({batch, size}, {.dtype = dtype})};
-  if (cell == RecurrentCell::lstm)
-    state.push_back(c.defined() ? c : zeros({batch, hidden}, {.dtype = dtype}));
+  if (cell == RecurrentCell::lstm) state.push_back(c.defined() ? c : zeros({batch, hidden}, {.dtype = dtype}));
   return state;
 }
 

@@ -15,8 +15,7 @@ Tensor normalized(const Tensor& x, const Tensor& gain, const RecurrentOptions& o
 
 Tensor plus(const Tensor& x, const Tensor& bias) { return bias.defined() ? x + bias : x; }
 
-Tensor summed_inputs(const Tensor& p, const Tensor& q, const RecurrentParameters& w,
-                     const RecurrentOptions& options) {
+Tensor summed_inputs(const Tensor& p, const Tensor& q, const RecurrentParameters& w, const RecurrentOptions& options) {
   if (options.norm != Norm::none && options.placement == Placement::separate)
     return plus(normalized(p, w.gain_ih, options) + normalized(q, w.gain_hh, options), w.bias);
   return plus(normalized(q.defined() ? p + q : p, w.gain_hh, options), w.bias);
@@ -50,14 +49,13 @@ Tensor gru_of_sums(const Tensor& p, const Tensor& q, const Tensor& state, const 
 
 }  // namespace
 
-Tensors recurrent_step(const Tensor& projected, const Tensor& h, const Tensor& c,
-                       const RecurrentParameters& w, const RecurrentOptions& options) {
+Tensors recurrent_step(const Tensor& projected, const Tensor& h, const Tensor& c, const RecurrentParameters& w,
+                       const RecurrentOptions& options) {
   return recurrent_update(projected, linear(h, w.weight_hh), {h, c}, w, options);
 }
 
-Tensors recurrent_update(const Tensor& projected, const Tensor& q, const Tensors& state,
-                         const RecurrentParameters& w, const RecurrentOptions& options,
-                         const std::function<Tensor(const Tensor&)>& norm_c) {
+Tensors recurrent_update(const Tensor& projected, const Tensor& q, const Tensors& state, const RecurrentParameters& w,
+                         const RecurrentOptions& options, const std::function<Tensor(const Tensor&)>& norm_c) {
   switch (options.cell) {
     case RecurrentCell::rnn_tanh: return {tanh(summed_inputs(projected, q, w, options))};
     case RecurrentCell::rnn_relu: return {relu(summed_inputs(projected, q, w, options))};
@@ -82,8 +80,7 @@ Tensors recurrent_update(const Tensor& projected, const Tensor& q, const Tensors
 Tensors recurrent_composed(const Tensors& in, const RecurrentOptions& options) {
   const RecurrentParameters w{in[3], in[4], in[5], in[6], in[7], in[8], in[9]};
   const int64_t hidden = w.weight_hh.size(1);
-  const Tensors state =
-      state_or_zeros(in[1], in[2], in[0].size(1), hidden, hidden, options.cell, in[0].dtype());
+  const Tensors state = state_or_zeros(in[1], in[2], in[0].size(1), hidden, hidden, options.cell, in[0].dtype());
   return recurrent_loop(in[0], state, options, [&](const Tensor& p, const Tensors& now, int64_t) {
     return recurrent_step(p, now[0], now[now.size() - 1], w, options);
   });

@@ -17,16 +17,13 @@ namespace {
 
 Tensor running_sum(const Tensor& x, int64_t axis, bool from_end) {
   const Tensor y = compute::cumsum(x, axis, from_end);
-  return record(
-      "cumsum", y, {x}, {{"axis", axis}, {"from_end", from_end}},
-      [axis, from_end](const Tensor& dy) -> Gradients { return {running_sum(dy, axis, !from_end)}; });
+  return record("cumsum", y, {x}, {{"axis", axis}, {"from_end", from_end}},
+                [axis, from_end](const Tensor& dy) -> Gradients { return {running_sum(dy, axis, !from_end)}; });
 }
 
 }  // namespace
 
-Tensor cumsum(const Tensor& x, Axis axis) {
-  return running_sum(x, wrap_axis("cumsum", axis, x.dim()), false);
-}
+Tensor cumsum(const Tensor& x, Axis axis) { return running_sum(x, wrap_axis("cumsum", axis, x.dim()), false); }
 
 Tensor cumprod(const Tensor& x, Axis axis) {
   check_floating("cumprod", x);

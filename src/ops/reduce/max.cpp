@@ -16,17 +16,15 @@ Tensor extreme(const char* op, Side side, const Tensor& x, const Axes& axes, Red
   const compute::Reduction over(op, x.shape(), axes, options.keepdim);
   const Tensor y = empty(over.result_shape(), {.dtype = x.dtype()});
   compute::extremes(op, side, over, x, y, Tensor());
-  return record(
-      op, y, {x}, {{"axes", over.axes().list()}, {"keepdim", over.keepdim}},
-      [over, x = Saved(x), y = Saved(y)](const Tensor& dy) -> Gradients {
-        const Tensor best = eq(x.get().detach(), y.get().detach().reshape(over.kept_shape())).to(dy.dtype());
-        const Tensor share = dy.reshape(over.kept_shape()) / sum(best, over.axes(), {.keepdim = true});
-        return {best * share};
-      });
+  return record(op, y, {x}, {{"axes", over.axes().list()}, {"keepdim", over.keepdim}},
+                [over, x = Saved(x), y = Saved(y)](const Tensor& dy) -> Gradients {
+                  const Tensor best = eq(x.get().detach(), y.get().detach().reshape(over.kept_shape())).to(dy.dtype());
+                  const Tensor share = dy.reshape(over.kept_shape()) / sum(best, over.axes(), {.keepdim = true});
+                  return {best * share};
+                });
 }
 
-ValuesAndIndices with_indices(const char* op, Side side, const Tensor& x, int64_t axis,
-                              ReduceOptions options) {
+ValuesAndIndices with_indices(const char* op, Side side, const Tensor& x, int64_t axis, ReduceOptions options) {
   const compute::Reduction over(op, x.shape(), axis, options.keepdim);
   const Tensor values = empty(over.result_shape(), {.dtype = x.dtype()}),
                indices = empty(values.shape(), {.dtype = int64});
@@ -37,8 +35,7 @@ ValuesAndIndices with_indices(const char* op, Side side, const Tensor& x, int64_
     const Tensor zero = zeros(over.input_shape(), {.dtype = dy[0].dtype()});
     return {scatter_add(zero, at, indices.get().reshape(kept), dy[0].reshape(kept))};
   };
-  const Tensors both =
-      record(op, Tensors{values, indices}, {x}, {{"axis", at}, {"keepdim", over.keepdim}}, vjp);
+  const Tensors both = record(op, Tensors{values, indices}, {x}, {{"axis", at}, {"keepdim", over.keepdim}}, vjp);
   return {both[0], both[1]};
 }
 

@@ -22,10 +22,9 @@ Tensor sum(const Tensor& x, const Axes& axes, ReduceOptions options) {
     return record_nondifferentiable("sum", compute::count_sum(x, over), {x},
                                     {{"axes", over.axes().list()}, {"keepdim", over.keepdim}});
   const Tensor y = compute::reduce_sum("sum", x, over, 1);
-  return record("sum", y, {x}, {{"axes", over.axes().list()}, {"keepdim", over.keepdim}},
-                [over](const Tensor& dy) -> Gradients {
-                  return {dy.reshape(over.kept_shape()).expand(over.input_shape())};
-                });
+  return record(
+      "sum", y, {x}, {{"axes", over.axes().list()}, {"keepdim", over.keepdim}},
+      [over](const Tensor& dy) -> Gradients { return {dy.reshape(over.kept_shape()).expand(over.input_shape())}; });
 }
 
 Tensor mean(const Tensor& x, const Axes& axes, ReduceOptions options) {
@@ -55,11 +54,8 @@ Tensor prod_composed(const Tensor& x, const compute::Reduction& over) {
 Tensor prod(const Tensor& x, const Axes& axes, ReduceOptions options) {
   check_floating("prod", x);
   const compute::Reduction over("prod", x.shape(), axes, options.keepdim);
-  const auto composed = [over](const Tensors& in) {
-    return prod_composed(in[0], over).reshape(over.result_shape());
-  };
-  return fused("prod", {x}, {{"axes", over.axes().list()}, {"keepdim", over.keepdim}}, composed,
-               compute::Prod{over});
+  const auto composed = [over](const Tensors& in) { return prod_composed(in[0], over).reshape(over.result_shape()); };
+  return fused("prod", {x}, {{"axes", over.axes().list()}, {"keepdim", over.keepdim}}, composed, compute::Prod{over});
 }
 
 }  // namespace tapegrad

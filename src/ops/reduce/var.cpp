@@ -28,25 +28,19 @@ Tensor spread(const char* op, const Tensor& x, const Axes& axes, const VarOption
   // 0 where nothing is left to divide by, as NumPy and PyTorch have it.
   const double divisor = double(std::max<int64_t>(over.n - options.correction, 0));
   const Tensor y = compute::variance(op, x, over, divisor, root);
-  const auto vjp = [over, divisor, root, x = Saved(x),
-                    y = Saved(root ? y : Tensor())](const Tensor& dy) -> Gradients {
+  const auto vjp = [over, divisor, root, x = Saved(x), y = Saved(root ? y : Tensor())](const Tensor& dy) -> Gradients {
     const Tensor weight = root ? divide_or_zero(dy, y) * (1 / divisor) : dy * (2 / divisor);
     const Tensor wide = x.get().to(float64), centered = wide - mean(wide, over.axes(), {.keepdim = true});
     return {(centered * weight.reshape(over.kept_shape()).to(float64)).to(dy.dtype())};
   };
   return record(op, y, {x},
-                {{"axes", over.axes().list()}, {"correction", options.correction}, {"keepdim", over.keepdim}},
-                vjp);
+                {{"axes", over.axes().list()}, {"correction", options.correction}, {"keepdim", over.keepdim}}, vjp);
 }
 
 }  // namespace
 
-Tensor var(const Tensor& x, const Axes& axes, VarOptions options) {
-  return spread("var", x, axes, options, false);
-}
-Tensor std(const Tensor& x, const Axes& axes, VarOptions options) {
-  return spread("std", x, axes, options, true);
-}
+Tensor var(const Tensor& x, const Axes& axes, VarOptions options) { return spread("var", x, axes, options, false); }
+Tensor std(const Tensor& x, const Axes& axes, VarOptions options) { return spread("std", x, axes, options, true); }
 
 Tensor norm(const Tensor& x, const Axes& axes, VectorNormOptions options) {
   const auto [p, keepdim] = options;

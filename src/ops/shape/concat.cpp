@@ -68,8 +68,8 @@ Tensor concat(TensorList tensors, int64_t axis) {
     bool fits = x.dim() == first.dim();
     for (int64_t k = 0; fits && k < x.dim(); ++k) fits = k == at || x.shape()[k] == shape[k];
     if (!fits)
-      fail<ShapeError>("concat", "shapes must be the same but for axis {}, got {} and, at {}, {}", at,
-                       first.shape(), i, x.shape());
+      fail<ShapeError>("concat", "shapes must be the same but for axis {}, got {} and, at {}, {}", at, first.shape(), i,
+                       x.shape());
     shape[at] += x.shape()[at];
   }
   return joined("concat", tensors, shape, at, false);
@@ -81,8 +81,8 @@ Tensor stack(TensorList tensors, int64_t axis) {
   const int64_t at = wrap_axis("stack", axis, shape.size() + 1);
   for (size_t i = 0; i < tensors.size(); ++i)
     if (tensors[i].shape() != shape)
-      fail<ShapeError>("stack", "all must have one shape, got {} and, at {}, {}. Hint: concat() joins sizes",
-                       shape, i, tensors[i].shape());
+      fail<ShapeError>("stack", "all must have one shape, got {} and, at {}, {}. Hint: concat() joins sizes", shape, i,
+                       tensors[i].shape());
   shape.insert(at, int64_t(tensors.size()));
   return joined("stack", tensors, shape, at, true);
 }
@@ -150,8 +150,7 @@ Tensors split(const Tensor& x, SizeList sizes, int64_t axis) {
     taken.push_back(size);
   }
   if (rest != 0 || taken.size() < sizes.size())
-    fail<ShapeError>("split", "sizes [{}] must add up to axis {} of {}", fmt::join(sizes, ", "), axis,
-                     x.shape());
+    fail<ShapeError>("split", "sizes [{}] must add up to axis {} of {}", fmt::join(sizes, ", "), axis, x.shape());
   return cut("split", x, at, taken);
 }
 

@@ -8,8 +8,7 @@
 namespace tapegrad {
 
 Tensor Tensor::clone() const {
-  return record("clone", detail::contiguous_copy(*this), {*this},
-                [](const Tensor& dy) -> Gradients { return {dy}; });
+  return record("clone", detail::contiguous_copy(*this), {*this}, [](const Tensor& dy) -> Gradients { return {dy}; });
 }
 
 Tensor Tensor::contiguous() const {
@@ -55,8 +54,7 @@ Tensor& change(const char* op, Tensor& a, const Tensor& b, const compute::Arithm
   check_same_dtype(op, a, b);
   detail::check_written(op, b);
   if (a.shape() != b.shape() && broadcast_shape(op, a.shape(), b.shape()) != a.shape())
-    fail<ShapeError>(op,
-                     "the right side must broadcast to {}, got {}. Hint: write x = x + y in place of x += y",
+    fail<ShapeError>(op, "the right side must broadcast to {}, got {}. Hint: write x = x + y in place of x += y",
                      a.shape(), b.shape());
   // Another view of the same memory would be read after it was written to.
   const bool overlaps = a.impl()->storage.get() == b.impl()->storage.get() &&

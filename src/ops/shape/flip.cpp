@@ -25,8 +25,7 @@ Tensor flip(const Tensor& x, const Shape& axes) {
     strides[i] = -strides[i];
   }
   const Tensor y = detail::contiguous_copy(detail::new_view(x, x.shape(), strides, offset));
-  return record("flip", y, {x}, {{"axes", axes}},
-                [axes](const Tensor& dy) -> Gradients { return {flip(dy, axes)}; });
+  return record("flip", y, {x}, {{"axes", axes}}, [axes](const Tensor& dy) -> Gradients { return {flip(dy, axes)}; });
 }
 
 Tensor roll(const Tensor& x, int64_t shift, int64_t axis) {
@@ -82,9 +81,8 @@ namespace {
 Tensor triangle(const char* op, const Tensor& x, int64_t diagonal, bool lower) {
   if (x.dim() < 2) fail<ShapeError>(op, "takes matrices, got {}", x.shape());
   const Tensor y = compute::triangle(x, diagonal, lower);
-  return record(op, y, {x}, {{"diagonal", diagonal}}, [op, diagonal, lower](const Tensor& dy) -> Gradients {
-    return {triangle(op, dy, diagonal, lower)};
-  });
+  return record(op, y, {x}, {{"diagonal", diagonal}},
+                [op, diagonal, lower](const Tensor& dy) -> Gradients { return {triangle(op, dy, diagonal, lower)}; });
 }
 
 }  // namespace

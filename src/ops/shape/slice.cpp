@@ -42,16 +42,15 @@ Tensor narrow(const Tensor& x, int64_t axis, int64_t start, int64_t length) {
   const int64_t at = wrap_axis("narrow", axis, x.dim()), size = x.shape()[at];
   const int64_t first = start < 0 ? start + size : start;
   if (first < 0 || length < 0 || first > size || length > size - first)
-    fail<IndexError>("narrow", "start {} and length {} must lie within axis {} of {}", start, length, axis,
-                     x.shape());
+    fail<IndexError>("narrow", "start {} and length {} must lie within axis {} of {}", start, length, axis, x.shape());
   return part_of("slice", x, at, first, length, 1);
 }
 
 Tensor select(const Tensor& x, int64_t axis, int64_t index) {
   const int64_t at = wrap_axis("select", axis, x.dim()), size = x.shape()[at];
   if (index < -size || index >= size)
-    fail<IndexError>("select", "index must be in [{}, {}] for axis {} of {}, got {}", -size, size - 1, axis,
-                     x.shape(), index);
+    fail<IndexError>("select", "index must be in [{}, {}] for axis {} of {}, got {}", -size, size - 1, axis, x.shape(),
+                     index);
   return part_of("select", x, at, index < 0 ? index + size : index, 1, 1, true);
 }
 

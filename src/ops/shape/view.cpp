@@ -44,8 +44,7 @@ std::optional<Shape> view_strides(const Tensor& x, const Shape& shape) {
   int64_t to = shape.size() - 1;
   for (int64_t last = rank - 1, first; last >= 0; last = first - 1) {
     int64_t run = sizes[last];
-    for (first = last; first > 0 && steps[first - 1] == sizes[first] * steps[first]; --first)
-      run *= sizes[first - 1];
+    for (first = last; first > 0 && steps[first - 1] == sizes[first] * steps[first]; --first) run *= sizes[first - 1];
     int64_t filled = 1;
     for (; to >= 0 && (filled < run || shape[to] == 1); --to) {
       strides[to] = steps[last] * filled;
@@ -58,8 +57,7 @@ std::optional<Shape> view_strides(const Tensor& x, const Shape& shape) {
 }
 
 // x, or a copy of it, under another shape.
-Tensor reshaped(const char* op, const Tensor& x, const Tensor& from, const Shape& shape,
-                const Shape& strides) {
+Tensor reshaped(const char* op, const Tensor& x, const Tensor& from, const Shape& shape, const Shape& strides) {
   return record(op, detail::new_view(from, shape, strides, 0), {x}, {{"shape", shape}},
                 [shape = x.shape()](const Tensor& dy) -> Gradients { return {dy.reshape(shape)}; });
 }
@@ -68,8 +66,7 @@ Tensor reshaped(const char* op, const Tensor& x, const Tensor& from, const Shape
 
 Tensor Tensor::reshape(const Shape& wanted) const {
   const Shape shape = resolve("reshape", *this, wanted);
-  if (const auto strides = view_strides(*this, shape))
-    return reshaped("reshape", *this, *this, shape, *strides);
+  if (const auto strides = view_strides(*this, shape)) return reshaped("reshape", *this, *this, shape, *strides);
   return reshaped("reshape", *this, detail::plain(*this), shape, contiguous_strides(shape));
 }
 
@@ -85,8 +82,7 @@ Tensor Tensor::view(const Shape& wanted) const {
 Tensor Tensor::flatten(int64_t first, int64_t last) const {
   if (dim() == 0) return reshape({1});
   const int64_t from = wrap_axis("flatten", first, dim()), to = wrap_axis("flatten", last, dim());
-  if (from > to)
-    fail<IndexError>("flatten", "the first axis must not come after the last, got {} and {}", first, last);
+  if (from > to) fail<IndexError>("flatten", "the first axis must not come after the last, got {} and {}", first, last);
   Shape shape = this->shape();
   for (int64_t i = from; i < to; ++i) {
     shape[from] *= shape[from + 1];
@@ -96,8 +92,7 @@ Tensor Tensor::flatten(int64_t first, int64_t last) const {
 }
 
 Tensor Tensor::permute(const Shape& axes) const {
-  if (axes.size() != dim())
-    fail<ShapeError>("permute", "one axis for each of {} is needed, got {}", shape(), axes);
+  if (axes.size() != dim()) fail<ShapeError>("permute", "one axis for each of {} is needed, got {}", shape(), axes);
   compute::axis_bits("permute", axes, dim());  // throws where one is named twice
   Shape order = axes, back = axes;
   for (int64_t i = 0; i < dim(); ++i) {
@@ -124,8 +119,7 @@ Tensor Tensor::expand(const Shape& wanted) const {
     fits = sizes[i] >= 0 && (i < lead || shape()[i - lead] == sizes[i] || shape()[i - lead] == 1);
   }
   if (!fits)
-    fail<ShapeError>("expand",
-                     "axes of size 1 can be repeated, others must stay (-1 keeps a size), got {} to {}",
+    fail<ShapeError>("expand", "axes of size 1 can be repeated, others must stay (-1 keeps a size), got {} to {}",
                      shape(), wanted);
   return record("expand", compute::broadcast_to(*this, sizes), {*this}, {{"shape", sizes}},
                 [](const Tensor& dy) -> Gradients { return {dy}; });  // the tape sums over what was repeated

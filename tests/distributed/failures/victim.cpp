@@ -31,8 +31,7 @@ int main(int argc, char** argv) {  // FOLDER STEPS DEADLINE [THROWING_RANK STEP]
   optim::AdamW optimizer(net.named_parameters(), {.lr = 1e-3});
   data::DataLoader loader({x, y}, {.batch_size = 64, .shuffle = true, .seed = 1, .shard = mpi.shard()});
   distributed::Checkpointer run(
-      mpi, folder,
-      {{"net", net}, {"optimizer", optimizer}, {"loader", loader}, {"random", default_generator()}},
+      mpi, folder, {{"net", net}, {"optimizer", optimizer}, {"loader", loader}, {"random", default_generator()}},
       {.every = 10});
   std::ofstream(fmt::format("{}/pid.{}", folder, mpi.rank())) << getpid();
   for (int64_t step = run.resume(); step < steps;)
@@ -42,8 +41,7 @@ int main(int argc, char** argv) {  // FOLDER STEPS DEADLINE [THROWING_RANK STEP]
         throw std::runtime_error("a disk is full");
       }
       Tape tape;
-      const Tensor loss =
-          parallel([](auto& net, auto& x, auto& y) { return cross_entropy(net(x), y); }, x, y);
+      const Tensor loss = parallel([](auto& net, auto& x, auto& y) { return cross_entropy(net(x), y); }, x, y);
       optimizer.zero_grad();
       tape.backward(loss);
       optimizer.step();

@@ -8,7 +8,8 @@
 using namespace tapegrad;
 
 struct RowReader : nn::Module<RowReader> {
-  explicit RowReader(nn::Norm norm) : lstm(add("lstm", nn::LSTM(8, 64, {.norm = norm}))), head(add("head", nn::Linear(64, 10))) {}
+  explicit RowReader(nn::Norm norm)
+      : lstm(add("lstm", nn::LSTM(8, 64, {.norm = norm}))), head(add("head", nn::Linear(64, 10))) {}
   // x [N, 64] becomes 8 steps of 8 pixels, [8, N, 8].
   Tensor forward(const Tensor& x) { return head(lstm(x.reshape({-1, 8, 8}).transpose(0, 1)).output[7]); }
 
@@ -18,7 +19,8 @@ struct RowReader : nn::Module<RowReader> {
 
 int main(int argc, char** argv) {
   Arguments arguments(argc, argv, "Shows an LSTM while it learns, and writes a report.");
-  const int64_t epochs = arguments.integer("epochs", arguments.flag("quick", "two epochs") ? 2 : 10, "passes through the digits", {1});
+  const int64_t epochs =
+      arguments.integer("epochs", arguments.flag("quick", "two epochs") ? 2 : 10, "passes through the digits", {1});
   const std::string norm = arguments.choice("norm", "layer", {"layer", "none"}, "of the LSTM");
   const std::string log = arguments.text("log", "microscope.jsonl", "the log; the report stands beside it, .html");
   arguments.finish();
@@ -40,7 +42,8 @@ int main(int argc, char** argv) {
   };
 
   // Mistakes first: a few steps, after which everything is as before.
-  inspect::Microscope scope(model, optimizer, {.log = log, .every = 20, .config = {{"norm", norm}, {"lr", "0.002"}, {"batch", "32"}}});
+  inspect::Microscope scope(model, optimizer,
+                            {.log = log, .every = 20, .config = {{"norm", norm}, {"lr", "0.002"}, {"batch", "32"}}});
   for (const inspect::Mistake& mistake : inspect::check(model, optimizer, [&](const TapeOptions& options) {
          for (auto [x, y] : data::DataLoader(digits.train, {.batch_size = 32, .shuffle = true})) {
            train(x, y, options);
