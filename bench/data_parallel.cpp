@@ -1,8 +1,9 @@
-// One model on several ranks, or in the usual loop: data_parallel WORK BATCH SHARDS SECONDS, with mpirun or without.
+// One model on several ranks, or in the usual loop: data_parallel WORK BATCH SHARDS SECONDS [OVERLAP], with mpirun or without.
 //
 //   WORK     mlp, charlm or gpt, as in tapegrad_bench; sum: one all-reduce alone
 //   BATCH    of all ranks together; for sum how many numbers
 //   SHARDS   as ContextOptions has it, 0 for one a rank; -1 for the loop without DataParallel
+//   OVERLAP  1 to send while the backward pass goes on; else 0
 //
 // Prints the least and the median time of a step in milliseconds, the time of the all-reduce in one step, and the share of
 // it that was hidden behind the backward pass.
@@ -55,13 +56,13 @@ Tensor loss_of(const Tensor& scores, const Tensor& y) {
 }
 
 template <class Net>
-void measure(tg::distributed::Context& mpi, bool plain, double seconds, Tensor x, Tensor y) {
+void measure(tg::distributed::Context& mpi, bool plain, bool overlap, double seconds, Tensor x, Tensor y) {
   using Clock = std::chrono::steady_clock;
   const auto since = [](Clock::time_point t) {
     return std::chrono::duration<double, std::milli>(Clock::now() - t).count();
   };
   Net net;
-  tg::distributed::DataParallel parallel(net, mpi, {.check_every = 0});
+  tg::distributed::DataParallel parallel(net, mpi, {.overlap = overlap, .check_every = 0});
   tg::optim::Adam optimizer(net.parameters());
   std::vector<double> times;
   tg::distributed::Traffic before;
@@ -108,8 +109,8 @@ void measure_sum(tg::distributed::Context& mpi, int64_t n, double seconds) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 5) {
-    fmt::print(stderr, "usage: data_parallel mlp|charlm|gpt|sum BATCH SHARDS SECONDS\n");
+  if (argc < 5) {
+    fmt::print(stderr, "usage: data_parallel mlp|charlm|gpt|sum BATCH SHARDS SECONDS [OVERLAP]\n");
     return 1;
   }
   const std::string work = argv[1];
@@ -117,13 +118,15 @@ int main(int argc, char** argv) {
   tg::distributed::Context mpi(argc, argv, {.shards = std::max<int64_t>(shards, 0)});
   const int64_t rows = batch / mpi.ranks();
   const double seconds = std::atof(argv[4]);
+  const bool overlap = argc > 5 && std::atoi(argv[5]) == 1;
   if (work == "sum")
     measure_sum(mpi, batch, seconds);
   else if (work == "mlp")
-    measure<Mlp>(mpi, shards < 0, seconds, tg::randn({rows, 784}), tg::randint(0, 10, {rows}));
+    measure<Mlp>(mpi, shards < 0, overlap, seconds, tg::randn({rows, 784}), tg::randint(0, 10, {rows}));
   else if (work == "charlm")
-    measure<CharModel>(mpi, shards < 0, seconds, tg::randint(0, 96, {rows, 64}), tg::randint(0, 96, {rows, 64}));
+    measure<CharModel>(mpi, shards < 0, overlap, seconds, tg::randint(0, 96, {rows, 64}),
+                       tg::randint(0, 96, {rows, 64}));
   else
-    measure<Gpt>(mpi, shards < 0, seconds, tg::randint(0, 96, {rows, 128}), tg::randint(0, 96, {rows, 128}));
+    measure<Gpt>(mpi, shards < 0, overlap, seconds, tg::randint(0, 96, {rows, 128}), tg::randint(0, 96, {rows, 128}));
   return 0;
 }

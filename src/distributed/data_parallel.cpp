@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <set>
 
 #include "core/fail.h"
 #include "distributed/gradient_sum.h"
@@ -45,17 +46,15 @@ struct Ready final : TapeObserver {
   const std::map<const void*, size_t>& number;  // of the shard's own handles of the parameters
 };
 
-// Statistics that each rank would collect for itself.
-void check_buffers(const nn::ModuleBase& model) {
-  model.visit([](const std::string& path, const std::string& type, const nn::ModuleBase& module) {
-    if (type == "SyncBatchNorm") return;
-    for (const auto& [name, buffer] : module.named_buffers())
-      if (name.find('.') == std::string::npos && name.starts_with("running_"))
-        fail<ValueError>(kType,
-                         "'{}' ({}) collects statistics of its own shard. Hint: distributed::SyncBatchNorm, or a "
-                         "norm of rows",
-                         path, type);
-  });
+/// What no shard may write to.
+std::vector<std::pair<std::string, Tensor>> own_buffers(const nn::ModuleBase& model) {
+  std::set<const void*> shared;
+  for (const nn::ModuleBase& module : model.modules())
+    if (module.type() == "SyncBatchNorm")
+      for (const Tensor& buffer : module.buffers()) shared.insert(buffer.impl());
+  auto buffers = model.named_buffers();
+  std::erase_if(buffers, [&](const auto& buffer) { return shared.contains(buffer.second.impl()); });
+  return buffers;
 }
 
 int64_t rows_of(const Tensors& inputs, int64_t axis) {
@@ -81,11 +80,11 @@ DataParallelBase::DataParallelBase(nn::ModuleBase& module, Context& context, Dat
   if (options.bucket_bytes < 1 || options.check_every < 0 || options.batch_axis < 0)
     fail<ValueError>(kType, "bucket_bytes must be positive, check_every and batch_axis not negative, got {}, {} and {}",
                      options.bucket_bytes, options.check_every, options.batch_axis);
-  check_buffers(module);
   const auto modules = module.modules();
   in_turns_ = std::any_of(modules.begin(), modules.end(), [](auto& m) { return m.type() == "SyncBatchNorm"; });
   context.broadcast(module);
   context.broadcast(default_generator());
+  buffers_ = own_buffers(module);
 }
 
 // Every rank learns all hashes and says the same.
@@ -202,7 +201,15 @@ Tensor DataParallelBase::run(const Body& body, const Tensors& inputs) {
     else
       hand_on(gradient);
   };
+  std::vector<uint32_t> versions;
+  for (const auto& [name, buffer] : buffers_) versions.push_back(buffer.version());
   Turns(transport, part.first, part.last, context_.shards()).run(meet, one_shard);
+  for (size_t i = 0; i < buffers_.size(); ++i)
+    if (buffers_[i].second.version() != versions[i])
+      fail<ValueError>(kType,
+                       "each shard wrote to '{}', which so depends on the ranks. Hint: distributed::SyncBatchNorm in "
+                       "place of a BatchNorm, a norm of rows, or eval() of that module",
+                       buffers_[i].first);
   for (Gradient& gradient : waiting) hand_on(gradient);
   waiting.clear();
   auto [loss, gradients] = sum.wait();

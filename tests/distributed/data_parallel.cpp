@@ -1,3 +1,5 @@
+#include <set>
+
 #include "distributed/job.h"
 #include "support/message.h"
 
@@ -83,6 +85,31 @@ TEST(DataParallel, GivesTheLossOfAllRanksWithoutATape) {
   EXPECT_EQ(parallel.steps(), 0);
 }
 
+TEST(DataParallel, GivesEachShardRandomNumbersOfItsOwnAndTheSameForAnyNumberOfRanks) {
+  const auto drawn = [](Context& context) {
+    manual_seed(3);
+    Net net;
+    DataParallel parallel(net, context);
+    std::vector<double> numbers;
+    const Tensor x = zeros({context.shard().last - context.shard().first, 4});
+    for (int call = 0; call < 2; ++call)
+      parallel(
+          [&](auto& net, auto& x) {
+            numbers.push_back(rand({1}).item());
+            return sum(net(x));
+          },
+          x);
+    return numbers;
+  };
+  Context alone({.shards = job().shards()});
+  const std::vector<double> own = drawn(job()), all = drawn(alone);
+  EXPECT_EQ(std::set<double>(all.begin(), all.end()).size(), size_t(2 * job().shards()));
+  for (size_t i = 0; i < own.size(); ++i) {
+    const size_t count = own.size() / 2, shard = size_t(job().shard().first) + i % count;
+    EXPECT_EQ(own[i], all[i / count * size_t(job().shards()) + shard]);
+  }
+}
+
 TEST(DataParallel, SkipsAStepOnAllRanksWhereOneHasANaN) {
   Net net;
   DataParallel parallel(net, job());
@@ -132,15 +159,16 @@ TEST(DataParallel, RefusesWhatWouldGoWrong) {
   EXPECT_THAT(
       with([&, &x = x](Net&, auto& parallel) { parallel(loss_of, x, zeros({x.size(0) + 1}, {.dtype = int64})); }),
       testing::HasSubstr("the inputs must have one number of rows, along axis 0"));
-  if (job().ranks() <= 4) {
+  if (job().shards() >= 2 * job().ranks()) {  // so each rank has two
     EXPECT_THAT(
         with([&, &x = x, &y = y](Net&, auto& parallel) { parallel(loss_of, slice(x, 0, 0, 1), slice(y, 0, 0, 1)); }),
         testing::HasSubstr("shards of this rank must have a row, got 1 rows"));
   }
   nn::BatchNorm1d norm(4);
-  EXPECT_THAT(
-      message<Error>([&] { DataParallel parallel(norm, job()); }),
-      testing::HasSubstr("(BatchNorm1d) collects statistics of its own shard. Hint: distributed::SyncBatchNorm"));
+  DataParallel normed(norm, job());
+  EXPECT_THAT(message<Error>([&, &x = x] { normed([](auto& norm, auto& x) { return sum(norm(x)); }, x); }),
+              testing::HasSubstr("each shard wrote to 'running_mean', which so depends on the ranks. Hint: "
+                                 "distributed::SyncBatchNorm"));
   EXPECT_THAT(message<Error>([] { Context({.deadline = 0}); }), testing::HasSubstr("deadline must be positive, got 0"));
 }
 

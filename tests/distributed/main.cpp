@@ -31,7 +31,8 @@ int64_t steps_to_train() {
 int main(int argc, char** argv) {
   using namespace tapegrad::distributed;
   testing::InitGoogleTest(&argc, argv);
-  Context context(argc, argv, {.deadline = 30, .only_root_prints = false});
+  const char* shards = std::getenv("TAPEGRAD_MPI_SHARDS");
+  Context context(argc, argv, {.shards = shards ? std::atoi(shards) : 8, .deadline = 30, .only_root_prints = false});
   the_job = &context;
   testing::TestEventListeners& listeners = testing::UnitTest::GetInstance()->listeners();
   if (!context.is_root()) {

@@ -42,6 +42,25 @@ TEST(Tree, AddsInOneOrderForAnyNumberOfShardsAndRanksAndAnyLength) {
     }
 }
 
+// With b behind a: the shards that each has, as digits.
+TEST(Tree, PutsTheShardsInTheirOrder) {
+  Transport& transport = job().transport();
+  const data::Shard own = job().shard();
+  const Combine append = [](Tensor& a, const Tensor& b) {
+    a = from_vector<int64_t>({a[0].item<int64_t>() * b[1].item<int64_t>() + b[0].item<int64_t>(),
+                              a[1].item<int64_t>() * b[1].item<int64_t>()},
+                             {2});
+  };
+  std::vector<Node> nodes;
+  for (int64_t s = own.first; s < own.last; ++s)
+    push(nodes, {s, s + 1, from_vector<int64_t>({s + 1, 10}, {2})}, own.parts, append);
+  Tensor all;
+  transport.post("test", [&] { all = all_reduce(transport, nodes, own.parts, append, false); }).get();
+  int64_t digits = 0;
+  for (int64_t s = 1; s <= own.parts; ++s) digits = digits * 10 + s;
+  EXPECT_EQ(all[0].item<int64_t>(), digits);
+}
+
 TEST(Context, SumsOverRanksAndBroadcastsAState) {
   const double n = job().ranks();
   EXPECT_EQ(job().sum(job().rank() + 1), n * (n + 1) / 2);

@@ -1,7 +1,9 @@
 // DataParallel: a batch on several ranks, with the gradient that one rank would have got.
 #pragma once
 #include <functional>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include <tapegrad/distributed/context.h>
 #include <tapegrad/nn/module.h>
@@ -41,7 +43,8 @@ class DataParallelBase {
   nn::ModuleBase module_;
   Context& context_;
   DataParallelOptions options_;
-  bool in_turns_;  // the parts meet in the forward pass
+  std::vector<std::pair<std::string, Tensor>> buffers_;  // that the function must not change
+  bool in_turns_;                                        // the parts meet in the forward pass
   int64_t steps_ = 0;
   Traffic traffic_;
 };
@@ -67,8 +70,8 @@ class DataParallelBase {
 /// the stream of its number. At the beginning, parameters, buffers and the generator become those of rank 0; each
 /// `check_every` steps the ranks compare theirs.
 ///
-/// **Throws** ValueError for a module that collects statistics of its own rank (BatchNorm1d: take SyncBatchNorm), and where a
-/// shard would have no row; ShapeError where the function returns no scalar or the inputs do not have one number of rows;
+/// **Throws** ValueError where the function changes a buffer of the model, which would be each shard's own (BatchNorm1d: take
+/// SyncBatchNorm), and where a shard would have no row; ShapeError where the function returns no scalar or the inputs do not have one number of rows;
 /// AutogradError where the function used a parameter of the model instead of the copy's, and for second derivatives; Error
 /// where the ranks' parameters differ, which names the rank.
 template <class M>
