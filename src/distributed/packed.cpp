@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "distributed/transport.h"
+#include "train/hash.h"
 
 namespace tapegrad::distributed {
 
@@ -61,17 +62,11 @@ StateDict unpack(const std::string& packed) {
   return state;
 }
 
-// FNV-1a on words, with a shift that brings the upper half down (each step can be undone).
 uint64_t hash_of(const StateDict& state) {
   const std::string bytes = pack(state);
-  uint64_t hash = 0xCBF29CE484222325u;
-  for (size_t at = 0; at < bytes.size(); at += 8) {
-    uint64_t word = 0;
-    std::memcpy(&word, bytes.data() + at, std::min<size_t>(8, bytes.size() - at));
-    hash = (hash ^ word) * 0x100000001B3u;
-    hash ^= hash >> 32;
-  }
-  return hash;
+  train::Hash hash;
+  hash.add(bytes.data(), bytes.size());
+  return hash.value();
 }
 
 }  // namespace tapegrad::distributed

@@ -1,6 +1,5 @@
 // A checkpoint is believed only if its hashes are right: safetensors has none, and a disk that changes a bit gives another
-// number. The hash is a chain of xor, multiplication by an odd number and a shift back, each of which can be undone, so any
-// change of one word changes it.
+// number.
 #include "train/checkpoint_file.h"
 
 #include <tapegrad/io.h>
@@ -13,6 +12,7 @@
 #include <filesystem>
 
 #include "core/fail.h"
+#include "train/hash.h"
 
 namespace tapegrad::train {
 
@@ -20,40 +20,21 @@ namespace fs = std::filesystem;
 
 namespace {
 
-class Hash {
- public:
-  void add(const void* data, size_t bytes) {
-    const char* from = static_cast<const char*>(data);
-    mix(bytes);
-    for (; bytes > 0; from += std::min<size_t>(bytes, 8), bytes -= std::min<size_t>(bytes, 8)) {
-      uint64_t word = 0;
-      std::memcpy(&word, from, std::min<size_t>(bytes, 8));
-      mix(word);
-    }
-  }
-  void add(const std::string& text) { add(text.data(), text.size()); }
-  std::string text() const { return fmt::format("{:016x}", value_); }
-
- private:
-  void mix(uint64_t word) {
-    value_ = (value_ ^ word) * 0x9E3779B97F4A7C15u;
-    value_ ^= value_ >> 32;
-  }
-  uint64_t value_ = 0;
-};
+void add(Hash& hash, const std::string& text) { hash.add(text.data(), text.size()); }
+std::string text_of(const Hash& hash) { return fmt::format("{:016x}", hash.value()); }
 
 std::string hash_of(const Tensor& x) {
   Hash hash;
-  hash.add(fmt::format("{} {}", x.dtype(), x.shape()));
+  add(hash, fmt::format("{} {}", x.dtype(), x.shape()));
   const Tensor whole = x.contiguous();
-  const auto add = [&](auto span) { hash.add(span.data(), span.size_bytes()); };
+  const auto add_all = [&](auto span) { hash.add(span.data(), span.size_bytes()); };
   switch (x.dtype()) {
-    case float32: add(whole.data<float>()); break;
-    case float64: add(whole.data<double>()); break;
-    case int64: add(whole.data<int64_t>()); break;
-    case boolean: add(whole.data<bool>()); break;
+    case float32: add_all(whole.data<float>()); break;
+    case float64: add_all(whole.data<double>()); break;
+    case int64: add_all(whole.data<int64_t>()); break;
+    case boolean: add_all(whole.data<bool>()); break;
   }
-  return hash.text();
+  return text_of(hash);
 }
 
 const std::string hash_prefix = "hash.";
@@ -63,10 +44,10 @@ std::string hash_of(const Metadata& metadata) {
   Hash hash;
   for (const auto& [key, value] : metadata) {
     if (key == "hash") continue;
-    hash.add(key);
-    hash.add(value);
+    add(hash, key);
+    add(hash, value);
   }
-  return hash.text();
+  return text_of(hash);
 }
 
 bool is_whole(const Metadata& metadata) {
