@@ -48,12 +48,14 @@ std::string inflated(const char* op, const std::string& path, const std::string&
 }  // namespace
 
 uint64_t bytes_of(const Shape& sizes, uint64_t item) {
+  constexpr uint64_t kTooMany = std::numeric_limits<uint64_t>::max();
   uint64_t bytes = item;
-  for (int64_t size : sizes)
-    if (size == 0) return 0;
-  for (int64_t size : sizes)
-    if (__builtin_mul_overflow(bytes, uint64_t(size), &bytes)) return std::numeric_limits<uint64_t>::max();
-  return bytes;
+  bool none = false;
+  for (int64_t size : sizes) {
+    none = none || size == 0;  // also then no shape can have the other sizes if they overflow
+    if (__builtin_mul_overflow(bytes, uint64_t(std::max<int64_t>(size, 1)), &bytes)) return kTooMany;
+  }
+  return bytes > uint64_t(INT64_MAX) ? kTooMany : none ? 0 : bytes;
 }
 
 std::span<const char> memory_of(const Tensor& x) {

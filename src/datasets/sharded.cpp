@@ -38,8 +38,8 @@ std::map<std::string, std::set<std::string>> read_index(const std::string& path)
   json index;
   try {
     index = json::parse(text, look);
-  } catch (const json::parse_error& error) {
-    refuse(fmt::format("byte {}: is no valid JSON", error.byte));
+  } catch (const json::exception& error) {
+    refuse(fmt::format("is no valid JSON: {}", shown(error.what(), 120)));
   }
   if (!index.is_object() || !index.contains("weight_map") || !index["weight_map"].is_object())
     refuse("an index is an object with \"weight_map\", an object");

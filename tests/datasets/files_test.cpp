@@ -38,6 +38,9 @@ TEST(Idx, SurvivesEveryTruncationAndEveryFlippedBit) {
   damage(Folder(), "idx", kIdx, read);
   damage(Folder(), "idx.gz", kIdxGz,
          [](const std::string& path) { EXPECT_EQ(read_idx(path).to_vector<int64_t>(), kPixels); });
+  const Folder folder;
+  const std::string none("\0\0\x0d\4\0\0\0\0\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", 20);
+  EXPECT_NE(refusal(folder.write("none", none), read), "") << "no shape has these sizes, though one is 0";
   for (const size_t at : {4, 8, 12}) extremes("idx", kIdx, at, 4, true, read);
 }
 
@@ -185,6 +188,8 @@ TEST(Sharded, SaysWhatIsWrong) {
   EXPECT_THAT(error("{\"weight_map\": {}, \"weight_map\": {}}"), HasSubstr("comes twice"));
   EXPECT_THAT(error(std::string(10000, '[')), HasSubstr("is nested too deeply"));
   EXPECT_THAT(error("{\"weight_map\": "), HasSubstr("is no valid JSON"));
+  EXPECT_THAT(error("{\"weight_map\": {\"x\": 1e999}}"), HasSubstr("is no valid JSON"));
+  EXPECT_THAT(error("{\"weight_map\": {\"x\": \"\xff\"}}"), HasSubstr("is no valid JSON"));
   folder.write("i.json", "{\"weight_map\": {\"x\": \"a.safetensors\"}}");
   EXPECT_THROW((void)load_sharded(folder.path("i.json")), FormatError);
   folder.write("i.json",

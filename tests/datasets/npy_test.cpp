@@ -120,6 +120,9 @@ TEST(Npy, BelievesNoSize) {
     for (const std::string& shape :
          {std::string(size) + ", 3", "2, " + std::string(size), std::string(size) + ", " + size})
       EXPECT_NE(error(npy(dictionary("<f4", "(" + shape + ")"), kSix.substr(128))), "") << shape;
+  for (const char* empty : {"0, 4611686018427387904, 4611686018427387904", "4611686018427387904, 4, 0"})
+    EXPECT_NE(error(npy(dictionary("<f4", "(" + std::string(empty) + ")"), "")), "")
+        << "no shape has these sizes, though one is 0";
   const std::string huge = "18446744073709551616, 0";
   EXPECT_NE(error(npy(dictionary("<f4", "(" + huge + ")"), "")), "");
   extremes("x.npy", kSix, 6, 1, false, read_npy);

@@ -1,0 +1,5 @@
+#include <tapegrad/io.h>
+
+#include "fuzz.h"
+
+TAPEGRAD_FUZZ(tapegrad::load)
