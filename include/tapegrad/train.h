@@ -3,7 +3,10 @@
 #pragma once
 #include <tapegrad/train/batches.h>
 #include <tapegrad/train/checkpoint.h>
+#include <tapegrad/train/early_stopping.h>
 #include <tapegrad/train/meter.h>
+#include <tapegrad/train/metrics.h>
+#include <tapegrad/train/model_average.h>
 #include <tapegrad/train/past_step.h>
 #include <tapegrad/train/progress.h>
 #include <tapegrad/train/recorder.h>

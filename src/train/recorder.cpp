@@ -7,21 +7,21 @@
 #include <tapegrad/train/recorder.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <filesystem>
 #include <limits>
 #include <optional>
+#include <utility>
 
 #include "core/fail.h"
 #include "train/checkpoint_file.h"
+#include "train/clock.h"
+#include "train/memory_of.h"
 #include "train/run_log.h"
 
 namespace tapegrad::train {
 
 namespace {
-
-double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 Tensor copy_of(const Tensor& x) { return x.defined() ? x.detach().clone() : x; }
 
@@ -29,10 +29,6 @@ Tensors copies(const Tensors& tensors) {
   Tensors out;
   for (const Tensor& x : tensors) out.push_back(copy_of(x));
   return out;
-}
-
-const void* memory_of(const Tensor& x) {
-  return x.dtype() == float32 ? static_cast<const void*>(x.data<float>().data()) : x.data<double>().data();
 }
 
 /// Fills a PastStep while the step runs.
@@ -106,6 +102,7 @@ int64_t Recorder::resume() {
   next_ = checkpoints_.resume();
   if (is_new) save();
   saved_at_ = now();
+  went_on_ = false;
   return next_;
 }
 
@@ -117,17 +114,27 @@ void Recorder::save() {
   save_took_ = saved_at_ - begin;
 }
 
+void Recorder::remove_later() const {
+  std::error_code none;
+  for (const int64_t step : checkpoints_.steps())
+    if (step > next_) std::filesystem::remove(checkpoints_.path(step), none);
+}
+
 bool Recorder::step(int64_t step) {
   if (step != next_ || next_ < 0)
     fail<ValueError>("Recorder", "steps follow one another, got {} where {} is next. Hint: begin with resume()", step,
                      next_);
-  {
+  if (!std::exchange(went_on_, true)) remove_later();
+  try {
     Tape tape;
     loss_ = step_(tape, step).item();
+  } catch (...) {
+    log_->flush();  // should nobody catch it, the log tells how far the run came
+    throw;
   }
   log_->append(step, loss_);
   ++next_;
-  const bool due = options_.every > 0 ? next_ % options_.every == 0 : now() - saved_at_ > 100 * save_took_;
+  const bool due = options_.every > 0 ? next_ % options_.every == 0 : now() - saved_at_ > 200 * save_took_;
   if (due) save();
   return checkpoints_.step(next_);
 }
@@ -201,8 +208,8 @@ int64_t Recorder::bisect(const Condition& condition) {
   const int64_t last = last_step();
   if (!condition(travel(std::max<int64_t>(last, 0)))) return -1;
   std::vector<int64_t> saved = checkpoints_.steps();
-  std::erase_if(saved, [&](int64_t step) { return step >= last; });
   // Of the first checkpoint nothing is assumed: a loss is large there too.
+  std::erase_if(saved, [&, begin = saved[0]](int64_t step) { return step >= last && step != begin; });
   const auto first =
       std::partition_point(saved.begin() + 1, saved.end(), [&](int64_t step) { return !condition(travel(step)); });
   const int64_t end = first == saved.end() ? last : *first;

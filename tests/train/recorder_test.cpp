@@ -4,6 +4,7 @@
 #include <tapegrad/tapegrad.h>
 
 #include <cmath>
+#include <csignal>
 #include <fstream>
 #include <set>
 
@@ -127,9 +128,19 @@ TEST_F(Recorded, FindsThePlantedStepInAboutLog2OfTheStepsReplays) {
     go(run, 500);
     EXPECT_EQ(run.bisect(train::condition("nan")), at + 1);
     EXPECT_LE(run.replays(), 9) << "log2(500) = 8.97";
+    EXPECT_EQ(run.bisect(train::condition("loss > 10")), at + 1) << "NaN is beyond every number";
     EXPECT_GT(run.travel(at + 1).not_finite(), 0);
     EXPECT_EQ(run.travel(at).not_finite(), 0);
   }
+}
+
+TEST_F(Recorded, FindsItInTheOnlyStep) {
+  Planted planted;
+  train::Recorder run(folder.path(), {{"model", planted.model}},
+                      [&](Tape& tape, int64_t step) { return planted.step(tape, step); }, {.every = 1});
+  go(run, 1);
+  EXPECT_EQ(run.bisect(train::condition("loss > 1")), 0);
+  EXPECT_EQ(run.bisect(train::condition("loss < 1")), -1);
 }
 
 TEST_F(Recorded, FindsDeadUnitsAndLargeLosses) {
@@ -224,6 +235,34 @@ TEST_F(Recorded, LeavesOutATornLineAndPassesOverAChangedCheckpoint) {
   EXPECT_EQ(run->travel(25).step, 25);
   go(*run, 50);
   EXPECT_EQ(run->log().size(), 50u);
+  std::fclose(quiet);
+}
+
+TEST_F(Recorded, ForgetsWhatCameBehindWhereItGoesOn) {
+  Planted planted{.at = 22, .bad = NAN};
+  const auto step = [&](Tape& tape, int64_t at) { return planted.step(tape, at); };
+  std::FILE* const quiet = std::fopen("/dev/null", "w");
+  train::Recorder run(folder.path(), {{"model", planted.model}}, step, {.every = 5, .stream = quiet});
+  go(run, 40);
+  EXPECT_EQ(run.log().rbegin()->first, 39);
+  planted.at = -1;  // the program was mended
+  EXPECT_EQ(run.resume(), 20) << "the newest that is finite";
+  EXPECT_EQ(run.log().rbegin()->first, 39) << "all is there until the run goes on";
+  go(run, 31);
+  EXPECT_EQ(run.log().rbegin()->first, 30);
+  EXPECT_EQ(run.bisect(train::condition("nan")), -1);
+  EXPECT_THAT(message<IndexError>([&] { run.travel(35); }), HasSubstr("has the steps 0 to 30, got 35"));
+  std::fclose(quiet);
+}
+
+TEST_F(Recorded, ASignalSavesAndEndsTheLoop) {
+  std::FILE* const quiet = std::fopen("/dev/null", "w");
+  TestRun<MlpParts> mlp;
+  const auto run = mlp.of_parts<train::Recorder>(folder.path(), train::RecorderOptions{.every = 1000, .stream = quiet});
+  for (int64_t step = run->resume(); step < 7; ++step) ASSERT_TRUE(run->step(step));
+  std::raise(SIGINT);
+  EXPECT_FALSE(run->step(7));
+  EXPECT_EQ(run->resume(), 8);
   std::fclose(quiet);
 }
 

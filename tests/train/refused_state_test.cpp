@@ -74,6 +74,17 @@ std::vector<Loaded> everything() {
   loader->seek(2, 1);
   auto meter = std::make_shared<train::Meter>();
   meter->add(2.5);
+  auto stopping = std::make_shared<train::EarlyStopping>();
+  stopping->step(2.5);
+  stopping->step(3);
+  auto matrix = std::make_shared<train::ConfusionMatrix>(2);
+  matrix->add(arange(2), arange(2));
+  struct Averaged {
+    nn::Linear model = nn::Linear(3, 2), average = model.clone();
+    train::ModelAverage mean{model, average};
+  };
+  auto averaged = std::make_shared<Averaged>();
+  averaged->mean.update();
   return {optimizer<SGD>("SGD", SGDOptions{}),
           optimizer<SGD>("SGD with momentum", SGDOptions{.momentum = 0.9}),
           optimizer<Adam>("Adam", AdamOptions{.amsgrad = true}),
@@ -92,7 +103,10 @@ std::vector<Loaded> everything() {
           alone("Sequential", net, true),
           alone("DataLoader", loader, true),
           alone("Generator", std::make_shared<Generator>(5, 2), true),
-          alone("Meter", meter)};
+          alone("Meter", meter),
+          alone("EarlyStopping", stopping),
+          alone("ConfusionMatrix", matrix),
+          {"ModelAverage", averaged, &averaged->mean, {}}};
 }
 
 StateDict copy_of(const StateDict& state) {

@@ -1,5 +1,5 @@
 #pragma once
-#include <cstdint>
+#include <cmath>
 
 #include <tapegrad/state.h>
 
@@ -19,6 +19,8 @@ class Meter : public Stateful {
   }
   /// sum of weight * value / sum of weights; NaN before the first add().
   double mean() const { return sum_ / weight_; }
+  /// exp(mean()): the perplexity, where the numbers are nats a token.
+  double perplexity() const { return std::exp(mean()); }
   /// The sum of the weights so far.
   double weight() const { return weight_; }
   void reset() { *this = {}; }
@@ -29,13 +31,5 @@ class Meter : public Stateful {
  private:
   double sum_ = 0, weight_ = 0;
 };
-
-/// The share of rows whose largest logit is the label's, in [0, 1]; NaN where there are no rows.
-///
-/// **Shape**: logits [..., C], labels [...] int64. **Throws** ShapeError, DtypeError. Nothing is recorded.
-///
-///     model.eval();
-///     fmt::print("{:.1f} %\n", 100 * train::accuracy(model(test.x()), test.y()));
-double accuracy(const Tensor& logits, const Tensor& labels);
 
 }  // namespace tapegrad::train

@@ -22,8 +22,8 @@ class RunLog;
 using StepFunction = std::function<Tensor(Tape& tape, int64_t step)>;
 
 struct RecorderOptions {
-  int64_t every = 0;           ///< steps from one checkpoint to the next; 0: as many as keep their cost at a hundredth
-  bool on_signal = true;       ///< as in CheckpointOptions
+  int64_t every = 0;      ///< steps from one checkpoint to the next; 0: as many as keep their cost at half a hundredth
+  bool on_signal = true;  ///< as in CheckpointOptions
   std::FILE* stream = stderr;  ///< as in CheckpointOptions
 };
 
@@ -57,13 +57,14 @@ struct TravelQuestion {
 /// {"step": 317, "loss": 0.25}. Any checkpoint but the first may be deleted; travelling then takes longer.
 class Recorder {
  public:
-  /// As Checkpointer's. The step function must outlive it.
+  /// As Checkpointer's. What the step function refers to must outlive it, as the parts do.
   Recorder(std::string folder, std::initializer_list<StatePart> parts, StepFunction step, RecorderOptions options = {});
   ~Recorder();
   Recorder(const Recorder&) = delete;
   Recorder& operator=(const Recorder&) = delete;
 
-  /// Where to go on: as Checkpointer's. A new run saves its beginning.
+  /// Where to go on: as Checkpointer's. A new run saves its beginning. Checkpoints of later steps, which were passed over
+  /// because they are not finite, stay to be travelled to until the next step().
   int64_t resume();
   /// Runs a step and writes it into the log. Returns false where a signal ended the run; it is saved then.
   /// **Throws** ValueError unless the step is the next one, and what the step function and save() throw.
@@ -95,6 +96,7 @@ class Recorder {
 
  private:
   void save();
+  void remove_later() const;
   int64_t last_step() const;
   void load_before(int64_t step);
   void go_to(int64_t step);
@@ -105,7 +107,8 @@ class Recorder {
   StepFunction step_;
   RecorderOptions options_;
   std::unique_ptr<RunLog> log_;
-  int64_t next_ = -1;  // the step that the parts are before
+  int64_t next_ = -1;     // the step that the parts are before
+  bool went_on_ = false;  // since resume()
   double loss_ = 0, saved_at_ = 0, save_took_ = 0;
   int64_t replays_ = 0;
   std::map<int64_t, double> logged_;  // the log, while travelling
