@@ -24,6 +24,7 @@ target_compile_definitions(tapegrad_inspect PRIVATE TAPEGRAD_VERSION="${PROJECT_
 add_executable(tapegrad-report src/inspect/report_main.cpp)
 tapegrad_options(tapegrad-report)
 target_link_libraries(tapegrad-report PRIVATE tapegrad_inspect)
+set_target_properties(tapegrad-report PROPERTIES INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR}")
 
 # Formats that need a library of their own, and data from disk.
 if(TAPEGRAD_DATASETS)

@@ -13,6 +13,7 @@
 #pragma once
 #include <tapegrad/inspect/check.h>
 #include <tapegrad/inspect/draw.h>
+#include <tapegrad/inspect/export.h>
 #include <tapegrad/inspect/first_nan.h>
 #include <tapegrad/inspect/listing.h>
 #include <tapegrad/inspect/microscope.h>

@@ -52,7 +52,7 @@ Axis axis_of(double low, double high, bool logarithmic, double from, double to, 
   if (logarithmic) {
     if (high / low < 1.5) low /= 1.5, high *= 1.5;
   } else {
-    const double pad = high > low ? (margin ? 0.04 * (high - low) : 0) : std::max(0.5 * std::abs(low), 0.5);
+    const double pad = high > low ? (margin ? 0.04 * (high - low) : 0) : low != 0 ? 0.5 * std::abs(low) : 0.5;
     low -= pad, high += pad;
   }
   return {low, high, from, to, logarithmic};
@@ -106,7 +106,7 @@ class Cells {
   /// A cell of a depth in [0, 1].
   void add(double x, double y, double width, double height, double depth) {
     paths_[size_t(std::clamp(depth * 10, 0.0, 9.0))] +=
-        fmt::format("M{:.1f} {:.1f}h{:.1f}v{:.1f}h{:.1f}z", x, y, width, height, -width);
+        fmt::format("M{:.4g} {:.4g}h{:.3g}v{:.3g}h{:.3g}z", x, y, width, height, -width);
   }
   std::string svg() const {
     std::string out;
@@ -131,6 +131,23 @@ struct Range {
     low = std::min(low, v), high = std::max(high, v);
   }
 };
+
+// Between which edges 99 % of the counts lie.
+std::pair<double, double> middle(const Column& c) {
+  double total = 0, below = 0;
+  for (const int64_t n : c.counts) total += double(n);
+  const double width = (c.high - c.low) / double(std::max<size_t>(1, c.counts.size()));
+  double low = c.low, high = c.high;
+  for (size_t i = 0; i < c.counts.size(); ++i) {
+    if (below <= 0.005 * total) low = c.low + width * double(i);
+    below += double(c.counts[i]);
+    if (below >= 0.995 * total) {
+      high = c.low + width * double(i + 1);
+      break;
+    }
+  }
+  return {low, high};
+}
 
 }  // namespace
 
@@ -158,7 +175,7 @@ std::string line_plot(const Plot& plot, const std::vector<Curve>& curves) {
       for (const auto* list : {&c.y, &c.low, &c.high})
         if (i < list->size()) ys.add((*list)[i], plot.log_y);
     }
-  const size_t rows = curves.size() > 1 ? (curves.size() + 2) / 3 : 0;
+  const size_t rows = plot.legend ? (curves.size() + 2) / 3 : 0;
   Frame f = frame(plot, x_axis(plot, xs.low, xs.high), y_axis(plot, ys.low, ys.high, true), 16.0 * double(rows));
   const auto seen = [&](double x, double y) { return f.x.shows(x) && f.y.shows(y); };
   for (size_t k = 0; k < curves.size(); ++k) {
@@ -215,13 +232,19 @@ std::string line_plot(const Plot& plot, const std::vector<Curve>& curves) {
 
 std::string density_plot(const Plot& plot, const std::vector<Column>& columns) {
   Range xs, ys;
+  std::vector<double> lows, highs;
   for (const Column& c : columns) {
     xs.add(c.x, false);
-    ys.add(c.low, false), ys.add(c.high, false);
+    const auto [low, high] = middle(c);
+    if (std::isfinite(low) && std::isfinite(high)) lows.push_back(low), highs.push_back(high);
   }
+  // A few columns may reach beyond the picture, or one outlier would take all of its height.
+  std::sort(lows.begin(), lows.end());
+  std::sort(highs.begin(), highs.end());
+  if (!lows.empty()) ys = {lows[lows.size() / 10], highs[highs.size() - 1 - highs.size() / 10]};
   const Frame f = frame(plot, x_axis(plot, xs.low, xs.high), y_axis(plot, ys.low, ys.high, false), 0);
   Cells cells;
-  constexpr int kBins = 40;
+  constexpr int kBins = 32;
   const double high = f.y.high, low = f.y.low, cell = (f.y.from - f.y.to) / kBins;
   for (size_t k = 0; k < columns.size(); ++k) {
     const Column& c = columns[k];
@@ -240,9 +263,16 @@ std::string density_plot(const Plot& plot, const std::vector<Column>& columns) {
     for (const double s : share) most = std::max(most, s);
     const double x0 = f.x.place(c.x), x1 = k + 1 < columns.size() ? f.x.place(columns[k + 1].x) : f.x.to;
     if (columns.size() > 1 && k + 1 == columns.size()) continue;  // the last look is the right edge of the one before
-    for (int j = 0; j < kBins; ++j)
-      if (share[size_t(j)] > 0.005 * most)
-        cells.add(x0, f.y.from - cell * (j + 1), std::max(x1 - x0 + 0.3, 1.0), cell + 0.2, share[size_t(j)] / most);
+    // Bins of one depth that follow each other are one cell.
+    const auto depth = [&](int j) {
+      return j < kBins && share[size_t(j)] > 0.005 * most ? int(share[size_t(j)] / most * 9.99) : -1;
+    };
+    for (int j = 0, end = 0; j < kBins; j = end) {
+      for (end = j + 1; end < kBins && depth(end) == depth(j);) ++end;
+      if (depth(j) >= 0)
+        cells.add(x0, f.y.from - cell * end, std::max(x1 - x0 + 0.3, 1.0), cell * (end - j) + 0.2,
+                  (depth(j) + 0.5) / 10);
+    }
   }
   return f.svg + cells.svg() + "</svg>\n";
 }
@@ -267,11 +297,11 @@ std::string heat_map(const Plot& plot, const std::vector<std::vector<double>>& r
                 (f.y.from - f.y.to) / double(rows.size()) + 0.3,
                 extent > 0 ? (scale(v) - scale(values.low)) / extent : 0.5);
     }
-  return f.svg + cells.svg() +
-         fmt::format(
-             "<text class=\"ink soft\" x=\"{:g}\" y=\"18\" text-anchor=\"end\">{:.3g} to "
-             "{:.3g}</text></svg>\n",
-             f.x.to, values.low, values.high);
+  std::string range;
+  if (values.low <= values.high)
+    range = fmt::format("<text class=\"ink soft\" x=\"{:g}\" y=\"18\" text-anchor=\"end\">{:.3g} to {:.3g}</text>",
+                        f.x.to, values.low, values.high);
+  return f.svg + cells.svg() + range + "</svg>\n";
 }
 
 std::string histogram(const Plot& plot, double low, double high, const std::vector<int64_t>& counts) {

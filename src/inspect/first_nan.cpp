@@ -50,6 +50,13 @@ std::string describe(const Tensor& x) {
   return text;
 }
 
+// Whether x is a view of what was looked at already.
+bool is_view_of(const Tensor& x, const Tensors& of) {
+  for (const Tensor& y : of)
+    if (y.defined() && x.impl()->storage.get() == y.impl()->storage.get()) return true;
+  return false;
+}
+
 bool is_meant(std::string_view op) { return op == "where" || op == "expand" || op == "scaled_dot_product_attention"; }
 
 // The time step of a sequence [T, B, ...] at whose first or last bad value it all began.
@@ -174,7 +181,7 @@ void FirstNan::on_forward(const OperationView& operation, const Tensors& inputs,
     entry(record) = std::move(own);
   }
   bool finite = true;
-  for (const Tensor& y : outputs) finite = finite && compute::all_finite(y);
+  for (const Tensor& y : outputs) finite = finite && (is_view_of(y, inputs) || compute::all_finite(y));
   if (finite) {
     // What is not finite in the inputs and vanished comes back in the gradient.
     if (record >= 0 && !suspect_.op.empty())
@@ -235,7 +242,7 @@ void FirstNan::on_loss(const Tensor& loss) {
 
 void FirstNan::on_backward(const OperationView& operation, const Tensors& dy, const Tensors& dx) {
   bool finite = true;
-  for (const Tensor& x : dx) finite = finite && (!x.defined() || compute::all_finite(x));
+  for (const Tensor& x : dx) finite = finite && (!x.defined() || is_view_of(x, dy) || compute::all_finite(x));
   if (finite) return;
   NanOrigin origin{.op = operation.name, .module = operation.module(), .step = operation.step, .backward = true};
   Bad from;

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <map>
+#include <set>
 
 #include "core/fail.h"
 
@@ -112,12 +113,16 @@ std::vector<LayerRow> layers(const nn::ModuleBase& model, const Listing& listing
     } while (!path.empty() && !at.contains(path));
     if (at.contains(path)) out[at[path]].parameters += tensor.numel();
   }
+  std::set<std::string> recurrent_layers;
   for (const Row& row : listing.rows()) {
     const auto found = at.find(row.module);
     if (found == at.end()) continue;
     LayerRow& layer = out[found->second];
     ++layer.calls;
-    layer.shape = to_string(row.shapes[0]);
+    // The last one's, but of a recurrent layer its output rather than the states that are put together behind it.
+    const bool recurrent = row.op == "lstm" || row.op == "gru" || row.op == "rnn";
+    if (recurrent) recurrent_layers.insert(row.module);
+    if (recurrent || !recurrent_layers.contains(row.module)) layer.shape = to_string(row.shapes[0]);
     layer.flops += row.flops;
     layer.ms += row.forward_ms + row.backward_ms;
     layer.bytes += row.bytes;

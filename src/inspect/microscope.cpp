@@ -119,8 +119,9 @@ Microscope::Microscope(const nn::ModuleBase& model, const optim::Optimizer& opti
     parameter_of_[tensor.impl()] = parameters_.size();
     parameters_.push_back({name, tensor, {}});
   }
-  model_.visit([&](const std::string& path, const std::string&, const nn::ModuleBase&) {
-    is_leaf_[path] = true;
+  model_.visit([&](const std::string& path, const std::string& type, const nn::ModuleBase&) {
+    // What runs an operation several times in one call has several sites of it, no time steps.
+    is_leaf_[path] = type != "LSTM" && type != "GRU" && type != "RNN" && type != "MultiheadAttention";
     for (auto& [other, leaf] : is_leaf_)
       if (other.empty() ? !path.empty() : path.starts_with(other + ".")) leaf = false;
   });
@@ -137,7 +138,10 @@ Microscope::~Microscope() {
 void Microscope::write(const std::string& line) {
   if (!file_) return;
   std::fputs((line + "\n").c_str(), file_);
+  const auto now = std::chrono::steady_clock::now();
+  if (now - flushed_ < std::chrono::milliseconds(100)) return;
   std::fflush(file_);
+  flushed_ = now;
 }
 
 void Microscope::note(const std::string& text) { write("{\"note\":" + json_text(text) + "}"); }

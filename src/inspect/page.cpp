@@ -8,6 +8,8 @@ const char* const kStyle = R"css(
 :root{--page:#fff;--ink:#1c1e21;--soft:#5f6670;--line:#e1e4e8;--card:#f7f8fa;--warn:#8a4b00;color-scheme:light}
 @media (prefers-color-scheme:dark){:root:not([data-theme=light]){--page:#14161a;--ink:#e6e8eb;--soft:#9aa3ad;--line:#30353c;--card:#1c1f25;--warn:#ffb454;color-scheme:dark}}
 :root[data-theme=dark]{--page:#14161a;--ink:#e6e8eb;--soft:#9aa3ad;--line:#30353c;--card:#1c1f25;--warn:#ffb454;color-scheme:dark}
+@media (prefers-color-scheme:dark){:root:not([data-theme=light]) :is(.curve,.key line){filter:brightness(1.35)}}
+:root[data-theme=dark] :is(.curve,.key line){filter:brightness(1.35)}
 *{box-sizing:border-box}
 body{margin:0;background:var(--page);color:var(--ink);font:15px/1.5 system-ui,sans-serif}
 main{max-width:1360px;margin:auto;padding:16px 20px 60px}
@@ -32,7 +34,7 @@ pre{font:12px/1.45 ui-monospace,monospace;overflow-x:auto;margin:0}
 .note{border-left:4px solid var(--warn);padding:4px 10px;margin:6px 0;background:var(--card);overflow-wrap:anywhere}
 summary{cursor:pointer;color:var(--soft);margin:8px 0}
 #tip{position:fixed;pointer-events:none;background:var(--page);border:1px solid var(--line);border-radius:6px;padding:5px 9px;font-size:12px;display:none;z-index:3;box-shadow:0 2px 8px #0003}
-@media print{:root,:root[data-theme=dark]{--page:#fff;--ink:#000;--soft:#444;--line:#ccc;--card:#fff}.bar{display:none}.card{break-inside:avoid}main{max-width:none;padding:0}}
+@media print{:root,:root[data-theme=dark],:root:not([data-theme=light]){--page:#fff;--ink:#000;--soft:#444;--line:#ccc;--card:#fff;color-scheme:light}.bar{display:none}.card{break-inside:avoid}main{max-width:none;padding:0}}
 )css";
 
 const char* const kScript = R"js(

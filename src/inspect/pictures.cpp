@@ -192,7 +192,7 @@ std::string microscope_html(const RunLog& run) {
   for (const std::string& name : names_in(run, "sites")) out += over_time(run, name);
   out += "</div>\n<details><summary>distributions of activations and gradients</summary><div class=\"grid2\">\n";
   std::vector<std::string> sites = names_in(run, "sites"), parameters = names_in(run, "parameters");
-  constexpr size_t kMost = 24;  // pictures of a kind: the page stays under 2 MB
+  constexpr size_t kMost = 20;  // pictures of a kind: the page stays under 2 MB
   if (sites.size() > kMost) sites.resize(kMost);
   if (parameters.size() > kMost) parameters.resize(kMost);
   for (const std::string& name : sites)

@@ -85,7 +85,7 @@ std::string step_plots(const std::vector<RunLog>& runs) {
   const auto picture = [&](const std::string& title, const char* field, const char* within, bool logarithmic) {
     std::vector<Curve> curves;
     for (const RunLog& run : runs) curves.push_back(over_steps(run, run.name(), field, within));
-    out += card(line_plot({.title = title, .x_name = "step", .log_y = logarithmic}, curves));
+    out += card(line_plot({.title = title, .x_name = "step", .log_y = logarithmic, .legend = runs.size() > 1}, curves));
   };
   double low = 1e300, high = 0;
   for (const RunLog& run : runs)

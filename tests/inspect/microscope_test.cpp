@@ -116,15 +116,42 @@ void compare_gates(nn::Norm norm) {
 }
 
 TEST(Microscope, SeesTheGatesOfAFusedLayerAtEachTimeStep) {
-  if (reference_mode()) GTEST_SKIP() << "there is no fused layer in reference mode";
   compare_gates<nn::GRU>(nn::Norm::none);
   compare_gates<nn::GRU>(nn::Norm::layer);
   compare_gates<nn::LSTM>(nn::Norm::none);
   compare_gates<nn::LSTM>(nn::Norm::layer);
 }
 
+TEST(Microscope, SeesTheLayersOfAStackApart) {
+  struct Reader : nn::Module<Reader> {
+    nn::LSTM lstm = add("lstm", nn::LSTM(3, 4, {.num_layers = 2}));
+    Tensor forward(const Tensor& x) { return lstm(x).output; }
+  } reader;
+  optim::SGD sgd(reader.parameters(), {.lr = 0.1});
+  Microscope scope(reader, sgd);
+  Tape tape(scope.watch());
+  tape.backward(sum(reader(randn({6, 2, 3}))));
+  scope.step(0);
+  for (const char* layer : {"lstm lstm", "lstm lstm#2"}) EXPECT_EQ(site(scope, layer).gradient_at.size(), 6u) << layer;
+  EXPECT_EQ(site(scope, "lstm linear#2").std_at.size(), 0u);
+}
+
+TEST(Microscope, SeesEachTimeStepOfALayerThatIsALoop) {
+  manual_seed(2);
+  nn::LSTM lstm(3, 4, {.zoneout = 0.1});
+  optim::SGD sgd(lstm.parameters(), {.lr = 0.1});
+  Microscope scope(lstm, sgd);
+  Tape tape(scope.watch());
+  tape.backward(sum(lstm(randn({6, 2, 3})).output));
+  scope.step(0);
+  for (const char* gate : {"sigmoid", "sigmoid#2", "sigmoid#3", "tanh", "tanh#2"}) {
+    EXPECT_EQ(site(scope, gate).std_at.size(), 6u) << gate;
+    EXPECT_EQ(site(scope, gate).gradient_at.size(), 6u) << gate;
+  }
+  EXPECT_EQ(site(scope, "sigmoid").saturated_at, std::vector<double>(6, 0.0));
+}
+
 TEST(Microscope, ShowsTheGradientVanishOverTime) {
-  if (reference_mode()) GTEST_SKIP() << "sites have other names in reference mode";
   manual_seed(0);
   nn::RNN rnn(1, 8);
   for (Tensor p : rnn.parameters()) p.copy_(p * 0.3);

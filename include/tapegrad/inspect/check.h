@@ -50,6 +50,8 @@ struct CheckOptions {
 /// - of the data: inputs not normalized, constant labels, not shuffled, NaN (found by FirstNan)
 /// - of the learning rate: too small, too large, by the length of a step beside that of the weights
 ///
+/// In reference mode, where layers are made of simple operations, much of this is not seen.
+///
 /// **Throws** ValueError for fewer than two steps. An error in `step` is a mistake too: its text is reported.
 std::vector<Mistake> check(const nn::ModuleBase& model, optim::Optimizer& optimizer,
                            const std::function<void(const TapeOptions&)>& step, const CheckOptions& options = {});

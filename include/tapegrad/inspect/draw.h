@@ -16,6 +16,7 @@ struct Curve {
 struct Plot {
   std::string title = {}, x_name = {}, y_name = {};
   bool log_x = false, log_y = false;  ///< what is not positive leaves a gap
+  bool legend = true;                 ///< of curves
   double width = 640, height = 300;
 };
 

@@ -71,7 +71,7 @@ struct Look {
 /// a second one of a module is "relu#2". What a layer calls in a loop over time counts as the time steps of one site. Gates that a
 /// fused lstm or gru does not show are computed again from its inputs and states.
 ///
-/// The log has one line a step, flushed, so that a crash leaves what was before it.
+/// The log has one line a step and is flushed ten times a second, so that a crash leaves what was before it.
 /// **Throws** ValueError for options out of range, FormatError where the log cannot be written.
 class Microscope : public TapeObserver {
  public:
@@ -121,7 +121,7 @@ class Microscope : public TapeObserver {
   const optim::Optimizer& optimizer_;
   MicroscopeOptions options_;
   std::FILE* file_ = nullptr;
-  std::chrono::steady_clock::time_point start_;
+  std::chrono::steady_clock::time_point start_, flushed_;
   std::vector<Parameter> parameters_;
   std::map<const void*, size_t> parameter_of_;  // by the tensor's identity
   std::map<std::string, bool> is_leaf_;         // of each module's path: has no children

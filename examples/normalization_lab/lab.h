@@ -1,0 +1,183 @@
+// What the experiments share: the digits, networks with a choice of norm, a grid of runs over norms, settings and seeds, and how its
+// numbers are shown.
+#pragma once
+#include <tapegrad/inspect/draw.h>
+#include <tapegrad/tapegrad.h>
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "../arguments.h"
+
+namespace lab {
+
+using namespace tapegrad;
+
+struct Lab {
+  data::Split digits;
+  bool quick = false;
+  int64_t seeds = 5;
+  std::string out = ".";
+};
+
+/// A layer that normalizes [N, D], or none: "none", "batch", "layer" or "rms".
+inline void add_norm(nn::Sequential& net, const std::string& norm, int64_t features) {
+  if (norm == "batch") net.push_back(nn::BatchNorm1d(features));
+  if (norm == "layer") net.push_back(nn::LayerNorm(features));
+  if (norm == "rms") net.push_back(nn::RMSNorm(features));
+}
+
+/// 64 pixels, `depth` hidden layers of `width` relu units with a norm before each relu, ten classes. He's initialization.
+inline nn::Sequential mlp(const std::string& norm, int64_t depth, int64_t width) {
+  nn::Sequential net;
+  for (int64_t i = 0; i < depth; ++i) {
+    nn::Linear linear(i == 0 ? 64 : width, width, {.bias = norm == "none"});
+    nn::init::kaiming_normal(linear.weight);
+    net.push_back(linear);
+    add_norm(net, norm, width);
+    net.push_back(nn::ReLU());
+  }
+  net.push_back(nn::Linear(width, 10));
+  return net;
+}
+
+/// One number for each norm, setting and seed.
+struct Grid {
+  std::vector<std::string> norms;
+  std::vector<double> settings;
+  std::vector<std::vector<std::vector<double>>> values;  // [norm][setting][seed]
+
+  std::vector<double>& at(const std::string& norm, double setting) {
+    const auto n = std::find(norms.begin(), norms.end(), norm) - norms.begin();
+    const auto s = std::find(settings.begin(), settings.end(), setting) - settings.begin();
+    return values[size_t(n)][size_t(s)];
+  }
+};
+
+inline double median(std::vector<double> x) {
+  std::sort(x.begin(), x.end());
+  return x.empty() ? std::nan("") : (x[(x.size() - 1) / 2] + x[x.size() / 2]) / 2;
+}
+inline double smallest(const std::vector<double>& x) { return *std::min_element(x.begin(), x.end()); }
+inline double largest(const std::vector<double>& x) { return *std::max_element(x.begin(), x.end()); }
+
+/// "0.91 (0.89 to 0.93)": the median and the range over seeds.
+inline std::string spread(const std::vector<double>& x) {
+  return fmt::format("{:.3g} ({:.3g} to {:.3g})", median(x), smallest(x), largest(x));
+}
+
+/// Runs f(norm, setting) for each seed, and prints the table of medians and ranges.
+inline Grid run_grid(const Lab& lab, const std::string& name, const std::string& setting,
+                     std::vector<std::string> norms, std::vector<double> settings,
+                     const std::function<double(const std::string&, double)>& f) {
+  Grid grid{std::move(norms), std::move(settings), {}};
+  {
+    train::Progress progress(int64_t(grid.norms.size() * grid.settings.size()) * lab.seeds, {.label = name});
+    for (const std::string& norm : grid.norms) {
+      auto& row = grid.values.emplace_back();
+      for (const double s : grid.settings) {
+        auto& cell = row.emplace_back();
+        for (int64_t seed = 0; seed < lab.seeds; ++seed) {
+          manual_seed(uint64_t(seed));
+          cell.push_back(f(norm, s));
+          progress.step({{norm.c_str(), cell.back()}});
+        }
+      }
+    }
+    progress.clear();
+  }
+  fmt::print("{:<14}", setting);
+  for (const std::string& norm : grid.norms) fmt::print("{:<28}", norm);
+  fmt::print("\n");
+  for (size_t s = 0; s < grid.settings.size(); ++s) {
+    fmt::print("{:<14.4g}", grid.settings[s]);
+    for (size_t n = 0; n < grid.norms.size(); ++n) fmt::print("{:<28}", spread(grid.values[n][s]));
+    fmt::print("\n");
+  }
+  return grid;
+}
+
+/// A picture of the grid, a curve for each norm with a band over the seeds.
+inline void draw(const Lab& lab, const std::string& file, inspect::Plot plot, const Grid& grid) {
+  std::vector<inspect::Curve> curves;
+  for (size_t n = 0; n < grid.norms.size(); ++n) {
+    inspect::Curve c{.name = grid.norms[n], .x = grid.settings, .y = {}};
+    for (const auto& cell : grid.values[n]) {
+      c.y.push_back(median(cell));
+      c.low.push_back(smallest(cell));
+      c.high.push_back(largest(cell));
+    }
+    curves.push_back(std::move(c));
+  }
+  const std::string path = lab.out + "/" + file + ".svg";
+  inspect::write_svg(path, inspect::line_plot(plot, curves));
+  fmt::print("picture: {}\n", path);
+}
+
+/// The last line of an experiment, also written to findings.txt.
+inline void finding(const Lab& lab, const std::string& name, bool holds, const std::string& sentence) {
+  const std::string text = (holds ? "" : "the claim does NOT hold here: ") + sentence;
+  fmt::print("Finding: {}\n", text);
+  std::ofstream(lab.out + "/findings.txt", std::ios::app) << name << ": " << text << '\n';
+}
+
+struct Training {
+  int64_t batch = 32, epochs = 5;
+  double lr = 1e-3, scale = 1;  // of the inputs
+  bool sgd = false;
+  int64_t max_steps = 1 << 30;
+};
+
+struct Outcome {
+  double accuracy = 0, loss = 0;  // on the digits that were held back
+  int64_t steps_to_half = -1;     // until the running mean of the training loss is below 0.5
+};
+
+/// Trains on the digits; a loss that is not finite ends it, with an accuracy of 0.1 and a loss of ln(10).
+template <class Model>
+Outcome fit(const Lab& lab, Model model, const Training& how) {
+  const Tensor test = lab.digits.test.x() * how.scale;
+  std::unique_ptr<optim::Optimizer> optimizer;
+  if (how.sgd)
+    optimizer = std::make_unique<optim::SGD>(model.parameters(), optim::SGDOptions{.lr = how.lr});
+  else
+    optimizer = std::make_unique<optim::Adam>(model.parameters(), optim::AdamOptions{.lr = how.lr});
+  data::DataLoader loader(lab.digits.train, {.batch_size = how.batch, .shuffle = true, .drop_last = true});
+  Outcome out;
+  double mean = std::log(10.0);
+  int64_t step = 0;
+  const auto lost = [&] {
+    return Outcome{.accuracy = 0.1, .loss = std::log(10.0), .steps_to_half = out.steps_to_half};
+  };
+  for (int64_t epoch = 0; epoch < how.epochs; ++epoch)
+    for (auto [x, y] : loader) {
+      if (step++ >= how.max_steps) break;
+      Tape tape;
+      const Tensor loss = cross_entropy(model(x * how.scale), y);
+      if (!std::isfinite(loss.item())) return lost();
+      optimizer->zero_grad();
+      tape.backward(loss);
+      if (!optimizer->step()) return lost();
+      mean += 0.05 * (loss.item() - mean);
+      if (out.steps_to_half < 0 && mean < 0.5) out.steps_to_half = step;
+    }
+  model.eval();
+  const Tensor logits = model(test);
+  out.loss = cross_entropy(logits, lab.digits.test.y()).item();
+  out.accuracy = train::accuracy(logits, lab.digits.test.y());
+  return std::isfinite(out.loss) ? out : lost();
+}
+
+// The experiments.
+void batch_size(const Lab& lab);
+void input_scale(const Lab& lab);
+void weight_scale(const Lab& lab);
+void rnn_convergence(const Lab& lab);
+void depth(const Lab& lab);
+void learning_rate(const Lab& lab);
+
+}  // namespace lab

@@ -1,0 +1,45 @@
+// The laboratory: claims about normalization, each tried out with several seeds.
+//
+//   normalization_lab --list
+//   normalization_lab --experiment batch-size --out pictures
+#include <filesystem>
+
+#include "lab.h"
+
+int main(int argc, char** argv) {
+  struct Experiment {
+    const char *name, *claim;
+    void (*run)(const lab::Lab&);
+  };
+  const std::vector<Experiment> all{
+      {"batch-size", "layer norm does not care for the batch size, batch norm fails at small ones", lab::batch_size},
+      {"input-scale", "with a norm the scale of the inputs does not matter; and where eps ends that", lab::input_scale},
+      {"weight-scale", "with a norm the scale of the first weights matters less", lab::weight_scale},
+      {"rnn-convergence", "a recurrent network with layer norm needs fewer steps", lab::rnn_convergence},
+      {"depth", "deep networks learn with a norm, and not without", lab::depth},
+      {"learning-rate", "with a norm more learning rates work", lab::learning_rate}};
+  return run(argc, argv, "Tries out claims about normalization on handwritten digits.", [&](Arguments& arguments) {
+    const bool list = arguments.flag("list", "the experiments and their claims");
+    std::vector<std::string> names{"all"};
+    for (const Experiment& e : all) names.push_back(e.name);
+    const std::string wanted = arguments.choice("experiment", "all", names, "which one");
+    const tapegrad::data::TensorDataset digits = tapegrad::data::csv(data_file("digits.csv"));
+    lab::Lab lab{.digits = tapegrad::data::TensorDataset(digits.x() / 16.0, digits.y()).split(0.8)};
+    lab.quick = arguments.flag("quick", "a minute or less for each");
+    lab.seeds = arguments.integer("seeds", lab.quick ? 2 : 5, "runs of each setting", {1, 100});
+    lab.out = arguments.text("out", ".", "folder of the pictures");
+    arguments.finish();
+    if (list) {
+      for (const Experiment& e : all) fmt::print("{:<17} {}\n", e.name, e.claim);
+      return 0;
+    }
+    std::filesystem::create_directories(lab.out);
+    std::filesystem::remove(lab.out + "/findings.txt");
+    for (const Experiment& e : all)
+      if (wanted == "all" || wanted == e.name) {
+        fmt::print("== {}: {}\n", e.name, e.claim);
+        e.run(lab);
+      }
+    return 0;
+  });
+}
