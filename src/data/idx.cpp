@@ -84,6 +84,14 @@ Tensor idx_elements(const std::string& path, const IdxHeader& header, const char
   });
 }
 
+void check_labels(const std::string& path, const Tensor& y) {
+  if (y.dtype() != int64 || y.dim() != 1)
+    fail<FormatError>("idx", "{}: labels must be integers in one axis, got {} {}", path, y.dtype(), y.shape());
+}
+void check_counts(const std::string& images, int64_t n, const std::string& labels, int64_t count) {
+  if (n != count) fail<FormatError>("idx", "{} has {} images, {} has {} labels", images, n, labels, count);
+}
+
 namespace {
 
 Tensor read(const std::string& path, std::optional<Dtype> wanted, double scale) {
@@ -98,11 +106,9 @@ Tensor read_idx(const std::string& path, std::optional<Dtype> dtype) { return re
 
 TensorDataset idx(const std::string& images_path, const std::string& labels_path, IdxOptions options) {
   const Tensor y = read_idx(labels_path);
-  if (y.dtype() != int64 || y.dim() != 1)
-    fail<FormatError>("idx", "{}: labels must be integers in one axis, got {} {}", labels_path, y.dtype(), y.shape());
+  check_labels(labels_path, y);
   const Tensor x = read(images_path, float32, options.scale);
-  if (x.size(0) != y.size(0))
-    fail<FormatError>("idx", "{} has {} images, {} has {} labels", images_path, x.size(0), labels_path, y.size(0));
+  check_counts(images_path, x.size(0), labels_path, y.size(0));
   return {x, y};
 }
 

@@ -22,4 +22,8 @@ IdxHeader idx_header(const std::string& path, std::string_view begin, uint64_t b
 Tensor idx_elements(const std::string& path, const IdxHeader& header, const char* from, const Shape& shape,
                     std::optional<Dtype> wanted, double scale);
 
+/// What both readers ask of a pair of files: labels that are integers in one axis, as many as images. Throw FormatError.
+void check_labels(const std::string& path, const Tensor& y);
+void check_counts(const std::string& images, int64_t n, const std::string& labels, int64_t count);
+
 }  // namespace tapegrad::data

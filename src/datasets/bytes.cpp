@@ -58,30 +58,6 @@ uint64_t bytes_of(const Shape& sizes, uint64_t item) {
   return bytes > uint64_t(INT64_MAX) ? kTooMany : none ? 0 : bytes;
 }
 
-std::span<const char> memory_of(const Tensor& x) {
-  const auto chars = [](auto values) {
-    return std::span(reinterpret_cast<const char*>(values.data()), values.size_bytes());
-  };
-  switch (x.dtype()) {
-    case float32: return chars(x.data<float>());
-    case float64: return chars(x.data<double>());
-    case int64: return chars(x.data<int64_t>());
-    case boolean: break;
-  }
-  return chars(x.data<bool>());
-}
-
-std::span<char> writable_memory_of(Tensor& x) {
-  const auto chars = [](auto values) { return std::span(reinterpret_cast<char*>(values.data()), values.size_bytes()); };
-  switch (x.dtype()) {
-    case float32: return chars(x.mutable_data<float>());
-    case float64: return chars(x.mutable_data<double>());
-    case int64: return chars(x.mutable_data<int64_t>());
-    case boolean: break;
-  }
-  return chars(x.mutable_data<bool>());
-}
-
 std::string read_whole(const char* op, const std::string& path, uint64_t most) {
   InputFile file(op, path);
   std::string bytes(size_t(file.remaining()), '\0');

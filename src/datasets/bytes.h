@@ -50,10 +50,6 @@ class Reader {
 /// The product of `sizes` and `item`, or more than any file has where 64 bits do not hold it.
 uint64_t bytes_of(const Shape& sizes, uint64_t item);
 
-/// The bytes of a tensor's elements, contiguous, to read or to write to.
-std::span<const char> memory_of(const Tensor& x);
-std::span<char> writable_memory_of(Tensor& x);
-
 /// All bytes of a file, decompressed if they are gzip: then at most `most`. Throws FormatError.
 std::string read_whole(const char* op, const std::string& path, uint64_t most);
 

@@ -26,13 +26,8 @@ Tensor read(const std::string& path, std::optional<Dtype> dtype, double scale, L
 
 Tensor read_labels(const std::string& path, Limits limits) {
   const Tensor y = read(path, {}, 1, limits);
-  if (y.dtype() != int64 || y.dim() != 1)
-    fail<FormatError>("idx", "{}: labels must be integers in one axis, got {} {}", path, y.dtype(), y.shape());
+  data::check_labels(path, y);
   return y;
-}
-
-void check_counts(const std::string& images, int64_t n, const std::string& labels, int64_t count) {
-  if (n != count) fail<FormatError>("idx", "{} has {} images, {} has {} labels", images, n, labels, count);
 }
 
 }  // namespace
@@ -45,7 +40,7 @@ data::TensorDataset idx(const std::string& images_path, const std::string& label
                         Limits limits) {
   const Tensor y = read_labels(labels_path, limits);
   const Tensor x = read(images_path, float32, options.scale, limits);
-  check_counts(images_path, x.size(0), labels_path, y.size(0));
+  data::check_counts(images_path, x.size(0), labels_path, y.size(0));
   return {x, y};
 }
 
@@ -86,7 +81,7 @@ struct IdxFile::File {
 
 IdxFile::IdxFile(const std::string& images_path, const std::string& labels_path, data::IdxOptions options)
     : images_(std::make_shared<File>(images_path)), y_(read_labels(labels_path, {})), scale_(options.scale) {
-  check_counts(images_path, images_->header.shape[0], labels_path, y_.size(0));
+  data::check_counts(images_path, images_->header.shape[0], labels_path, y_.size(0));
 }
 
 data::Batch IdxFile::get(std::span<const int64_t> indices) const {

@@ -17,6 +17,7 @@
 #include "compute/arrays.h"
 #include "compute/elementwise.h"
 #include "io/file.h"
+#include "tensor/bytes.h"
 
 namespace tapegrad::datasets {
 
@@ -157,8 +158,8 @@ Tensor elements(const Header& header, const Shape& shape, std::string_view bytes
       return integer(bytes.data() + size_t(i) * type.size, type, header.big_endian);
     });
   Tensor x = empty(shape, {.dtype = type.dtype});
-  const std::span<char> to = writable_memory_of(x);
-  std::ranges::copy(bytes, to.begin());
+  const std::span<std::byte> to = tapegrad::detail::mutable_bytes_of(x);
+  std::ranges::copy(std::as_bytes(std::span(bytes)), to.begin());
   if (header.big_endian)
     for (size_t i = 0; i < to.size(); i += type.size) std::ranges::reverse(to.subspan(i, type.size));
   return x;
@@ -218,7 +219,7 @@ Tensor load_npy(const std::string& path) {
 void save_npy(const std::string& path, const Tensor& x) {
   const Tensor whole = x.detach().contiguous();
   const std::string header = npy_header(whole);
-  const std::span<const char> numbers = memory_of(whole);
+  const std::span<const std::byte> numbers = tapegrad::detail::bytes_of(whole);
   OutputFile file("save_npy", path);
   file.write(header.data(), header.size());
   file.write(numbers.data(), numbers.size());

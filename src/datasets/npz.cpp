@@ -9,6 +9,7 @@
 
 #include "datasets/npy.h"
 #include "io/file.h"
+#include "tensor/bytes.h"
 
 namespace tapegrad::datasets {
 
@@ -83,9 +84,9 @@ std::string archive_of(const std::string& path, const StateDict& arrays, NpzOpti
       fail<ValueError>("save_npz", "{}: array \"{}\" {}", path, name,
                        name.empty() ? "has no name" : "is an empty handle");
     const Tensor plain = x.detach().contiguous();
-    const std::span<const char> numbers = memory_of(plain);
+    const std::span<const std::byte> numbers = tapegrad::detail::bytes_of(plain);
     std::string& bytes = entries.emplace_back(npy_header(plain));
-    bytes.append(numbers.begin(), numbers.end());
+    bytes.append(reinterpret_cast<const char*>(numbers.data()), numbers.size());
     zip_source_t* source = zip_source_buffer(archive.get(), bytes.data(), bytes.size(), 0);
     const int64_t index = source ? zip_file_add(archive.get(), (name + ".npy").c_str(), source, ZIP_FL_ENC_UTF_8) : -1;
     if (index < 0) {

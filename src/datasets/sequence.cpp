@@ -3,7 +3,8 @@
 
 #include <algorithm>
 
-#include "datasets/bytes.h"
+#include "core/fail.h"
+#include "tensor/bytes.h"
 
 namespace tapegrad::datasets {
 
@@ -26,10 +27,10 @@ Padded pad_sequences(const std::vector<Tensor>& sequences, double value) {
   shape[0] = *std::ranges::max_element(lengths);
   shape.insert(0, int64_t(sequences.size()));
   Tensor out = full(shape, value, {.dtype = first.dtype()});
-  const std::span<char> to = writable_memory_of(out);
+  const std::span<std::byte> to = tapegrad::detail::mutable_bytes_of(out);
   for (size_t i = 0; i < sequences.size(); ++i) {
     const Tensor x = sequences[i].detach().contiguous();
-    std::ranges::copy(memory_of(x), to.begin() + int64_t(i * (to.size() / sequences.size())));
+    std::ranges::copy(tapegrad::detail::bytes_of(x), to.begin() + int64_t(i * (to.size() / sequences.size())));
   }
   return {out, from_vector(lengths, {int64_t(lengths.size())})};
 }

@@ -4,8 +4,9 @@
 #include <algorithm>
 #include <numbers>
 
-#include "datasets/bytes.h"
+#include "core/fail.h"
 #include "datasets/random.h"
+#include "tensor/bytes.h"
 #include "tensor/impl.h"
 
 namespace tapegrad::datasets {
@@ -81,8 +82,8 @@ Tensor transformed(const Tensor& batch, const std::vector<Transform>& transforms
       fail<ShapeError>("Transformed", "samples of a batch must come out alike, got {} {} and {} {}", out[0].dtype(),
                        out[0].shape(), sample.dtype(), sample.shape());
     }
-    const std::span<const char> from = memory_of(sample);
-    std::ranges::copy(from, writable_memory_of(out).begin() + int64_t(i * from.size()));
+    const std::span<const std::byte> from = tapegrad::detail::bytes_of(sample);
+    std::ranges::copy(from, tapegrad::detail::mutable_bytes_of(out).begin() + int64_t(i * from.size()));
   }
   return out;
 }

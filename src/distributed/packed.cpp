@@ -2,8 +2,8 @@
 
 #include <cstring>
 
-#include "distributed/transport.h"
-#include "train/hash.h"
+#include "tensor/bytes.h"
+#include "tensor/hash.h"
 
 namespace tapegrad::distributed {
 
@@ -22,9 +22,6 @@ T take(const char*& from) {
   return value;
 }
 
-// Not the tensor itself, whose version would rise.
-Tensor copy_of(const Tensor& x) { return x.detach().clone(); }
-
 }  // namespace
 
 std::string pack(const StateDict& state) {
@@ -36,8 +33,8 @@ std::string pack(const StateDict& state) {
     put(to, value.dtype());
     put(to, value.dim());
     for (int64_t size : value.shape()) put(to, size);
-    Tensor copy = copy_of(value);
-    const std::span<const std::byte> bytes = bytes_of(copy);
+    const Tensor whole = value.detach().contiguous();
+    const std::span<const std::byte> bytes = detail::bytes_of(whole);
     to.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   }
   return to;
@@ -54,7 +51,7 @@ StateDict unpack(const std::string& packed) {
     Shape shape;
     for (int64_t axes = take<int64_t>(from); axes > 0; --axes) shape.push_back(take<int64_t>(from));
     Tensor value = empty(shape, {.dtype = dtype});
-    const std::span<std::byte> bytes = bytes_of(value);
+    const std::span<std::byte> bytes = detail::mutable_bytes_of(value);
     if (!bytes.empty()) std::memcpy(bytes.data(), from, bytes.size());
     from += bytes.size();
     state[name] = value;
@@ -64,7 +61,7 @@ StateDict unpack(const std::string& packed) {
 
 uint64_t hash_of(const StateDict& state) {
   const std::string bytes = pack(state);
-  train::Hash hash;
+  detail::Hash hash;
   hash.add(bytes.data(), bytes.size());
   return hash.value();
 }

@@ -54,16 +54,6 @@ void on_exit() {
 
 }  // namespace
 
-std::span<std::byte> bytes_of(Tensor& x) {
-  const auto bytes = [&]<class T>(T) { return std::as_writable_bytes(x.mutable_data<T>()); };
-  switch (x.dtype()) {
-    case Dtype::float32: return bytes(float());
-    case Dtype::float64: return bytes(double());
-    case Dtype::int64: return bytes(int64_t());
-    default: return bytes(bool());
-  }
-}
-
 bool was_launched() {
   for (const char* name : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMI_RANK", "PMIX_RANK"})
     if (std::getenv(name)) return true;

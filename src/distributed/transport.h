@@ -19,9 +19,6 @@
 
 namespace tapegrad::distributed {
 
-/// The numbers of a contiguous tensor.
-std::span<std::byte> bytes_of(Tensor& x);
-
 class Transport {
  public:
   /// One rank, without MPI.

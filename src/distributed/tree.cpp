@@ -13,6 +13,7 @@
 
 #include "compute/arrays.h"
 #include "system/denormals.h"
+#include "tensor/bytes.h"
 
 namespace tapegrad::distributed {
 
@@ -25,7 +26,7 @@ void by_doubling(Transport& transport, Tensor& mine, Combine combine) {
   for (int distance = 1; distance < transport.ranks; distance *= 2) {
     const int partner = transport.rank ^ distance;
     Tensor other = empty_like(mine);
-    transport.exchange(partner, bytes_of(mine), bytes_of(other));
+    transport.exchange(partner, detail::mutable_bytes_of(mine), detail::mutable_bytes_of(other));
     if (partner < transport.rank) std::swap(mine, other);
     combine(mine, other);
   }
@@ -45,7 +46,7 @@ void by_halving(Transport& transport, Tensor& value, Combine combine) {
     own.end = middle;
     if (transport.rank & distance) std::swap(own, other);
     Tensor sent = part(other), mine = part(own), received = empty_like(mine);
-    transport.exchange(transport.rank ^ distance, bytes_of(sent), bytes_of(received));
+    transport.exchange(transport.rank ^ distance, detail::mutable_bytes_of(sent), detail::mutable_bytes_of(received));
     combine(mine, received);  // splits, so it is commutative
   }
   for (int distance = transport.ranks / 2; distance >= 1; distance /= 2) {
@@ -53,7 +54,7 @@ void by_halving(Transport& transport, Tensor& value, Combine combine) {
     path.pop_back();
     const Range other = own.begin == whole.begin ? Range{own.end, whole.end} : Range{whole.begin, own.begin};
     Tensor sent = part(own), received = part(other);
-    transport.exchange(transport.rank ^ distance, bytes_of(sent), bytes_of(received));
+    transport.exchange(transport.rank ^ distance, detail::mutable_bytes_of(sent), detail::mutable_bytes_of(received));
     own = whole;
   }
 }
@@ -71,17 +72,17 @@ void to_root_and_back(Transport& transport, std::vector<Node>& nodes, int64_t sh
   const Tensor like = nodes[0].value;
   for (int distance = 1; distance < ranks; distance *= 2) {
     if (rank % (2 * distance) == distance) {
-      for (Node& node : nodes) transport.send(rank - distance, bytes_of(node.value));
+      for (Node& node : nodes) transport.send(rank - distance, detail::mutable_bytes_of(node.value));
       break;
     }
     if (rank + distance >= ranks) continue;
     for (Node& node : nodes_of(rank + distance, std::min(rank + 2 * distance, ranks), ranks, shards)) {
       node.value = empty_like(like);
-      transport.receive(rank + distance, bytes_of(node.value));
+      transport.receive(rank + distance, detail::mutable_bytes_of(node.value));
       push(nodes, std::move(node), shards, combine);
     }
   }
-  broadcast(transport, bytes_of(nodes[0].value));
+  broadcast(transport, detail::mutable_bytes_of(nodes[0].value));
 }
 
 }  // namespace
@@ -117,7 +118,7 @@ Tensor all_reduce(Transport& transport, std::vector<Node> nodes, int64_t shards,
                     std::has_single_bit(uint64_t(shards / transport.ranks));
   if (!even)
     to_root_and_back(transport, nodes, shards, combine);
-  else if (splits && bytes_of(nodes[0].value).size() > kShort)
+  else if (splits && detail::mutable_bytes_of(nodes[0].value).size() > kShort)
     by_halving(transport, nodes[0].value, combine);
   else
     by_doubling(transport, nodes[0].value, combine);

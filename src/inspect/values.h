@@ -4,11 +4,12 @@
 #include <tapegrad/tensor.h>
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <cstdint>
 
 #include "compute/arrays.h"
+#include "tensor/bytes.h"
+#include "tensor/hash.h"
 #include "tensor/impl.h"
 
 namespace tapegrad::inspect {
@@ -39,18 +40,15 @@ inline int64_t record_of(const Tensor& x, const Tensor& output) {
   return int64_t(from->record & ~tapegrad::detail::kConstantRecord);
 }
 
-/// Of the values and the shape: equal for equal bits.
+/// Of the shape and the bits of the values.
 inline uint64_t hash_of(const Tensor& x) {
-  uint64_t h = 0xcbf29ce484222325;
-  const auto mix = [&](uint64_t word) { h = std::rotl((h ^ word) * 0x9e3779b97f4a7c15, 29); };
   if (!x.defined()) return 0;
-  for (const int64_t size : x.shape()) mix(uint64_t(size));
-  with_values(x, [&](auto values) {
-    for (const auto v : values) mix(std::bit_cast<uint64_t>(double(v)));
-  });
-  if (x.dtype() == int64)
-    for (const int64_t v : x.to_vector<int64_t>()) mix(uint64_t(v));
-  return h;
+  const Tensor plain = tapegrad::detail::plain(x);
+  const std::span<const std::byte> bytes = tapegrad::detail::bytes_of(plain);
+  tapegrad::detail::Hash hash;
+  hash.add(x.shape().begin(), size_t(x.dim()) * sizeof(int64_t));
+  hash.add(bytes.data(), bytes.size());
+  return hash.value();
 }
 
 /// Moments, range and histogram of at most `sample` values.

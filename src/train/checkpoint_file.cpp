@@ -12,7 +12,8 @@
 #include <filesystem>
 
 #include "core/fail.h"
-#include "train/hash.h"
+#include "tensor/bytes.h"
+#include "tensor/hash.h"
 
 namespace tapegrad::train {
 
@@ -20,20 +21,15 @@ namespace fs = std::filesystem;
 
 namespace {
 
-void add(Hash& hash, const std::string& text) { hash.add(text.data(), text.size()); }
-std::string text_of(const Hash& hash) { return fmt::format("{:016x}", hash.value()); }
+void add(detail::Hash& hash, const std::string& text) { hash.add(text.data(), text.size()); }
+std::string text_of(const detail::Hash& hash) { return fmt::format("{:016x}", hash.value()); }
 
 std::string hash_of(const Tensor& x) {
-  Hash hash;
+  detail::Hash hash;
   add(hash, fmt::format("{} {}", x.dtype(), x.shape()));
   const Tensor whole = x.contiguous();
-  const auto add_all = [&](auto span) { hash.add(span.data(), span.size_bytes()); };
-  switch (x.dtype()) {
-    case float32: add_all(whole.data<float>()); break;
-    case float64: add_all(whole.data<double>()); break;
-    case int64: add_all(whole.data<int64_t>()); break;
-    case boolean: add_all(whole.data<bool>()); break;
-  }
+  const std::span<const std::byte> bytes = detail::bytes_of(whole);
+  hash.add(bytes.data(), bytes.size());
   return text_of(hash);
 }
 
@@ -41,7 +37,7 @@ const std::string hash_prefix = "hash.";
 
 /// One hash of all that the metadata say, those of the tensors included.
 std::string hash_of(const Metadata& metadata) {
-  Hash hash;
+  detail::Hash hash;
   for (const auto& [key, value] : metadata) {
     if (key == "hash") continue;
     add(hash, key);

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <cstring>
 
-namespace tapegrad::train {
+namespace tapegrad::detail {
 
 class Hash {
  public:
@@ -28,4 +28,4 @@ class Hash {
   uint64_t value_ = 0;
 };
 
-}  // namespace tapegrad::train
+}  // namespace tapegrad::detail
