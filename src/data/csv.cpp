@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <limits>
 #include <set>
 #include <string_view>
 #include <vector>
@@ -136,6 +137,12 @@ std::pair<Tensor, std::vector<Target>> read(const std::string& path, const CsvOp
   std::vector<int64_t> targets = options.target_columns;
   if (targets.empty()) targets = {options.target_column};
   std::vector<std::string_view> fields;
+  const auto value = [&](const Place& place, int64_t column, std::string_view field) {
+    if (std::ranges::find(options.missing, field) != options.missing.end())
+      return std::numeric_limits<float>::quiet_NaN();
+    if (field.empty()) fail_at(place, column, "the field is empty. Hint: {{.missing = {{\"\"}}}} reads it as NaN");
+    return number<float>(place, column, field);
+  };
   int64_t columns = 0, first_line = 0, rows = 0;
   for (Place place{path, 1}; !rest.empty(); ++place.line) {
     const size_t end = rest.find('\n');
@@ -162,7 +169,7 @@ std::pair<Tensor, std::vector<Target>> read(const std::string& path, const CsvOp
       fail_at(place, std::min(count, columns) + 1, "the line has {} fields, line {} has {}", count, first_line,
               columns);
     for (int64_t i = 0; i < count; ++i)
-      if (std::ranges::find(targets, i) == targets.end()) x.push_back(number<float>(place, i + 1, fields[size_t(i)]));
+      if (std::ranges::find(targets, i) == targets.end()) x.push_back(value(place, i + 1, fields[size_t(i)]));
     for (int64_t i : targets) y.push_back(target_of<Target>(place, i + 1, fields[size_t(i)]));
     ++rows;
   }

@@ -1,5 +1,6 @@
 #include <tapegrad/data.h>
 #include <tapegrad/error.h>
+#include <tapegrad/ops.h>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -91,7 +92,7 @@ TEST(Csv, NamesFileLineAndColumn) {
   EXPECT_EQ(csv_error("1,2,3\n\n4,5,6\n7,8,abc\n"),
             "t.csv:4:3: not a number: 'abc'. Hint: labelled_csv() reads labels that are text");
   EXPECT_EQ(csv_error("1,2x,3\n"), "t.csv:1:2: not a number: '2x'");
-  EXPECT_EQ(csv_error("1,2,3\n1,,3\n"), "t.csv:2:2: the field is empty");
+  EXPECT_EQ(csv_error("1,2,3\n1,,3\n"), "t.csv:2:2: the field is empty. Hint: {.missing = {\"\"}} reads it as NaN");
   EXPECT_EQ(csv_error("1,2,3\n1,2\n"), "t.csv:2:3: the line has 2 fields, line 1 has 3");
   EXPECT_EQ(csv_error("1,2,3\n1,2,3,4\n"), "t.csv:2:4: the line has 4 fields, line 1 has 3");
   EXPECT_EQ(csv_error("1,nan,3\n"), "t.csv:1:2: not a number: 'nan'");
@@ -118,6 +119,17 @@ TEST(Csv, ReadsSeveralTargets) {
   EXPECT_EQ(data.y().to_vector<float>(), std::vector<float>({4, 1, 8, 5}));
   EXPECT_EQ(parsed("1,2\n", {.target_columns = {1}}).y().shape(), Shape({1, 1}));
   EXPECT_EQ(csv_error("1,2\n", {.target_columns = {0, -3}}), "t.csv:1:1: there is no target_column -3 in 2 columns");
+}
+
+TEST(Csv, ReadsMissingValuesAsNaNWhereTheyAreNamed) {
+  const CsvOptions options = {.missing = {"", "NA"}};
+  const auto data = parsed("a,b,y\n1,,3\nNA, \"\" ,5\n,2,7\n", options);
+  EXPECT_EQ(tapegrad::isnan(data.x()).to_vector<bool>(), std::vector<bool>({false, true, true, true, true, false}));
+  EXPECT_EQ(where(tapegrad::isnan(data.x()), 0.0, data.x()).to_vector<float>(), std::vector<float>({1, 0, 0, 0, 0, 2}));
+  EXPECT_EQ(data.y().to_vector<int64_t>(), std::vector<int64_t>({3, 5, 7}));
+  EXPECT_EQ(csv_error("1,?,3\n", options), "t.csv:1:2: not a number: '?'");
+  EXPECT_EQ(csv_error("1,2,\n", options), "t.csv:1:3: the field is empty");  // a target is never missing
+  EXPECT_EQ(csv_error("1,2,NA\n", {.target_dtype = float32, .missing = {"NA"}}), "t.csv:1:3: not a number: 'NA'");
 }
 
 TEST(Csv, CountsLabelsThatAreText) {

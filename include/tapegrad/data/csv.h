@@ -14,6 +14,7 @@ struct CsvOptions {
   Dtype target_dtype = int64;                ///< int64 for labels, float32 or float64 for values
   char separator = ',';                      ///< not a quote, a line end or part of a number
   std::optional<bool> header = {};           ///< whether line 1 is names; unset: if none of its fields is a number
+  std::vector<std::string> missing = {};     ///< what stands for "no value" in x, which is NaN then: {"", "?", "NA"}
 };
 
 /// Reads a table of numbers: a line is a sample, one column is its target, the others are x.
@@ -23,8 +24,11 @@ struct CsvOptions {
 /// Numbers are written as in C, "-1.5e3", with a decimal point whatever the locale; fields may be quoted.
 /// Lines end in LF or CRLF; blank ones are left out, and so is the byte order mark of UTF-8.
 ///
+///     TensorDataset cars = data::csv("cars.csv", {.missing = {"", "?"}});
+///     Tensor x = where(isnan(cars.x()), 0.0, cars.x());   // or the mean of what is there
+///
 /// **Throws** FormatError naming file, line and column, both counted from 1, where a field is empty or not a
-/// finite number ("digits.csv:12:3: not a number: 'abc'"), a label is not whole, a line has more or fewer
+/// finite number, and not named in `missing` ("digits.csv:12:3: not a number: 'abc'"), a label is not whole, a line has more or fewer
 /// fields than the first, or is longer than 16 MiB; also for a file that cannot be read, has no data, or is
 /// compressed.
 /// **Numerics** x is rounded once, from the decimal digits to float32.
