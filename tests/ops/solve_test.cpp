@@ -78,6 +78,14 @@ TEST(Cholesky, IsTheLowerTriangleWhoseSquareIsTheMatrix) {
   EXPECT_THAT(cholesky(zeros({0, 0})), HasShape({0, 0}));
 }
 
+// y10 = a10 / sqrt(a00). Its share of a10 goes to both halves, as a stays symmetric.
+TEST(Cholesky, HasASymmetricGradient) {
+  const Tensor a = tensor({{4, 2}, {2, 3}}, {.dtype = float64, .requires_grad = true});
+  Tape tape;
+  const Tensor loss = cholesky(a)[1][0];
+  EXPECT_TENSOR_NEAR(tape.gradient(loss, {a})[0], tensor({{-0.125, 0.25}, {0.25, 0}}, k64), 1e-14);
+}
+
 TEST(Inverse, HasTheGradientOfItsDefinition) {
   EXPECT_GRADIENTS([](const Tensor& a) { return inverse(a + eye(3, k64) * 4.0); }, gaussian({3, 3}));
 }

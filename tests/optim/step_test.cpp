@@ -233,6 +233,9 @@ TEST(Optimizer, ThrowsAtTheTenthSkippedStepInARow) {
                                    "find the operation, or the data that came with NaN, with Tape "
                                    "tape({.check_finite = true})"));
   EXPECT_EQ(optimizer.skipped_steps(), 19);
+  optim::SGD resumed({w}, {.lr = 0.5});
+  resumed.load_state_dict(optimizer.state_dict());
+  EXPECT_THROW(resumed.step(), Error);  // the eleventh: the row goes on where it stopped
   EXPECT_EQ(w.to_vector<float>(), std::vector<float>({0.5f, 0.5f}));
 }
 

@@ -24,7 +24,7 @@ Tensor resized(const Tensor& x, int64_t axis, int64_t n, double ratio, const Int
   Shape shape;
   for (int64_t d = axis; d < x.dim(); ++d) shape.push_back(d == axis ? n : 1);
   const Tensor share =
-      compute::generate(shape, x.dtype(), [&](int64_t i) { return std::clamp(place(i) - double(low(i)), 0.0, 1.0); });
+      compute::generate(shape, x.dtype(), [&](int64_t i) { return std::min(place(i) - double(low(i)), 1.0); });
   return first * (1 - share) + index_select(x, axis, second) * share;
 }
 
