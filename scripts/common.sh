@@ -138,6 +138,8 @@ configure() {
   (cd "$root" && cmake --preset "$preset" "${generator[@]+"${generator[@]}"}" "$@")
 }
 
-build() {  # build PRESET [TARGET]
-  cmake --build "$root/build/$1" --parallel "$(cores)" ${2:+--target "$2"}
+build() {  # build PRESET [TARGET...]
+  local preset=$1
+  shift
+  cmake --build "$root/build/$preset" --parallel "$(cores)" ${1:+--target "$@"}
 }
