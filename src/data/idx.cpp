@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "compute/bytes.h"
 #include "compute/elementwise.h"
 #include "core/fail.h"
 #include "data/idx_format.h"
@@ -72,13 +73,8 @@ Tensor idx_elements(const std::string& path, const IdxHeader& header, const char
   const Dtype dtype = wanted.value_or(type.dtype);
   if (dtype == boolean || (dtype == int64 && type.dtype != int64))
     fail<DtypeError>("idx", "{}: elements of type {:#04x} are not read as {}", path, header.code, dtype);
-  if (type.code == 0x08 && dtype == float32) {  // images: a loop that is vectorized
-    Tensor x = empty(shape);
-    const std::span<float> to = x.mutable_data<float>();
-    std::transform(from, from + to.size(), to.begin(),
-                   [=](char byte) { return float(double(static_cast<unsigned char>(byte)) * scale); });
-    return x;
-  }
+  if (type.code == 0x08 && dtype == float32)
+    return compute::from_bytes(reinterpret_cast<const unsigned char*>(from), shape, scale);
   return compute::generate(shape, dtype, [=, &type](int64_t i) {
     return type.value(big_endian(from + size_t(i) * type.size, type.size)) * scale;
   });
