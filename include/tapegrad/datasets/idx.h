@@ -25,7 +25,8 @@ namespace tapegrad::datasets {
 ///     data::LoaderOf loader(datasets::IdxFile("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
 ///                           {.batch_size = 64, .shuffle = true, .workers = 2});
 ///
-/// The file is mapped into memory; several threads may read at once. **Throws** FormatError as data::idx(); a compressed file has no places to read from.
+/// The file is mapped into memory; several threads may read at once. **Throws** FormatError as data::idx(), and for a
+/// compressed file, which has no places to read from.
 class IdxFile {
  public:
   IdxFile(const std::string& images_path, const std::string& labels_path, data::IdxOptions options = {});
