@@ -112,16 +112,7 @@ void write_report(const std::vector<std::string>& logs, const std::string& path,
     names += (names.empty() ? "" : ", ") + runs.back().name();
   }
   const std::string title = options.title.empty() ? names : options.title;
-  std::string page = fmt::format(
-      "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
-      "content=\"width=device-width\">"
-      "<title>{0}</title><link rel=\"icon\" href=\"data:,\"><style>{1}</style></head>\n<body><div "
-      "class=\"bar\"><b>{0}</b>"
-      "<label>smooth <input id=\"smooth\" type=\"range\" min=\"0\" max=\"0.98\" step=\"0.02\" "
-      "value=\"0\"></label>"
-      "<button id=\"theme\">light / dark</button></div><main>\n<h2>Curves</h2>\n",
-      html(title), kStyle);
-  page += step_plots(runs);
+  std::string page = "<h2>Curves</h2>\n" + step_plots(runs);
   page += fmt::format("<div class=\"runs\" style=\"--runs:{}\">\n", runs.size());
   for (const RunLog& run : runs) {
     page += "<section>\n";
@@ -135,9 +126,19 @@ void write_report(const std::vector<std::string>& logs, const std::string& path,
     page += fmt::format("<h2>Model</h2>\n<div class=\"card\"><pre>{}</pre></div>\n</section>\n",
                         html(run.run.value("model", "")));
   }
-  page += fmt::format("</div></main><div id=\"tip\"></div><script>{}</script></body></html>\n", kScript);
+  write_page(path, title, page + "</div>\n");
+}
+
+void write_page(const std::string& path, const std::string& title, const std::string& body) {
   std::ofstream file(path);
-  file << page;
+  file << fmt::format(
+              "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
+              "<meta name=\"viewport\" content=\"width=device-width\"><title>{0}</title>"
+              "<link rel=\"icon\" href=\"data:,\"><style>{1}</style></head>\n<body><div class=\"bar\"><b>{0}</b><label>smooth "
+              "<input id=\"smooth\" type=\"range\" min=\"0\" max=\"0.98\" step=\"0.02\" value=\"0\"></label>"
+              "<button id=\"theme\">light / dark</button></div><main>\n",
+              html(title), kStyle)
+       << body << fmt::format("</main><div id=\"tip\"></div><script>{}</script></body></html>\n", kScript);
   if (!file.flush()) fail<FormatError>("write_report", "cannot write '{}'", path);
 }
 

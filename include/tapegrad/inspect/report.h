@@ -21,4 +21,8 @@ struct ReportOptions {
 ///     inspect::write_report({"a.jsonl", "b.jsonl"}, "report.html");
 void write_report(const std::vector<std::string>& logs, const std::string& path, const ReportOptions& options = {});
 
+/// Writes the page around sections of your own, HTML and the pictures of draw.h: curves can be hovered there as well. **Throws** FormatError
+/// where it cannot be written.
+void write_page(const std::string& path, const std::string& title, const std::string& body);
+
 }  // namespace tapegrad::inspect
