@@ -134,8 +134,9 @@ void write_page(const std::string& path, const std::string& title, const std::st
   file << fmt::format(
               "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
               "<meta name=\"viewport\" content=\"width=device-width\"><title>{0}</title>"
-              "<link rel=\"icon\" href=\"data:,\"><style>{1}</style></head>\n<body><div class=\"bar\"><b>{0}</b><label>smooth "
-              "<input id=\"smooth\" type=\"range\" min=\"0\" max=\"0.98\" step=\"0.02\" value=\"0\"></label>"
+              "<link rel=\"icon\" href=\"data:,\"><style>{1}</style></head>\n<body><div class=\"bar\"><b>{0}</b>"
+              "<label>smooth <input id=\"smooth\" type=\"range\" min=\"0\" max=\"0.98\" step=\"0.02\" "
+              "value=\"0\"></label>"
               "<button id=\"theme\">light / dark</button></div><main>\n",
               html(title), kStyle)
        << body << fmt::format("</main><div id=\"tip\"></div><script>{}</script></body></html>\n", kScript);
