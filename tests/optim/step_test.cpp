@@ -233,10 +233,19 @@ TEST(Optimizer, ThrowsAtTheTenthSkippedStepInARow) {
                                    "find the operation, or the data that came with NaN, with Tape "
                                    "tape({.check_finite = true})"));
   EXPECT_EQ(optimizer.skipped_steps(), 19);
-  optim::SGD resumed({w}, {.lr = 0.5});
-  resumed.load_state_dict(optimizer.state_dict());
-  EXPECT_THROW(resumed.step(), Error);  // the eleventh: the row goes on where it stopped
   EXPECT_EQ(w.to_vector<float>(), std::vector<float>({0.5f, 0.5f}));
+}
+
+TEST(Optimizer, GoesOnWithTheRatesAndTheSkippedStepsOfItsState) {
+  Tensor w = ones({2}, {.requires_grad = true});
+  optim::SGD optimizer({w}, {.lr = 0.5}), resumed({w}, {.lr = 0.5});
+  optimizer.set_lr(0.25);
+  w.set_grad(full({2}, std::nan("")));
+  for (int i = 0; i < 9; ++i) optimizer.step();
+  resumed.load_state_dict(optimizer.state_dict());
+  EXPECT_EQ(resumed.lr(), 0.25);
+  EXPECT_THROW(resumed.step(), Error);  // the tenth in a row
+  EXPECT_EQ(resumed.skipped_steps(), 10);
 }
 
 TEST(Optimizer, SaysWhatToDoWhereNoParameterHasAGradient) {
