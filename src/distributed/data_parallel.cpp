@@ -116,6 +116,12 @@ void DataParallelBase::compare_ranks() {
                 steps_, others);
 }
 
+bool DataParallelBase::is_whole() {
+  if (context_.shards() > 1) return false;
+  steps_ += is_recording();
+  return true;
+}
+
 Tensor DataParallelBase::run(const Body& body, const Tensors& inputs) {
   const data::Shard part = context_.shard();
   const int64_t count = part.last - part.first, axis = options_.batch_axis, rows = rows_of(inputs, axis);
