@@ -8,6 +8,7 @@
 //
 //   05_char_rnn --text book.txt --minutes 10 --run runs/book                  learns, keeps the newest and the best model
 //   05_char_rnn --text book.txt --run runs/book --steps 0 --temperature 0.7   writes
+//   mpirun -n 4 05_char_rnn --steps 1000         learns on four ranks, with the same numbers as on two: see ranks.h
 //
 // Ctrl-C saves, and the same command goes on. Without --text it reads tapegrad's own documentation. Sizes and rates as in Karpathy 2015, "The
 // unreasonable effectiveness of recurrent neural networks", with layer normalization in the cell (Ba et al.
@@ -21,6 +22,7 @@
 #include <numbers>
 #include <sstream>
 
+#include "ranks.h"
 #include "recurrent.h"
 #include "runs.h"
 
@@ -56,37 +58,42 @@ struct CharModel : nn::Module<CharModel<Layer>> {
   nn::Linear head;
 };
 
-// What the network carries on from one batch to the next, and the time that it has learned.
-template <class State>
+// What the network carries on from one batch to the next, and the time that it has learned by the clock.
 struct Place : Stateful {
-  State state;
+  Tensor state;
   double seconds = 0;
 
   StateDict state_dict() const override {
-    StateDict out{{"seconds", full({1}, seconds, {.dtype = float64})}};
-    if constexpr (requires { state.c; }) {
-      if (state.c.defined()) out["c"] = state.c.clone();
-      if (state.h.defined()) out["h"] = state.h.clone();
-    } else {
-      if (state.defined()) out["h"] = state.clone();
-    }
-    return out;
+    return {{"seconds", full({1}, seconds, {.dtype = float64})}, {"state", state.clone()}};
   }
   void load_state_dict(const StateDict& from) override {
-    const auto at = [&](const char* name) { return from.contains(name) ? from.at(name) : Tensor(); };
     seconds = from.at("seconds").item();
-    if constexpr (requires { state.c; })
-      state = {at("h"), at("c")};
-    else
-      state = at("h");
+    state = from.at("state");
   }
 };
 
+// The state of a layer as one tensor, h [1, B, H] or h and c [2, B, H], whose columns are those of the batch; and back.
+template <class State>
+Tensor packed(const State& state) {
+  if constexpr (requires { state.c; })
+    return concat({state.h, state.c}, 0);
+  else
+    return state;
+}
+template <class State>
+State unpacked(const Tensor& packed) {
+  if constexpr (requires(State s) { s.c; })
+    return {narrow(packed, 0, 0, 1), narrow(packed, 0, 1, 1)};
+  else
+    return packed;
+}
+
+// Nats a character. `state` is what the network begins with, and becomes what it ends with.
 template <class Model>
-Tensor loss_of(Model& model, const data::Batch& batch, typename Model::State& state) {
-  auto [logits, next] = model(batch.x, state);
+Tensor loss_of(Model& model, const Tensor& x, const Tensor& y, typename Model::State& state) {
+  auto [logits, next] = model(x, state);
   state = next;
-  return cross_entropy(logits.flatten(0, 1), batch.y.flatten(0, 1));
+  return cross_entropy(logits.flatten(0, 1), y.flatten(0, 1));
 }
 
 // Nats a character on a text that the model did not learn from, read in at most 8 streams.
@@ -96,9 +103,9 @@ double evaluate(Model& model, const data::Text& text) {
   typename Model::State state;
   train::Meter nats;
   const int64_t streams = std::clamp<int64_t>(text.size() / 200, 1, 8);
-  for (const data::Batch& batch :
+  for (auto [x, y] :
        data::text_batches(text, {.batch_size = streams, .steps = std::min<int64_t>(100, (text.size() - 1) / streams)}))
-    nats.add(loss_of(model, batch, state).item());
+    nats.add(loss_of(model, x, y, state).item());
   model.train();
   return nats.mean();
 }
@@ -134,10 +141,12 @@ double entropy_of_characters(const data::Text& text) {
 }
 
 template <class Layer>
-int learn(const data::Text& corpus, const Settings& s, const RunFolder& kept) {
+int learn(distributed::Context& mpi, const data::Text& corpus, const Settings& s, const RunFolder& kept) {
+  using State = typename Layer::State;
   manual_seed(uint64_t(s.net.seed));
   const auto [train, test] = corpus.split(0.9);
   CharModel<Layer> model(corpus.vocabulary_size(), s);
+  distributed::DataParallel parallel(model, mpi, {.batch_axis = 1});
   const double alphabet_entropy = entropy_of_characters(corpus);
   fmt::print("{} characters, {} different ones of {:.3f} nats; {} parameters, cell {}, norm {}\n", corpus.size(),
              corpus.vocabulary_size(), alphabet_entropy, model.parameter_count(), s.net.cell, s.net.norm_name);
@@ -149,35 +158,47 @@ int learn(const data::Text& corpus, const Settings& s, const RunFolder& kept) {
   const int64_t total = s.steps >= 0 ? s.steps : std::llround(6e4 * s.minutes);
   const int64_t between =
       std::clamp<int64_t>(total / 4, 1, 500);  // steps from one look at the held-back text to the next
-  Place<typename Layer::State> place;
+  const Tensor nothing = zeros({std::is_same_v<Layer, nn::LSTM> ? 2 : 1, s.batch_size, s.net.hidden});
+  Place place;
+  place.state = nothing;
   train::Meter recent;
-  train::Checkpointer checkpoints(kept.path(),
-                                  {{"model", model},
-                                   {"optimizer", optimizer},
-                                   {"place", place},
-                                   {"recent", recent},
-                                   {"random", default_generator()}},
-                                  {.every = between, .keep = 1});
+  distributed::Checkpointer checkpoints(mpi, kept.path(),
+                                        {{"model", model},
+                                         {"optimizer", optimizer},
+                                         {"place", place},
+                                         {"recent", recent},
+                                         {"random", default_generator()}},
+                                        {.every = between, .keep = 1});
   int64_t step = checkpoints.resume();
   const double before = place.seconds;
   train::Progress progress(total, {.label = "learning"});
   double nats = std::nan("");
 
   for (int64_t done = s.steps >= 0 ? step : std::llround(1e3 * before); done < total;) {
-    if (step % batches.batches() == 0) place.state = {};  // the text begins again
+    if (step % batches.batches() == 0) place.state = nothing;  // the text begins again
     const double share = double(done) / double(total);
     optimizer.set_lr(s.lr * std::min(1.0, double(step + 1) / 20) * 0.5 * (1 + std::cos(std::numbers::pi * share)));
+    Tensors ends;  // the states of this rank's shards behind the batch
     {
       Tape tape;
-      const Tensor loss = loss_of(model, batches[step % batches.batches()], place.state);
+      const auto [x, y] = batches[step % batches.batches()];
+      const Tensor loss = parallel(
+          [&](auto& model, auto& x, auto& y, auto& begin) {
+            State state = unpacked<State>(begin);
+            const Tensor nats = loss_of(model, x, y, state);
+            ends.push_back(packed(state));
+            return nats;
+          },
+          own_rows(mpi, x, 1), own_rows(mpi, y, 1), own_rows(mpi, place.state, 1));
       optimizer.zero_grad();
       tape.backward(loss);
       clip_grad_norm(model.parameters(), 1.0);
       optimizer.step();
       recent.add(loss.item());
     }
+    place.state = mpi.gather(concat(ends, 1), 1);
     ++step;
-    place.seconds = before + progress.seconds();
+    if (s.steps < 0) place.seconds = mpi.sum(mpi.is_root() ? before + progress.seconds() : 0);
     done = s.steps >= 0 ? step : std::llround(1e3 * place.seconds);
     const bool look = step % between == 0 || done >= total;
     if (look) {
@@ -202,7 +223,7 @@ int learn(const data::Text& corpus, const Settings& s, const RunFolder& kept) {
   const double best = evaluate(model, test);
   fmt::print("best: {:.3f} nats a character ({:.3f} bits)\n\n{}\n", best, best / std::numbers::ln2,
              write(model, corpus, s));
-  kept.finish();
+  if (mpi.is_root()) kept.finish();
   return !s.quick || best < alphabet_entropy - 0.3 ? 0 : 1;
 }
 
@@ -228,7 +249,7 @@ void check(const data::Text& corpus, const Settings& s) {
 }
 
 int main(int argc, char** argv) {
-  return run(argc, argv, "Learns a text, character by character, and writes in its manner.", [](Arguments& arguments) {
+  return run(argc, argv, "Learns a text, character by character, and writes in its manner.", [&](Arguments& arguments) {
     Settings s;
     const std::string text = arguments.text("text", "", "the file to learn; else tapegrad's documentation");
     s.quick = arguments.flag("quick", "a small model for a few seconds, and whether it learned anything");
@@ -244,11 +265,13 @@ int main(int argc, char** argv) {
         arguments.number("temperature", 0.8, "of what is written: small is safe, 1 is as learned", {1e-3, 100});
     s.sample = arguments.integer("sample", s.quick ? 100 : 600, "characters to write", {0});
     s.prompt = arguments.text("prompt", "\n", "the beginning of what is written");
+    const int64_t shards = shards_argument(arguments);
     const RunFolder kept(arguments, "05_char_rnn");
     arguments.finish();
 
+    distributed::Context mpi(argc, argv, {.shards = shards});
     const data::Text corpus = text.empty() ? data::Text(documentation()) : data::Text::read(text);
     check(corpus, s);
-    return with_cell(s.net.cell, [&]<class Layer>() { return learn<Layer>(corpus, s, kept); });
+    return with_cell(s.net.cell, [&]<class Layer>() { return learn<Layer>(mpi, corpus, s, kept); });
   });
 }

@@ -8,6 +8,7 @@
 //   12_transformer_names                                          names; --norm post to compare
 //   12_transformer_names --text book.txt --layers 6 --d 192 --context 128 --steps 5000
 //   12_transformer_names --run runs/names; 12_transformer_names --travel runs/names --step 200
+//   mpirun -n 4 12_transformer_names                              on four ranks, with the same numbers as on two: see ranks.h
 //
 // Ctrl-C saves, and the same command goes on. Writing keeps the keys and values of what was read, so a character costs one
 // row, not the whole text again.
@@ -19,6 +20,7 @@
 #include <iterator>
 #include <sstream>
 
+#include "ranks.h"
 #include "runs.h"
 
 using namespace tapegrad;
@@ -87,8 +89,8 @@ data::Batch windows(const data::Text& text, int64_t length, const std::vector<in
 }
 
 // Nats a character.
-Tensor loss_of(const Gpt& model, const data::Batch& batch) {
-  return cross_entropy(model(batch.x).flatten(0, 1), batch.y.flatten(0, 1));
+Tensor loss_of(const Gpt& model, const Tensor& x, const Tensor& y) {
+  return cross_entropy(model(x).flatten(0, 1), y.flatten(0, 1));
 }
 
 // On at most 64 windows, one behind the other.
@@ -96,7 +98,8 @@ double evaluate(Gpt& model, const data::Text& text, int64_t length) {
   std::vector<int64_t> starts;
   for (int64_t at = 0; at + length < text.size() && starts.size() < 64; at += length) starts.push_back(at);
   model.eval();
-  const double nats = loss_of(model, windows(text, length, starts)).item();
+  const auto [x, y] = windows(text, length, starts);
+  const double nats = loss_of(model, x, y).item();
   model.train();
   return nats;
 }
@@ -119,11 +122,13 @@ std::string write(Gpt& model, const data::Text& corpus, const Settings& s, Gener
   return text;
 }
 
-int learn(const data::Text& corpus, const Settings& s, const RunFolder& kept, const Travel& travel) {
+int learn(distributed::Context& mpi, const data::Text& corpus, const Settings& s, const RunFolder& kept,
+          const Travel& travel) {
   manual_seed(uint64_t(s.seed));
   const auto parts = corpus.split(0.9);
   const data::Text &train_text = parts.train, &test_text = parts.test;
   Gpt model(corpus.vocabulary_size(), s);
+  distributed::DataParallel parallel(model, mpi);
   fmt::print("{} characters, {} different ones; {} parameters, norm {}\n", corpus.size(), corpus.vocabulary_size(),
              model.parameter_count(), s.norm);
   const int64_t length = std::min(s.context, test_text.size() - 1);
@@ -132,22 +137,23 @@ int learn(const data::Text& corpus, const Settings& s, const RunFolder& kept, co
   Generator starts_at{uint64_t(s.seed)};
   std::vector<int64_t> starts(size_t(s.batch_size), 0);
   const double before = evaluate(model, test_text, length);
-  train::Recorder run(travel.folder.empty() ? kept.path() : travel.folder,
-                      {{"model", model},
-                       {"optimizer", optimizer},
-                       {"schedule", schedule},
-                       {"starts", starts_at},
-                       {"random", default_generator()}},
-                      [&](Tape& tape, int64_t) {
-                        for (int64_t& start : starts) start = starts_at.below(train_text.size() - length);
-                        const Tensor loss = loss_of(model, windows(train_text, length, starts));
-                        optimizer.zero_grad();
-                        tape.backward(loss);
-                        clip_grad_norm(model.parameters(), 1.0);
-                        optimizer.step();
-                        schedule.step();
-                        return loss;
-                      });
+  distributed::Recorder run(mpi, travel.folder.empty() ? kept.path() : travel.folder,
+                            {{"model", model},
+                             {"optimizer", optimizer},
+                             {"schedule", schedule},
+                             {"starts", starts_at},
+                             {"random", default_generator()}},
+                            [&](Tape& tape, int64_t) {
+                              for (int64_t& start : starts) start = starts_at.below(train_text.size() - length);
+                              const auto [x, y] = windows(train_text, length, starts);
+                              const Tensor loss = parallel(loss_of, own_rows(mpi, x), own_rows(mpi, y));
+                              optimizer.zero_grad();
+                              tape.backward(loss);
+                              clip_grad_norm(model.parameters(), 1.0);
+                              optimizer.step();
+                              schedule.step();
+                              return loss;
+                            });
   if (!travel.folder.empty()) {
     fmt::print("{}", run.answer(travel.question));
     return 0;
@@ -171,7 +177,7 @@ int learn(const data::Text& corpus, const Settings& s, const RunFolder& kept, co
     recent.reset();
   }
   progress.clear();
-  kept.finish();
+  if (mpi.is_root()) kept.finish();
   return !s.quick || best < before - 0.6 ? 0 : 1;
 }
 
@@ -186,7 +192,7 @@ data::Text names() {
 }
 
 int main(int argc, char** argv) {
-  return run(argc, argv, "A Transformer learns names, or any text, and makes up new ones.", [](Arguments& arguments) {
+  return run(argc, argv, "A Transformer learns names, or any text, and makes up new ones.", [&](Arguments& arguments) {
     Settings s;
     const std::string file = arguments.text("text", "", "the file to learn; else a list of names");
     s.quick = arguments.flag("quick", "a few seconds, and whether it learned anything");
@@ -202,9 +208,11 @@ int main(int argc, char** argv) {
     s.temperature = arguments.number("temperature", 0.8, "small is safe, 1 is as learned", {1e-3, 100});
     s.sample = arguments.integer("sample", 64, "characters to write at each look, at most the context", {0});
     s.seed = arguments.integer("seed", 0, "of the random numbers", {0});
+    const int64_t shards = shards_argument(arguments);
     const RunFolder kept(arguments, "12_transformer_names");
     const Travel travel = travel_arguments(arguments);
     arguments.finish();
-    return learn(file.empty() ? names() : data::Text::read(file), s, kept, travel);
+    distributed::Context mpi(argc, argv, {.shards = shards});
+    return learn(mpi, file.empty() ? names() : data::Text::read(file), s, kept, travel);
   });
 }

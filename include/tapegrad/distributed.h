@@ -16,4 +16,5 @@
 #include <tapegrad/distributed/checkpoint.h>
 #include <tapegrad/distributed/context.h>
 #include <tapegrad/distributed/data_parallel.h>
+#include <tapegrad/distributed/recorder.h>
 #include <tapegrad/distributed/sync_batch_norm.h>

@@ -1,12 +1,15 @@
 #include <tapegrad/distributed/context.h>
 #include <tapegrad/ops.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <numeric>
 
 #include "core/fail.h"
 #include "distributed/packed.h"
 #include "distributed/tree.h"
+#include "tensor/bytes.h"
 
 namespace tapegrad::distributed {
 
@@ -62,6 +65,37 @@ double Context::sum(double value) {
              })
       .get();
   return total.item();
+}
+
+// Rank 0 receives what the others have, and sends the whole.
+Tensor Context::gather(const Tensor& own, int64_t axis) {
+  if (ranks() == 1) return own;
+  const NoGrad no_grad;
+  Tensor counts = zeros({ranks()}, {.dtype = int64});
+  counts.mutable_data<int64_t>()[size_t(rank())] = own.size(axis);
+  Tensor mine = own.transpose(0, axis).contiguous(), all;
+  transport_
+      ->post("Context::gather",
+             [&] {
+               counts = all_reduce(*transport_, {{rank(), rank() + 1, counts}}, ranks(), add_up, false);
+               const std::span<const int64_t> rows = counts.data<int64_t>();
+               Shape shape = mine.shape();
+               shape[0] = std::accumulate(rows.begin(), rows.end(), int64_t(0));
+               all = empty(shape, {.dtype = own.dtype()});
+               const std::span<std::byte> bytes = tapegrad::detail::mutable_bytes_of(all);
+               const size_t row = bytes.size() / size_t(std::max<int64_t>(shape[0], 1));
+               size_t begin = 0;
+               for (int from = 0; from < ranks(); ++from) {
+                 const std::span<std::byte> part = bytes.subspan(begin, row * size_t(rows[size_t(from)]));
+                 begin += part.size();
+                 if (from == 0 && is_root()) std::ranges::copy(tapegrad::detail::bytes_of(mine), part.begin());
+                 if (from > 0 && is_root()) transport_->receive(from, part);
+                 if (from > 0 && from == rank()) transport_->send(0, tapegrad::detail::bytes_of(mine));
+               }
+               distributed::broadcast(*transport_, bytes);
+             })
+      .get();
+  return all.transpose(0, axis).contiguous();
 }
 
 void Context::broadcast(Stateful& state) {

@@ -116,6 +116,12 @@ void DataParallelBase::compare_ranks() {
                 steps_, others);
 }
 
+bool DataParallelBase::is_whole() {
+  if (context_.shards() > 1) return false;
+  steps_ += is_recording();
+  return true;
+}
+
 Tensor DataParallelBase::run(const Body& body, const Tensors& inputs) {
   const data::Shard part = context_.shard();
   const int64_t count = part.last - part.first, axis = options_.batch_axis, rows = rows_of(inputs, axis);
@@ -142,13 +148,12 @@ Tensor DataParallelBase::run(const Body& body, const Tensors& inputs) {
   if (!recording) parameters.clear();
   const bool meet = in_turns_ && module_.is_training();
   Transport& transport = context_.transport();
-  GradientSum sum(transport, part.last - 1, context_.shards(), parameters, options_.bucket_bytes);
+  GradientSum sum(transport, rows, part.last - 1, context_.shards(), parameters, options_.bucket_bytes);
   const uint64_t seed = default_generator().next_u64();
   struct Gradient {
     int64_t shard;
     std::vector<Tensor> leaves;
     double loss;
-    int64_t rows;
   };
   std::vector<Gradient> waiting;  // of shards that run in turns
   const auto hand_on = [&](Gradient& from) {
@@ -157,7 +162,7 @@ Tensor DataParallelBase::run(const Body& body, const Tensors& inputs) {
       from.leaves[i].zero_grad();
       if (gradient.defined()) sum.add(from.shard, i, std::move(gradient));
     }
-    sum.end(from.shard, from.loss, from.rows);
+    sum.end(from.shard, from.loss);
   };
   const auto one_shard = [&](int64_t shard) {
     const int64_t i = shard - part.first, size = rows / count + (i < rows % count);
@@ -167,10 +172,10 @@ Tensor DataParallelBase::run(const Body& body, const Tensors& inputs) {
     const RandomOfShard random(seed, shard);
     if (!recording) {
       const double loss = checked_loss(body({}, own));
-      waiting.push_back({shard, {}, loss * double(size), size});
+      waiting.push_back({shard, {}, loss * double(size)});
       return;
     }
-    Gradient gradient{shard, {}, 0, size};
+    Gradient gradient{shard, {}, 0};
     StateDict handles;
     std::map<const void*, size_t> number_here;
     for (size_t p = 0; p < parameters.size(); ++p) {
@@ -193,9 +198,9 @@ Tensor DataParallelBase::run(const Body& body, const Tensors& inputs) {
       if (number.contains(leaf.impl()))
         fail<AutogradError>(kType, "the function used '{}' of the model. Hint: take the copy that it is given",
                             names[number.at(leaf.impl())]);
-    tape.backward(loss, {.gradient = full_like(loss, double(size))});
+    tape.backward(loss, {.gradient = full_like(loss, double(size) / sum.rows())});
     if (at_once)
-      sum.end(shard, gradient.loss, size);
+      sum.end(shard, gradient.loss);
     else if (meet)
       waiting.push_back(std::move(gradient));
     else

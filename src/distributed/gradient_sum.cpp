@@ -10,14 +10,17 @@
 
 namespace tapegrad::distributed {
 
-GradientSum::GradientSum(Transport& transport, int64_t last_shard, int64_t shards,
+// The rows are counted before the first gradient is made: one that is divided by their number from the beginning needs no
+// pass over its memory for it.
+GradientSum::GradientSum(Transport& transport, int64_t rows, int64_t last_shard, int64_t shards,
                          const std::vector<Tensor>& parameters, int64_t bucket_bytes)
     : transport_(transport),
       last_shard_(last_shard),
       shards_(shards),
       parameters_(parameters),
       place_(parameters.size()),
-      has_gradient_(parameters.size()) {
+      has_gradient_(parameters.size()),
+      rows_(full({1}, double(rows), {.dtype = float64})) {
   for (size_t i = parameters.size(); i-- > 0;) {
     const Tensor& p = parameters[i];
     const bool joins = !buckets_.empty() && buckets_.back().dtype == p.dtype() &&
@@ -29,12 +32,21 @@ GradientSum::GradientSum(Transport& transport, int64_t last_shard, int64_t shard
     bucket.offsets.push_back(bucket.numel);
     bucket.numel += p.numel();
   }
+  counted_ = transport.post("rows", [this, rank = transport.rank, ranks = transport.ranks] {
+    rows_ = all_reduce(transport_, {{rank, rank + 1, rows_}}, ranks, add_up, false);
+  });
 }
 
 // Where the backward pass threw, sums are under way that refer to this.
 GradientSum::~GradientSum() {
+  if (counted_.valid()) counted_.wait();
   for (Bucket& bucket : buckets_)
     if (bucket.done.valid()) bucket.done.wait();
+}
+
+double GradientSum::rows() {
+  if (counted_.valid()) counted_.get();
+  return rows_.item();
 }
 
 void GradientSum::add(int64_t shard, size_t parameter, Tensor gradient) {
@@ -77,14 +89,13 @@ void GradientSum::send_complete() {
   }
 }
 
-void GradientSum::end(int64_t shard, double loss, int64_t rows) {
+void GradientSum::end(int64_t shard, double loss) {
   const size_t n = parameters_.size();
-  Tensor head = zeros({int64_t(n) + 2}, {.dtype = float64});
+  Tensor head = zeros({int64_t(n) + 1}, {.dtype = float64});
   const std::span<double> values = head.mutable_data<double>();
   values[0] = loss;
-  values[1] = double(rows);
   for (size_t i = n; i-- > 0;) {
-    values[i + 2] = has_gradient_[i];
+    values[i + 1] = has_gradient_[i];
     if (!has_gradient_[i]) fill(buckets_[place_[i].first], shard, place_[i].second, {});
   }
   has_gradient_.assign(n, false);
@@ -97,7 +108,7 @@ GradientSum::Result GradientSum::wait() {
   Tensor head;
   transport_.post("loss", [&] { head = all_reduce(transport_, std::move(heads_), shards_, add_up, false); }).get();
   const std::span<const double> values = head.data<double>();
-  Result result{values[0] / values[1], std::vector<Tensor>(parameters_.size())};
+  Result result{values[0] / rows(), std::vector<Tensor>(parameters_.size())};
   for (Bucket& bucket : buckets_) {
     bucket.done.get();
     const auto seconds_of = [](Clock::duration d) { return std::max(0.0, std::chrono::duration<double>(d).count()); };
@@ -105,14 +116,10 @@ GradientSum::Result GradientSum::wait() {
     hidden_seconds += seconds_of(std::min(bucket.end, backward_end_) - bucket.begin);
     for (size_t place = 0; place < bucket.parameters.size(); ++place) {
       const size_t i = bucket.parameters[place];
-      if (values[i + 2] == 0) continue;
+      if (values[i + 1] == 0) continue;
       const int64_t offset = bucket.offsets[place];
-      Tensor mean = slice(bucket.total, 0, offset, offset + parameters_[i].numel()).view(parameters_[i].shape());
-      if (bucket.parameters.size() > 1)
-        mean = mean * (1 / values[1]);
-      else  // it has the bucket's memory for itself
-        compute::scale_in_place(mean, 1 / values[1]);
-      result.gradients[i] = std::move(mean);
+      result.gradients[i] =
+          slice(bucket.total, 0, offset, offset + parameters_[i].numel()).view(parameters_[i].shape());
     }
     bucket.total = {};
   }

@@ -12,19 +12,22 @@ namespace tapegrad::distributed {
 
 class GradientSum {
  public:
-  GradientSum(Transport& transport, int64_t last_shard, int64_t shards, const std::vector<Tensor>& parameters,
-              int64_t bucket_bytes);
+  /// `rows` are those of this rank.
+  GradientSum(Transport& transport, int64_t rows, int64_t last_shard, int64_t shards,
+              const std::vector<Tensor>& parameters, int64_t bucket_bytes);
   ~GradientSum();
 
+  /// The rows of all ranks, which the gradients are to be divided by.
+  double rows();
   /// The gradient of a parameter on a shard. The shards come in their order, of each the parameters in any. A tensor that
   /// nobody else holds is written to.
   void add(int64_t shard, size_t parameter, Tensor gradient);
   /// There are no more of this shard. `loss` is the sum over its rows.
-  void end(int64_t shard, double loss, int64_t rows);
+  void end(int64_t shard, double loss);
 
   struct Result {
     double loss;                    ///< of all shards, a mean over the rows
-    std::vector<Tensor> gradients;  ///< undefined where no shard had one
+    std::vector<Tensor> gradients;  ///< undefined where no shard had one; those of one bucket share its memory
   };
   /// Waits for the sums.
   Result wait();
@@ -57,7 +60,9 @@ class GradientSum {
   std::vector<Bucket> buckets_;
   std::vector<std::pair<size_t, size_t>> place_;  // bucket, and place in it, of each parameter
   std::vector<bool> has_gradient_;                // of each parameter, on the shard that runs
-  std::vector<Node> heads_;                       // loss, rows, and how many shards had a gradient of each parameter
+  std::vector<Node> heads_;                       // loss, and how many shards had a gradient of each parameter
+  Tensor rows_;
+  std::future<void> counted_;
   size_t sent_ = 0;                               // buckets
   Clock::time_point backward_end_;
 };

@@ -38,22 +38,18 @@ void put_together(Tensor& a, const Tensor& b) {
   }
 }
 
-Tensor meet(const Tensor& mine, Combine combine) {
-  Turns* const turns = Turns::current();
-  return turns ? turns->meet(mine, combine) : mine;
-}
-
 struct Moments {
   double count;
   Tensor mean, var;  // [C], float64
 };
 
-Moments moments_of(const Tensor& x) {
+Moments moments_of(const Tensor& x, Turns& turns) {
   const int64_t c = x.size(1);
   const double count = double(x.numel() / c);
   // Without eps rstd is var^(-1/2); infinite for 0.
   const auto [mean, rstd] = compute::batch_moments(x, {}, {}, 0, 0, true);
-  const Tensor all = meet(concat({full({c}, count, {.dtype = float64}), mean, count / (rstd * rstd)}), put_together);
+  const Tensor all =
+      turns.meet(concat({full({c}, count, {.dtype = float64}), mean, count / (rstd * rstd)}), put_together);
   const double m = all[0].item();
   return {m, slice(all, 0, c, 2 * c), slice(all, 0, 2 * c) / m};
 }
@@ -79,19 +75,26 @@ Tensor SyncBatchNorm::forward(const Tensor& input) {
     fail<ShapeError>("SyncBatchNorm", "input must be [N, {}] or [N, {}, ...] with N > 0, got {}", channels, channels,
                      input.shape());
   if (!is_training()) return batch_norm(input, running_mean, running_var, weight, bias, {.eps = options_.eps});
+  Turns* const turns = Turns::current();
+  if (!turns) {
+    const Tensor y = batch_norm(input, running_mean, running_var, weight, bias,
+                                {.training = true, .momentum = options_.momentum, .eps = options_.eps});
+    num_batches_tracked.mutable_data<int64_t>()[0] += 1;
+    return y;
+  }
   const Tensor x = input.contiguous();
   Tensor mu, rstd, y;
   double m = 0;
   {
     const NoGrad no_grad;
-    const Moments moments = moments_of(x);
+    const Moments moments = moments_of(x, *turns);
     m = moments.count;
     if (m == 1)
       fail<ValueError>("SyncBatchNorm", "training needs more than one value in a channel, got input {}", input.shape());
     mu = moments.mean;
     rstd = rsqrt(moments.var + options_.eps);
     // The shards of a process share the buffers: one of them writes.
-    if (Turns* const turns = Turns::current(); !turns || turns->is_last()) {
+    if (turns->is_last()) {
       const auto move = [&](Tensor& running, const Tensor& now) {
         running.copy_(running * (1 - options_.momentum) + now.to(running.dtype()) * options_.momentum);
       };
@@ -101,13 +104,13 @@ Tensor SyncBatchNorm::forward(const Tensor& input) {
     }
     y = compute::BatchNorm{.training = false}.forward({x, weight, bias, mu, rstd}, nullptr);
   }
-  const auto vjp = [x = Saved(x), weight = Saved(weight), bias = Saved(bias), mu, rstd,
-                    m](const Tensor& dy) -> Gradients {
+  const auto vjp = [x = Saved(x), weight = Saved(weight), bias = Saved(bias), mu, rstd, m,
+                    turns](const Tensor& dy) -> Gradients {
     if (is_recording()) fail<AutogradError>("SyncBatchNorm", "it has no second derivative");
     const compute::BatchNorm constant{.training = false};
     const Tensors in{x, weight, bias, mu, rstd};
     const Gradients own = constant.backward({dy.contiguous()}, in, {}, Needs{.bits = 7, .again = true});
-    const Tensor sums = meet(concat({own[1], own[2]}).to(float64), add_up);
+    const Tensor sums = turns->meet(concat({own[1], own[2]}).to(float64), add_up);
     const int64_t c = mu.numel();
     const Tensor scale = rstd * weight.get().to(float64) * (-1 / m);
     const Dtype dtype = dy.dtype();

@@ -1,6 +1,7 @@
 #include "distributed/transport.h"
 
 #include <mpi.h>
+#include <tapegrad/distributed/context.h>
 
 #include <chrono>
 #include <cstdio>

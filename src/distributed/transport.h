@@ -60,7 +60,4 @@ class Transport {
   int tag_ = 0;           // of the job that runs: messages of another never match
 };
 
-/// Whether mpirun or srun started this process.
-bool was_launched();
-
 }  // namespace tapegrad::distributed

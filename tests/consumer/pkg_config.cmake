@@ -1,11 +1,21 @@
-# Compiles program.cpp as one does in a shell, with what PKG_CONFIG says of tapegrad in PREFIX, runs it, and has GDB print a tensor.
+# Compiles program.cpp as one does in a shell, with what PKG_CONFIG says of tapegrad in PREFIX, runs it, and has GDB print a tensor;
+# and a program for each further component.
 if(NOT PKG_CONFIG)
   message("skipped: there is no pkg-config")
   return()
 endif()
 set(ENV{PKG_CONFIG_PATH} ${PREFIX}/${LIBDIR}/pkgconfig:$ENV{PKG_CONFIG_PATH})
-execute_process(COMMAND sh -c "${COMPILER} -std=c++20 -g ${CMAKE_CURRENT_LIST_DIR}/program.cpp \
-  $(${PKG_CONFIG} --cflags --libs tapegrad) -o ${PROGRAM} && ${PROGRAM}" COMMAND_ERROR_IS_FATAL ANY)
+function(compile_and_run program package to)
+  execute_process(COMMAND sh -c "${COMPILER} -std=c++20 -g ${CMAKE_CURRENT_LIST_DIR}/${program}.cpp \
+    $(${PKG_CONFIG} --cflags --libs ${package}) -o ${to} && ${to}" COMMAND_ERROR_IS_FATAL ANY)
+endfunction()
+compile_and_run(program tapegrad ${PROGRAM})
+compile_and_run(inspect tapegrad-inspect ${PROGRAM}_inspect)
+foreach(component datasets mpi)
+  if(EXISTS ${PREFIX}/${LIBDIR}/pkgconfig/tapegrad-${component}.pc)
+    compile_and_run(${component} tapegrad-${component} ${PROGRAM}_${component})
+  endif()
+endforeach()
 
 if(GDB)
   execute_process(COMMAND ${GDB} -q -batch -nx -ex "source ${PREFIX}/${SHARE}/gdb/tapegrad-gdb.py"

@@ -4,7 +4,7 @@ target_link_libraries(program PRIVATE tapegrad::tapegrad)
 add_executable(program_test ${CMAKE_CURRENT_LIST_DIR}/tests.cpp)
 target_link_libraries(program_test PRIVATE tapegrad::train tapegrad::inspect tapegrad::testing GTest::gtest_main)
 if(TARGET tapegrad::mpi)
-  add_executable(mpi_program ${CMAKE_CURRENT_LIST_DIR}/mpi_program.cpp)
+  add_executable(mpi_program ${CMAKE_CURRENT_LIST_DIR}/mpi.cpp)
   target_link_libraries(mpi_program PRIVATE tapegrad::mpi)
 endif()
 

@@ -76,6 +76,38 @@ TEST(DataParallel, AddsGradientsOfSeveralBackwardPasses) {
   }
 }
 
+TEST(DataParallel, OfOneShardInAllIsTheUsualLoop) {
+  struct Normed : nn::Module<Normed> {
+    nn::Linear a = add("a", nn::Linear(4, 3));
+    nn::BatchNorm1d norm = add("norm", nn::BatchNorm1d(3));
+    Tensor forward(const Tensor& x) { return dropout(norm(a(x)), 0.5); }
+  };
+  const Batch batch = whole(16);
+  Context alone({.shards = 0});
+  Normed net;
+  Normed copy = net.clone();
+  DataParallel parallel(net, alone);
+  const Generator random = default_generator();
+  Tape tape;
+  const Tensor loss = parallel(loss_of, batch.x, batch.y);
+  default_generator() = random;
+  EXPECT_TRUE(same_bits({{"loss", loss}}, {{"loss", loss_of(copy, batch.x, batch.y)}}));
+  EXPECT_TRUE(same_bits(snapshot(net), snapshot(copy)));
+  EXPECT_EQ(parallel.steps(), 1);
+  tape.backward(loss);
+  EXPECT_TRUE(net.a.weight.grad().defined());
+}
+
+TEST(Context, GathersWhatTheRanksHave) {
+  const auto rows_of = [](int rank) { return full({rank % 2 + 1, 2}, -double(rank), {.dtype = float64}); };
+  Tensors all;
+  for (int rank = 0; rank < job().ranks(); ++rank) all.push_back(rows_of(rank));
+  const Tensor own = rows_of(job().rank());
+  EXPECT_TRUE(same_bits({{"all", job().gather(own)}}, {{"all", concat(all)}})) << "the sign of zero too";
+  EXPECT_TRUE(
+      same_bits({{"all", job().gather(own.transpose(0, 1), 1)}}, {{"all", concat(all).transpose(0, 1).contiguous()}}));
+}
+
 TEST(DataParallel, GivesTheLossOfAllRanksWithoutATape) {
   Net net;
   DataParallel parallel(net, job());
@@ -172,48 +204,68 @@ TEST(DataParallel, RefusesWhatWouldGoWrong) {
   EXPECT_THAT(message<Error>([] { Context({.deadline = 0}); }), testing::HasSubstr("deadline must be positive, got 0"));
 }
 
-TEST(SyncBatchNorm, IsTheBatchNormOfTheWholeBatch) {
-  struct Normed : nn::Module<Normed> {
-    nn::Linear in = add("in", nn::Linear(4, 5, {.bias = false}));
-    SyncBatchNorm norm = add("norm", SyncBatchNorm(5));
-    Tensor forward(const Tensor& x) { return norm(in(x)); }
-  };
-  struct Plain : nn::Module<Plain> {
-    nn::Linear in = add("in", nn::Linear(4, 5, {.bias = false}));
-    nn::BatchNorm1d norm = add("norm", nn::BatchNorm1d(5));
-    Tensor forward(const Tensor& x) { return norm(in(x)); }
-  };
-  manual_seed(4);
-  const Tensor x = randn({19, 4}) * 3 + 5, target = randn({19, 5});
+namespace {
+
+template <class In, class Norm>
+struct Normed : nn::Module<Normed<In, Norm>> {
+  explicit Normed(In layer) : in(this->add("in", layer)), norm(this->add("norm", Norm(5))) {}
+  Tensor forward(const Tensor& x) { return norm(in(x)); }
+  In in;
+  Norm norm;
+};
+
+// One step of SyncBatchNorm on all ranks, and of Norm on the whole batch in one process.
+template <class Norm, class In>
+void expect_batch_norm_of_the_whole(In layer, const Tensor& batch) {
   const auto loss_of = [](auto& net, const Tensor& x, const Tensor& y) { return mse_loss(net(x), y); };
-  Normed normed;
+  const Tensor x = batch.to(float64);
+  Normed<In, SyncBatchNorm> normed(layer);
+  Normed<In, Norm> plain(layer.clone());
   normed.to(float64);
-  Plain plain;
   plain.to(float64);
-  plain.load_state_dict(normed.state_dict());
+  const Tensor target = randn(plain(x).shape(), {.dtype = float64});
   DataParallel parallel(normed, job());
   plain.load_state_dict(normed.state_dict());
-  const data::DataLoader::Batch batch = [&] {
-    data::DataLoader loader({x.to(float64), target.to(float64)}, {.batch_size = 19, .shard = job().shard()});
-    for (auto part : loader) return part;
-    return data::DataLoader::Batch();
-  }();
-  {
+  data::DataLoader loader({x, target}, {.batch_size = x.size(0), .shard = job().shard()});
+  for (auto [x, y] : loader) {
     Tape tape;
-    tape.backward(parallel(loss_of, batch.x, batch.y));
+    tape.backward(parallel(loss_of, x, y));
   }
   {
     Tape tape;
-    tape.backward(loss_of(plain, x.to(float64), target.to(float64)));
+    tape.backward(loss_of(plain, x, target));
   }
-  for (size_t i = 0; i < 3; ++i)
-    EXPECT_TRUE(is_close(normed.parameters()[i].grad(), plain.parameters()[i].grad(), {.rtol = 1e-9, .atol = 1e-12}))
-        << i;
+  const auto expected = plain.named_parameters(), got = normed.named_parameters();
+  for (size_t i = 0; i < expected.size(); ++i)
+    EXPECT_TRUE(is_close(got[i].second.grad(), expected[i].second.grad(), {.rtol = 1e-9, .atol = 1e-12}))
+        << got[i].first;
   for (size_t i = 0; i < 3; ++i)
     EXPECT_TRUE(is_close(normed.buffers()[i].to(float64), plain.buffers()[i].to(float64), {.rtol = 1e-9})) << i;
   normed.eval();
   plain.eval();
-  EXPECT_TRUE(is_close(normed(x.to(float64)), plain(x.to(float64)), {.rtol = 1e-9, .atol = 1e-9}));
+  EXPECT_TRUE(is_close(normed(x), plain(x), {.rtol = 1e-9, .atol = 1e-9}));
+}
+
+}  // namespace
+
+TEST(SyncBatchNorm, IsTheBatchNormOfTheWholeBatch) {
+  manual_seed(4);
+  expect_batch_norm_of_the_whole<nn::BatchNorm1d>(nn::Linear(4, 5, {.bias = false}), randn({19, 4}) * 3 + 5);
+}
+
+TEST(SyncBatchNorm, IsTheBatchNorm2dOfTheWholeBatchOfImages) {
+  manual_seed(4);
+  expect_batch_norm_of_the_whole<nn::BatchNorm2d>(nn::Conv2d(2, 5, 3, {.padding = 1}), randn({13, 2, 4, 3}) * 3 + 5);
+}
+
+TEST(SyncBatchNorm, IsABatchNormOutsideOfDataParallel) {
+  manual_seed(4);
+  const Tensor x = randn({6, 5, 2, 3});
+  SyncBatchNorm normed(5);
+  nn::BatchNorm2d plain(5);
+  Tape tape;
+  EXPECT_TRUE(same_bits({{"y", normed(x)}}, {{"y", plain(x)}}));
+  EXPECT_TRUE(same_bits(snapshot(normed), snapshot(plain)));
 }
 
 TEST(SyncBatchNorm, RefusesOtherInputs) {

@@ -3,6 +3,8 @@
 
 #include <filesystem>
 
+#include "support/message.h"
+
 namespace tapegrad::distributed {
 
 namespace {
@@ -150,6 +152,63 @@ TEST(SameBits, OfARunThatIsStoppedAndGoesOnOnAnotherNumberOfRanks) {
   EXPECT_TRUE(same_bits(continued(job(), folder("more"), 18), straight)) << "from one to many";
   job().barrier();
   if (job().is_root()) fs::remove_all(root);
+}
+
+TEST(SameBits, OfARecordedRunThatGoesOnOnAnotherNumberOfRanksAndIsTravelledBackByOne) {
+  namespace fs = std::filesystem;
+  const std::string folder = (fs::temp_directory_path() / fmt::format("tapegrad_mpi_log_{}", job().ranks())).string();
+  if (job().is_root()) fs::remove_all(folder);
+  job().barrier();
+  // Trains from the newest checkpoint to `steps`, and returns the losses.
+  const auto recorded = [&](Context& context, int64_t steps, const train::TravelQuestion* question = nullptr) {
+    manual_seed(6);
+    Mlp net;
+    DataParallel parallel(net, context);
+    optim::Adam optimizer(net.named_parameters(), {.lr = 1e-2});
+    data::DataLoader loader(points(), {.batch_size = 40, .shuffle = true, .seed = 3, .shard = context.shard()});
+    train::Batches batches(loader);
+    Recorder run(
+        context, folder, {{"net", net}, {"optimizer", optimizer}, {"loader", loader}, {"random", default_generator()}},
+        [&](Tape& tape, int64_t) {
+          const auto [x, y] = batches.next();
+          const Tensor loss = parallel([](auto& net, auto& x, auto& y) { return cross_entropy(net(x), y); }, x, y);
+          optimizer.zero_grad();
+          tape.backward(loss);
+          optimizer.step();
+          return loss;
+        },
+        {.every = 4, .on_signal = false});
+    if (question) return std::pair(std::map<int64_t, double>(), run.answer(*question));
+    std::map<int64_t, double> losses;
+    for (int64_t step = run.resume(); step < steps; ++step) {
+      EXPECT_TRUE(run.step(step));
+      losses[step] = run.loss();
+    }
+    return std::pair(losses, std::string());
+  };
+  const auto straight = recorded(job(), 12).first;
+  const train::TravelQuestion question{.step = 10};
+  if (job().ranks() > 1) {
+    EXPECT_THAT(message<ValueError>([&] { recorded(job(), 12, &question); }),
+                testing::HasSubstr("one rank travels, got"));
+  }
+  job().barrier();
+  if (job().is_root()) {
+    Context alone({.shards = job().shards()});
+    EXPECT_THAT(recorded(alone, 12, &question).second, testing::HasSubstr("data_parallel"));
+    fs::remove(fs::path(folder) / "step-000000012.safetensors");
+    const auto rest = recorded(alone, 12).first;
+    EXPECT_EQ(rest.size(), 4u);
+    for (const auto& [step, loss] : rest) EXPECT_EQ(loss, straight.at(step)) << step;
+    fs::remove(fs::path(folder) / "step-000000012.safetensors");
+    fs::remove(fs::path(folder) / "step-000000008.safetensors");
+  }
+  job().barrier();
+  const auto rest = recorded(job(), 12).first;
+  EXPECT_EQ(rest.size(), 8u) << "the step is that of rank 0's folder";
+  for (const auto& [step, loss] : rest) EXPECT_EQ(loss, straight.at(step)) << step;
+  job().barrier();
+  if (job().is_root()) fs::remove_all(folder);
 }
 
 TEST(SameBits, OfAGpt) {

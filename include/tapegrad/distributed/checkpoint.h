@@ -24,6 +24,12 @@ class Checkpointer {
   int64_t resume();
   /// As train::Checkpointer; every rank returns the same. Ctrl-C reaches rank 0, and the others end with it.
   bool step(int64_t step, double metric = std::numeric_limits<double>::quiet_NaN());
+  /// As train::Checkpointer; the ranks that do not save go on at once.
+  void save(int64_t step, double metric = std::numeric_limits<double>::quiet_NaN());
+  /// As train::Checkpointer; every rank gets what rank 0 loads.
+  void load(int64_t step);
+  /// As train::Checkpointer; every rank returns the same.
+  int64_t best();
 
  private:
   Context& context_;

@@ -11,6 +11,9 @@ namespace tapegrad::distributed {
 
 class Transport;
 
+/// Whether mpirun or srun started this process.
+bool was_launched();
+
 struct ContextOptions {
   /// Parts into which each batch is cut, whatever the number of ranks is: the results depend on it, and on the ranks not. 0:
   /// one part a rank, which is the fastest.
@@ -48,10 +51,12 @@ class Context {
   /// Those of this rank: what a loader is told.
   data::Shard shard() const;
 
-  /// The sum over the ranks, the same on each: a number of right answers. Every rank must call it, as the next two.
+  /// The sum over the ranks, the same on each: a number of right answers. Every rank must call it, as the next three.
   double sum(double value);
   /// Waits until every rank has come here.
   void barrier() { sum(0); }
+  /// What the ranks have, one behind the other along `axis`, the same on each.
+  Tensor gather(const Tensor& own, int64_t axis = 0);
   /// Every rank goes on from the state that rank 0 has.
   void broadcast(Stateful& state);
 

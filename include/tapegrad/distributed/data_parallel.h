@@ -36,6 +36,8 @@ class DataParallelBase {
   using Body = std::function<Tensor(const StateDict& parameters, const Tensors& inputs)>;
   DataParallelBase(nn::ModuleBase& module, Context& context, DataParallelOptions options);
   Tensor run(const Body& body, const Tensors& inputs);
+  /// Counts a step of one part in all, which is the usual one. False where there are several.
+  bool is_whole();
 
  private:
   void compare_ranks();
@@ -64,7 +66,8 @@ class DataParallelBase {
 /// skipped because a gradient is not finite.
 ///
 /// The backward pass of a shard runs where the function is called; the tape keeps its result. The memory for what is
-/// saved is that of one shard, not of the batch. Without a tape there is the loss alone, of all ranks too.
+/// saved is that of one shard, not of the batch. Without a tape there is the loss alone, of all ranks too. Where there is
+/// one shard in all, the function gets the model itself, and runs on the caller's tape.
 ///
 /// Random numbers in the function are a shard's own: each call draws one number from default_generator(), and the shard reads
 /// the stream of its number. At the beginning, parameters, buffers and the generator become those of rank 0; each
@@ -82,6 +85,7 @@ class DataParallel : public DataParallelBase {
 
   template <class F, std::same_as<Tensor>... Inputs>
   Tensor operator()(F&& loss_of, const Inputs&... inputs) {
+    if (is_whole()) return loss_of(module_, inputs...);
     return run(
         [&](const StateDict& parameters, const Tensors& part) {
           nn::detail::CloneContext cloning(module_, parameters);

@@ -16,7 +16,7 @@ struct SyncBatchNormOptions {
 /// DataParallel, and in evaluation, it is a BatchNorm.
 ///
 /// **Shape**: x [N, C, ...] with C = num_features, y the same.
-/// **Gradient**: of x through mu and var of all shards. It has no second derivative.
+/// **Gradient**: of x through mu and var of all shards. In DataParallel it has no second derivative.
 /// **Numerics**: of each shard the count, the mean and the sum of squares about it in float64, put together in the order of
 /// the tree (Chan, Golub, LeVeque 1979, "Updating formulae and a pairwise algorithm for computing sample variances").
 /// **Throws** ShapeError for another input; ValueError for options out of range, and in training for one value a channel.
