@@ -179,5 +179,7 @@ void weight_scale(const Lab& lab);
 void rnn_convergence(const Lab& lab);
 void depth(const Lab& lab);
 void learning_rate(const Lab& lab);
+void covariate_shift(const Lab& lab);
+void gain_bias(const Lab& lab);
 
 }  // namespace lab
