@@ -6,8 +6,8 @@
 namespace lab {
 namespace {
 
-// Shifts and scales each unit of each case, with a mean and a deviation of the unit's that are others at every step: Santurkar et al.
-// 2018, arXiv:1805.11604, appendix A. In training only.
+// Shifts and scales each unit of each case, with a mean and a deviation of the unit's that are others at every step, as
+// Santurkar et al. 2018, arXiv:1805.11604, do. In training only.
 struct Noise : nn::Module<Noise> {
   Tensor forward(const Tensor& x) {
     if (!is_training()) return x;
@@ -17,8 +17,9 @@ struct Noise : nn::Module<Noise> {
   }
 };
 
-// How far the distribution of what passes is, at each step, from that of the first step and of the one before, in deviations of
-// the first: the Wasserstein distance between normal distributions of the same means and deviations, averaged over units.
+// How far the distribution of what passes is, at each step, from that of the first step and of the one before, in
+// deviations of the first: the Wasserstein distance between normal distributions of the same means and deviations,
+// averaged over units.
 struct Ways {
   std::vector<double> from_start, from_last;
 };

@@ -18,6 +18,7 @@ int main(int argc, char** argv) {
       {"rnn-convergence", "a recurrent network with layer norm needs fewer steps", lab::rnn_convergence},
       {"depth", "deep networks learn with a norm, and not without", lab::depth},
       {"learning-rate", "with a norm more learning rates work", lab::learning_rate},
+      {"cnn", "in convolutional networks batch norm is ahead at batches of 128, not at 2", lab::cnn},
       {"covariate-shift", "batch norm helps even where noise behind it moves the inputs of a layer",
        lab::covariate_shift},
       {"gain-bias", "without gain and bias a network learns worse; and what they learn", lab::gain_bias}};
