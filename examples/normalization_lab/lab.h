@@ -24,6 +24,9 @@ struct Lab {
   std::string out = ".";
 };
 
+/// Pixels along one side of a digit.
+inline int64_t side_of(const Lab& lab) { return std::lround(std::sqrt(double(lab.digits.train.x()[0].numel()))); }
+
 /// A layer that normalizes [N, D], or none: "none", "batch", "layer" or "rms".
 inline void add_norm(nn::Sequential& net, const std::string& norm, int64_t features) {
   if (norm == "batch") net.push_back(nn::BatchNorm1d(features));
@@ -179,5 +182,8 @@ void weight_scale(const Lab& lab);
 void rnn_convergence(const Lab& lab);
 void depth(const Lab& lab);
 void learning_rate(const Lab& lab);
+void cnn(const Lab& lab);
+void covariate_shift(const Lab& lab);
+void gain_bias(const Lab& lab);
 
 }  // namespace lab

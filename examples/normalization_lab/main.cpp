@@ -17,7 +17,11 @@ int main(int argc, char** argv) {
       {"weight-scale", "with a norm the scale of the first weights matters less", lab::weight_scale},
       {"rnn-convergence", "a recurrent network with layer norm needs fewer steps", lab::rnn_convergence},
       {"depth", "deep networks learn with a norm, and not without", lab::depth},
-      {"learning-rate", "with a norm more learning rates work", lab::learning_rate}};
+      {"learning-rate", "with a norm more learning rates work", lab::learning_rate},
+      {"cnn", "in convolutional networks batch norm is ahead at batches of 128, not at 2", lab::cnn},
+      {"covariate-shift", "batch norm helps even where noise behind it moves the inputs of a layer",
+       lab::covariate_shift},
+      {"gain-bias", "without gain and bias a network learns worse; and what they learn", lab::gain_bias}};
   return run(argc, argv, "Tries out claims about normalization on handwritten digits.", [&](Arguments& arguments) {
     const bool list = arguments.flag("list", "the experiments and their claims");
     std::vector<std::string> names{"all"};
