@@ -5,8 +5,8 @@
 //   SHARDS   as ContextOptions has it, 0 for one a rank; -1 for the loop without DataParallel
 //   OVERLAP  1 to send while the backward pass goes on; else 0
 //
-// Prints the least and the median time of a step in milliseconds, the time of the all-reduce in one step, and the share of
-// it that was hidden behind the backward pass.
+// Prints the least and the median time of a step in milliseconds, the time of the all-reduce in one step, the share of
+// it that was hidden behind the backward pass, and the size of the gradients in MB.
 #include <fmt/format.h>
 #include <tapegrad/distributed.h>
 #include <tapegrad/tapegrad.h>
@@ -81,8 +81,8 @@ void measure(tg::distributed::Context& mpi, bool plain, bool overlap, double sec
   std::sort(times.begin(), times.end());
   const tg::distributed::Traffic& traffic = parallel.traffic();
   const double spent = traffic.seconds - before.seconds, hidden = traffic.hidden_seconds - before.hidden_seconds;
-  fmt::print("{:.3f} {:.3f} {:.3f} {:.2f}\n", times.front(), times[times.size() / 2],
-             1e3 * spent / double(times.size()), spent > 0 ? hidden / spent : 0);
+  fmt::print("{:.3f} {:.3f} {:.3f} {:.2f} {:.2f}\n", times.front(), times[times.size() / 2],
+             1e3 * spent / double(times.size()), spent > 0 ? hidden / spent : 0, 4e-6 * double(net.parameter_count()));
 }
 
 void measure_sum(tg::distributed::Context& mpi, int64_t n, double seconds) {
