@@ -42,11 +42,17 @@ const char* isa_name();
 #endif
 #endif
 
-// Clang fuses nothing in the files that ask for nothing (cmake/options.cmake).
-#if defined(__GNUC__) && !defined(__clang__)
-#define TAPEGRAD_UNFUSED __attribute__((optimize("fp-contract=off")))
-#else
+// Whether the compiler may fuse a * b + c. Clang does it only in the files that ask for it (cmake/options.cmake); GCC does it
+// on x86 wherever the instruction set can, and elsewhere, where every function could, only where it is told to here.
 #define TAPEGRAD_UNFUSED
+#define TAPEGRAD_FUSED
+#if defined(__GNUC__) && !defined(__clang__)
+#undef TAPEGRAD_UNFUSED
+#define TAPEGRAD_UNFUSED __attribute__((optimize("fp-contract=off")))
+#if !defined(TAPEGRAD_X86)
+#undef TAPEGRAD_FUSED
+#define TAPEGRAD_FUSED __attribute__((optimize("fp-contract=fast")))
+#endif
 #endif
 
 // The instruction sets as types. A vector has `bytes`; the tile of a product (gemm/tile.h) has `tile_rows` rows
@@ -60,10 +66,10 @@ struct Baseline {
 #if defined(TAPEGRAD_X86)
   static constexpr int registers = 16, tile_rows = 3;
 #else
-  static constexpr int registers = 32, tile_rows = 6;
+  static constexpr int registers = 32, tile_rows = 5;
 #endif
   template <class F>
-  [[gnu::flatten, gnu::noinline]] static void run(F body) {
+  [[gnu::flatten, gnu::noinline]] TAPEGRAD_FUSED static void run(F body) {
     body();
   }
 };
