@@ -62,9 +62,9 @@ class HeaderReader final : public nlohmann::json_sax<nlohmann::json> {
   }
 
   bool start_object(size_t) override {
-    if (place_ == Place::file && depth_ == 0) {
-      depth_ = 1;
-    } else if (place_ == Place::file && depth_ == 1) {
+    if (!open_) {
+      open_ = true;
+    } else if (place_ == Place::file) {
       place_ = entry_.name == kMetadata ? Place::metadata : Place::entry;
       seen_ = 0;
     } else {
@@ -151,7 +151,7 @@ class HeaderReader final : public nlohmann::json_sax<nlohmann::json> {
   enum class Place { file, metadata, entry, array };
   const std::string& path_;
   Place place_ = Place::file;
-  int depth_ = 0;
+  bool open_ = false;
   Entry entry_;
   int field_ = 0, seen_ = 0;  // bits: dtype 1, shape 2, data_offsets 4
   int64_t count_ = 0;

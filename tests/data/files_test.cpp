@@ -96,6 +96,7 @@ TEST(Csv, NamesFileLineAndColumn) {
   EXPECT_EQ(csv_error("1,2,3\n1,2\n"), "t.csv:2:3: the line has 2 fields, line 1 has 3");
   EXPECT_EQ(csv_error("1,2,3\n1,2,3,4\n"), "t.csv:2:4: the line has 4 fields, line 1 has 3");
   EXPECT_EQ(csv_error("1,nan,3\n"), "t.csv:1:2: not a number: 'nan'");
+  EXPECT_EQ(csv_error("1,+-2,3\n"), "t.csv:1:2: not a number: '+-2'");
   EXPECT_EQ(csv_error("1,inf,3\n"), "t.csv:1:2: not a number: 'inf'");
   EXPECT_EQ(csv_error("1,1e40,3\n"), "t.csv:1:2: too large for float32: '1e40'");
   EXPECT_EQ(csv_error("1,2,99999999999999999999\n"), "t.csv:1:3: too large for int64: '99999999999999999999'");
