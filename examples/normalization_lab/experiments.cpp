@@ -10,7 +10,7 @@ void batch_size(const Lab& lab) {
   Grid loss =
       run_grid(lab, "batch-size", "batch size", {"none", "batch", "layer", "rms"}, {2, 4, 16, 64, 256},
                [&](const std::string& norm, double batch) {
-                 return fit(lab, mlp(norm, 2, 100), {.batch = int64_t(batch), .epochs = epochs, .lr = 1e-3}).loss;
+                 return fit(lab, mlp(lab, norm, 2, 100), {.batch = int64_t(batch), .epochs = epochs, .lr = 1e-3}).loss;
                });
   draw(lab, "batch_size",
        {.title = "loss on held-back digits, by batch size", .x_name = "batch size", .log_x = true, .log_y = true},
@@ -46,7 +46,7 @@ void input_scale(const Lab& lab) {
   const int64_t steps = lab.quick ? 100 : 400;
   Grid loss = run_grid(lab, "input-scale", "scale", {"none", "batch", "layer", "rms"},
                        {1e-4, 1e-3, 1e-2, 0.1, 1, 10, 100, 1000}, [&](const std::string& norm, double scale) {
-                         return fit(lab, mlp(norm, 2, 100),
+                         return fit(lab, mlp(lab, norm, 2, 100),
                                     {.epochs = 100, .lr = 0.05, .scale = scale, .sgd = true, .max_steps = steps})
                              .loss;
                        });
@@ -69,7 +69,7 @@ void weight_scale(const Lab& lab) {
   const int64_t steps = lab.quick ? 100 : 400;
   Grid loss = run_grid(lab, "weight-scale", "scale", {"none", "batch", "layer", "rms"}, {0.01, 0.1, 1, 10, 100},
                        [&](const std::string& norm, double scale) {
-                         nn::Sequential net = mlp(norm, 2, 100);
+                         nn::Sequential net = mlp(lab, norm, 2, 100);
                          for (Tensor p : net.parameters())
                            if (p.dim() == 2 && p.size(0) == 100) p.copy_(p * scale);
                          return fit(lab, net, {.epochs = 100, .lr = 0.05, .sgd = true, .max_steps = steps}).loss;
@@ -92,10 +92,11 @@ void weight_scale(const Lab& lab) {
 namespace {
 
 struct RowReader : nn::Module<RowReader> {
-  explicit RowReader(nn::Norm norm)
-      : lstm(add("lstm", nn::LSTM(8, 64, {.norm = norm}))), head(add("head", nn::Linear(64, 10))) {}
-  Tensor forward(const Tensor& x) { return head(lstm(x.reshape({-1, 8, 8}).transpose(0, 1)).output[7]); }
+  RowReader(int64_t side, nn::Norm norm)
+      : side(side), lstm(add("lstm", nn::LSTM(side, 64, {.norm = norm}))), head(add("head", nn::Linear(64, 10))) {}
+  Tensor forward(const Tensor& x) { return head(lstm(x.reshape({-1, side, side}).transpose(0, 1)).output[-1]); }
 
+  int64_t side;
   nn::LSTM lstm;
   nn::Linear head;
 };
@@ -106,8 +107,9 @@ void rnn_convergence(const Lab& lab) {
   Grid steps = run_grid(
       lab, "rnn-convergence", "batch size", {"none", "layer"}, {8, 64}, [&](const std::string& norm, double batch) {
         const Training how{.batch = int64_t(batch), .epochs = lab.quick ? 20 : 60, .lr = 1e-3};
-        const int64_t n = fit(lab, RowReader(norm == "layer" ? nn::Norm::layer : nn::Norm::none), how).steps_to_half;
-        return n < 0 ? double(how.epochs) * 1400 / batch : double(n);
+        const int64_t n =
+            fit(lab, RowReader(side_of(lab), norm == "layer" ? nn::Norm::layer : nn::Norm::none), how).steps_to_half;
+        return n < 0 ? double(how.epochs * lab.digits.train.size()) / batch : double(n);
       });
   draw(lab, "rnn_convergence",
        {.title = "steps until the training loss is 0.5, an LSTM that reads rows",
@@ -125,11 +127,12 @@ void rnn_convergence(const Lab& lab) {
 
 void depth(const Lab& lab) {
   const int64_t epochs = lab.quick ? 3 : 10;
-  Grid accuracy = run_grid(lab, "depth", "hidden layers", {"none", "batch", "layer", "rms"},
-                           lab.quick ? std::vector<double>{4, 16} : std::vector<double>{4, 8, 16, 32, 64},
-                           [&](const std::string& norm, double layers) {
-                             return fit(lab, mlp(norm, int64_t(layers), 64), {.epochs = epochs, .lr = 1e-3}).accuracy;
-                           });
+  Grid accuracy =
+      run_grid(lab, "depth", "hidden layers", {"none", "batch", "layer", "rms"},
+               lab.quick ? std::vector<double>{4, 16} : std::vector<double>{4, 8, 16, 32, 64},
+               [&](const std::string& norm, double layers) {
+                 return fit(lab, mlp(lab, norm, int64_t(layers), 64), {.epochs = epochs, .lr = 1e-3}).accuracy;
+               });
   draw(lab, "depth", {.title = "accuracy on held-back digits, by depth", .x_name = "hidden layers", .log_x = true},
        accuracy);
   const double deepest = accuracy.settings.back();
@@ -146,7 +149,7 @@ void learning_rate(const Lab& lab) {
   for (int i = -6; i <= 4; ++i) rates.push_back(std::pow(10, 0.5 * i));
   Grid accuracy = run_grid(lab, "learning-rate", "rate", {"none", "batch", "layer", "rms"}, rates,
                            [&](const std::string& norm, double lr) {
-                             return fit(lab, mlp(norm, 3, 64), {.epochs = epochs, .lr = lr, .sgd = true}).accuracy;
+                             return fit(lab, mlp(lab, norm, 3, 64), {.epochs = epochs, .lr = lr, .sgd = true}).accuracy;
                            });
   draw(lab, "learning_rate",
        {.title = "accuracy on held-back digits, by learning rate (SGD)", .x_name = "learning rate", .log_x = true},

@@ -24,6 +24,10 @@ struct Lab {
   std::string out = ".";
 };
 
+/// The digits that ship with the examples, or those of a folder with the IDX files of MNIST or Fashion-MNIST, of which `cases` are
+/// trained on. **Throws** FormatError where files are missing.
+data::Split digits(const std::string& folder, int64_t cases);
+
 /// Pixels along one side of a digit.
 inline int64_t side_of(const Lab& lab) { return std::lround(std::sqrt(double(lab.digits.train.x()[0].numel()))); }
 
@@ -34,11 +38,11 @@ inline void add_norm(nn::Sequential& net, const std::string& norm, int64_t featu
   if (norm == "rms") net.push_back(nn::RMSNorm(features));
 }
 
-/// 64 pixels, `depth` hidden layers of `width` relu units with a norm before each relu, ten classes. He's initialization.
-inline nn::Sequential mlp(const std::string& norm, int64_t depth, int64_t width) {
+/// The pixels, `depth` hidden layers of `width` relu units with a norm before each relu, ten classes. He's initialization.
+inline nn::Sequential mlp(const Lab& lab, const std::string& norm, int64_t depth, int64_t width) {
   nn::Sequential net;
   for (int64_t i = 0; i < depth; ++i) {
-    nn::Linear linear(i == 0 ? 64 : width, width, {.bias = norm == "none"});
+    nn::Linear linear(i == 0 ? side_of(lab) * side_of(lab) : width, width, {.bias = norm == "none"});
     nn::init::kaiming_normal(linear.weight);
     net.push_back(linear);
     add_norm(net, norm, width);
@@ -185,5 +189,6 @@ void learning_rate(const Lab& lab);
 void cnn(const Lab& lab);
 void covariate_shift(const Lab& lab);
 void gain_bias(const Lab& lab);
+void online(const Lab& lab);
 
 }  // namespace lab

@@ -2,6 +2,7 @@
 //
 //   normalization_lab --list
 //   normalization_lab --experiment batch-size --out pictures
+//   normalization_lab --experiment depth --data data/fashion_mnist      as scripts/fetch_data fetches it
 #include <filesystem>
 
 #include "lab.h"
@@ -21,14 +22,16 @@ int main(int argc, char** argv) {
       {"cnn", "in convolutional networks batch norm is ahead at batches of 128, not at 2", lab::cnn},
       {"covariate-shift", "batch norm helps even where noise behind it moves the inputs of a layer",
        lab::covariate_shift},
-      {"gain-bias", "without gain and bias a network learns worse; and what they learn", lab::gain_bias}};
+      {"gain-bias", "without gain and bias a network learns worse; and what they learn", lab::gain_bias},
+      {"online", "from one case at a time layer norm learns more than no norm, batch norm nothing", lab::online}};
   return run(argc, argv, "Tries out claims about normalization on handwritten digits.", [&](Arguments& arguments) {
     const bool list = arguments.flag("list", "the experiments and their claims");
     std::vector<std::string> names{"all"};
     for (const Experiment& e : all) names.push_back(e.name);
     const std::string wanted = arguments.choice("experiment", "all", names, "which one");
-    const tapegrad::data::TensorDataset digits = tapegrad::data::csv(data_file("digits.csv"));
-    lab::Lab lab{.digits = tapegrad::data::TensorDataset(digits.x() / 16.0, digits.y()).split(0.8)};
+    const std::string folder = arguments.text("data", "", "folder of MNIST's or Fashion-MNIST's IDX files");
+    const int64_t cases = arguments.integer("cases", 10000, "of their training set, at most", {1000});
+    lab::Lab lab{.digits = lab::digits(list ? "" : folder, cases)};
     lab.quick = arguments.flag("quick", "a minute or less for each");
     lab.seeds = arguments.integer("seeds", lab.quick ? 2 : 5, "runs of each setting", {1, 100});
     lab.out = arguments.text("out", ".", "folder of the pictures");
