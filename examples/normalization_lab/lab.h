@@ -137,6 +137,7 @@ struct Training {
   double lr = 1e-3, scale = 1;  // of the inputs
   bool sgd = false;
   int64_t max_steps = 1 << 30;
+  int64_t warmup = 0;  // steps in which the rate rises to lr
 };
 
 struct Outcome {
@@ -163,6 +164,7 @@ Outcome fit(const Lab& lab, Model model, const Training& how) {
   for (int64_t epoch = 0; epoch < how.epochs; ++epoch)
     for (auto [x, y] : loader) {
       if (step++ >= how.max_steps) break;
+      if (how.warmup > 0) optimizer->set_lr(how.lr * std::min(1.0, double(step) / double(how.warmup)));
       Tape tape;
       const Tensor loss = cross_entropy(model(x * how.scale), y);
       if (!std::isfinite(loss.item())) return lost();
@@ -186,6 +188,7 @@ void weight_scale(const Lab& lab);
 void rnn_convergence(const Lab& lab);
 void depth(const Lab& lab);
 void learning_rate(const Lab& lab);
+void pre_post_ln(const Lab& lab);
 void cnn(const Lab& lab);
 void covariate_shift(const Lab& lab);
 void gain_bias(const Lab& lab);

@@ -19,6 +19,7 @@ int main(int argc, char** argv) {
       {"rnn-convergence", "a recurrent network with layer norm needs fewer steps", lab::rnn_convergence},
       {"depth", "deep networks learn with a norm, and not without", lab::depth},
       {"learning-rate", "with a norm more learning rates work", lab::learning_rate},
+      {"pre-post-ln", "a Transformer learns without a warm-up where the norms stand first", lab::pre_post_ln},
       {"cnn", "in convolutional networks batch norm is ahead at batches of 128, not at 2", lab::cnn},
       {"covariate-shift", "batch norm helps even where noise behind it moves the inputs of a layer",
        lab::covariate_shift},
