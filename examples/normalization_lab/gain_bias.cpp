@@ -61,11 +61,10 @@ void gain_bias(const Lab& lab) {
     add_point(gain, double(i + 1), gains[i]);
     add_point(bias, double(i + 1), biases[i]);
   }
-  inspect::write_svg(
-      lab.out + "/gain_bias_learned.svg",
-      inspect::line_plot(
-          {.title = "gain and bias of layer norm after training: median and 80 % of the units", .x_name = "layer"},
-          {gain, bias}));
+  show(lab, "gain_bias_learned",
+       inspect::line_plot(
+           {.title = "gain and bias of layer norm after training: median and 80 % of the units", .x_name = "layer"},
+           {gain, bias}));
   const auto cost = [&](const std::string& without, const std::string& with, double depth) {
     std::vector<double> out;
     for (size_t seed = 0; seed < size_t(lab.seeds); ++seed)

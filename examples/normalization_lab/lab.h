@@ -22,6 +22,7 @@ struct Lab {
   bool quick = false;
   int64_t seeds = 5;
   std::string out = ".";
+  std::shared_ptr<std::string> page = std::make_shared<std::string>();  // what report.html shows
 };
 
 /// The digits that ship with the examples, or those of a folder with the IDX files of MNIST or Fashion-MNIST, of which `cases` are
@@ -108,6 +109,14 @@ inline Grid run_grid(const Lab& lab, const std::string& name, const std::string&
   return grid;
 }
 
+/// Writes a picture to a file of its own and to the page.
+inline void show(const Lab& lab, const std::string& file, const std::string& svg) {
+  const std::string path = lab.out + "/" + file + ".svg";
+  inspect::write_svg(path, svg);
+  *lab.page += "<div class=\"card\">" + svg + "</div>\n";
+  fmt::print("picture: {}\n", path);
+}
+
 /// A picture of the grid, a curve for each norm with a band over the seeds.
 inline void draw(const Lab& lab, const std::string& file, inspect::Plot plot, const Grid& grid) {
   std::vector<inspect::Curve> curves;
@@ -120,16 +129,22 @@ inline void draw(const Lab& lab, const std::string& file, inspect::Plot plot, co
     }
     curves.push_back(std::move(c));
   }
-  const std::string path = lab.out + "/" + file + ".svg";
-  inspect::write_svg(path, inspect::line_plot(plot, curves));
-  fmt::print("picture: {}\n", path);
+  show(lab, file, inspect::line_plot(plot, curves));
 }
 
-/// The last line of an experiment, also written to findings.txt.
+/// The last line of an experiment. In findings.txt it takes the place of the line of an earlier run.
 inline void finding(const Lab& lab, const std::string& name, bool holds, const std::string& sentence) {
-  const std::string text = (holds ? "" : "the claim does NOT hold here: ") + sentence;
+  const std::string text = (holds ? "" : "the claim does NOT hold here: ") + sentence, path = lab.out + "/findings.txt";
   fmt::print("Finding: {}\n", text);
-  std::ofstream(lab.out + "/findings.txt", std::ios::app) << name << ": " << text << '\n';
+  *lab.page += "<p><b>Finding</b>: " + text + "</p>\n";
+  std::string kept, line;
+  bool found = false;
+  for (std::ifstream before(path); std::getline(before, line); kept += line + '\n')
+    if (line.starts_with(name + ": ")) {
+      line = name + ": " + text;
+      found = true;
+    }
+  std::ofstream(path) << kept << (found ? "" : name + ": " + text + '\n');
 }
 
 struct Training {

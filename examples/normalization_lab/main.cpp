@@ -3,6 +3,8 @@
 //   normalization_lab --list
 //   normalization_lab --experiment batch-size --out pictures
 //   normalization_lab --experiment depth --data data/fashion_mnist      as scripts/fetch_data fetches it
+#include <tapegrad/inspect/report.h>
+
 #include <filesystem>
 
 #include "lab.h"
@@ -42,12 +44,14 @@ int main(int argc, char** argv) {
       return 0;
     }
     std::filesystem::create_directories(lab.out);
-    std::filesystem::remove(lab.out + "/findings.txt");
     for (const Experiment& e : all)
       if (wanted == "all" || wanted == e.name) {
         fmt::print("== {}: {}\n", e.name, e.claim);
+        *lab.page += fmt::format("<h2>{}</h2>\n<p>{}.</p>\n", e.name, e.claim);
         e.run(lab);
       }
+    tapegrad::inspect::write_page(lab.out + "/report.html", "Normalization, tried out", *lab.page);
+    fmt::print("report: {}/report.html\n", lab.out);
     return 0;
   });
 }
