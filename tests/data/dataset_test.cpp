@@ -312,6 +312,8 @@ TEST(TextBatches, ColumnsAreStreamsThatGoOn) {
   int64_t rest = 0;
   for (auto batch : text_batches(text, {.batch_size = 2, .steps = 3, .first = 2})) rest += batch.x.numel();
   EXPECT_EQ(rest, 6);
+  for (auto batch : text_batches(text, {.batch_size = 2, .steps = 3, .first = 3})) ADD_FAILURE() << batch.x;
+  EXPECT_THROW(text_batches(text, {.batch_size = 2, .steps = 3, .first = 4}), ValueError);
 }
 
 TEST(TextWindows, AreRandomPiecesAndWhatFollows) {
