@@ -43,6 +43,8 @@ TEST(Arange, HasTheTypeOfItsArguments) {
   EXPECT_TENSOR_NEAR(arange(0.0, 4.0, 2.0, {.dtype = int64}), tensor({0, 2}, {.dtype = int64}), 0);
   EXPECT_THAT(arange(3, 3), HasShape({0}));
   EXPECT_THAT(arange(3, 0), HasShape({0}));
+  EXPECT_THAT(arange(3, 2, 2), HasShape({0}));  // the wrong way, by less than a step
+  EXPECT_THAT(arange(2, 3, -2), HasShape({0}));
   EXPECT_THAT(arange(3.5, 0), HasShape({0}));
 }
 
