@@ -260,6 +260,8 @@ TEST(ReduceLROnPlateau, KnowsThatAnAccuracyIsBetterWhenLarger) {
   EXPECT_FALSE(plateau.step(0.5));
   EXPECT_FALSE(plateau.step(0.6));
   EXPECT_TRUE(plateau.step(0.6));
+  EXPECT_TRUE(plateau.step(0.6));  // where nobody asks for a cooldown there is none
+  EXPECT_NEAR(rate.optimizer.lr(), 0.01, 1e-15);
 }
 
 TEST(ClipGradNorm, LeavesShortGradientsAndReturnsTheNorm) {
