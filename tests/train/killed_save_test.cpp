@@ -11,6 +11,7 @@
 #include <map>
 #include <set>
 
+#include "support/sanitizers.h"
 #include "train/child.h"
 #include "train/runs.h"
 
@@ -52,7 +53,7 @@ struct Call {
 class KilledSave : public ::testing::Test {
  protected:
   void SetUp() override {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(TAPEGRAD_ADDRESS_SANITIZER) || defined(TAPEGRAD_THREAD_SANITIZER)
     GTEST_SKIP() << "a sanitizer makes system calls of its own";
 #endif
     if (exit_code("strace -o /dev/null true >/dev/null 2>&1") != 0)

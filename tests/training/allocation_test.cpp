@@ -5,9 +5,10 @@
 #include <cerrno>
 #include <cstdlib>
 
+#include "support/sanitizers.h"
 #include "training/workloads.h"
 
-#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__)
+#if defined(__GLIBC__) && !defined(TAPEGRAD_ADDRESS_SANITIZER) && !defined(TAPEGRAD_THREAD_SANITIZER)
 #define TAPEGRAD_COUNTS_MALLOC 1
 extern "C" {
 void* __libc_malloc(size_t);

@@ -3,6 +3,7 @@
 
 #include <cstring>
 
+#include "support/sanitizers.h"
 #include "training/workloads.h"
 
 namespace tapegrad::testing {
@@ -17,15 +18,9 @@ std::vector<std::vector<float>> weights_after(const std::function<Workload()>& m
   return out;
 }
 
-// AddressSanitizer makes a step ten times as long.
-#if defined(__SANITIZE_ADDRESS__)
+// A sanitizer makes a step ten times as long.
+#if defined(TAPEGRAD_ADDRESS_SANITIZER) || defined(TAPEGRAD_THREAD_SANITIZER)
 constexpr int kSteps = 20;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-constexpr int kSteps = 20;
-#else
-constexpr int kSteps = 200;
-#endif
 #else
 constexpr int kSteps = 200;
 #endif
