@@ -12,27 +12,11 @@
 // Tallec, Ollivier 2018, arXiv:1804.11188.
 #include <tapegrad/tapegrad.h>
 
+#include "adding_problem.h"
 #include "plot.h"
 #include "recurrent.h"
 
 using namespace tapegrad;
-
-// x [T, B, 2], y [B, 1]
-data::Batch sequences(int64_t length, int64_t batch_size, Generator& random) {
-  const int64_t half = length / 2;
-  std::vector<float> x(size_t(length * batch_size * 2), 0), y(size_t(batch_size), 0);
-  for (int64_t b = 0; b < batch_size; ++b) {
-    const int64_t marked[] = {random.below(half), half + random.below(length - half)};
-    for (int64_t t = 0; t < length; ++t) {
-      const size_t at = size_t((t * batch_size + b) * 2);
-      x[at] = float(random.uniform());
-      if (t != marked[0] && t != marked[1]) continue;
-      x[at + 1] = 1;
-      y[size_t(b)] += x[at];
-    }
-  }
-  return {from_vector(x, {length, batch_size, 2}), from_vector(y, {batch_size, 1})};
-}
 
 template <class Layer>
 struct Adder : nn::Module<Adder<Layer>> {
@@ -58,13 +42,12 @@ int main(int argc, char** argv) {
     const std::string out = arguments.text("out", "", "write the curve to this file, as SVG");
     arguments.finish();
 
-    constexpr double memoryless = 1.0 / 6;
     const std::string name = fmt::format("{}, norm {}", net.cell, net.norm_name);
     Plot plot{.title = fmt::format("Adding problem, T = {}", length),
               .x_name = "steps",
               .y_name = "mean squared error",
               .curves = {{name, {}}},
-              .levels = {{"without memory", memoryless}}};
+              .levels = {{"without memory", adding_memoryless}}};
     double error = 0;
     with_cell(net.cell, [&]<class Layer>() {
       manual_seed(uint64_t(net.seed));
@@ -75,7 +58,7 @@ int main(int argc, char** argv) {
       train::Progress progress(steps, {.label = name});
       train::Meter recent;
       for (int64_t step = 1; step <= steps; ++step) {
-        const auto [x, y] = sequences(length, 32, default_generator());
+        const auto [x, y] = adding_sequences(length, 32, default_generator());
         Tape tape;
         const Tensor loss = mse_loss(model(x), y);
         optimizer.zero_grad();
@@ -84,20 +67,20 @@ int main(int argc, char** argv) {
         optimizer.step();
         schedule.step();
         recent.add(loss.item());
-        progress.step({{"error", recent.mean()}, {"without memory", memoryless}});
+        progress.step({{"error", recent.mean()}, {"without memory", adding_memoryless}});
         if (step % std::max<int64_t>(1, steps / 64) == 0) {
           plot.curves[0].points.push_back({double(step), recent.mean()});
           recent.reset();
         }
       }
       progress.clear();
-      const auto [x, y] = sequences(length, 1000, default_generator());
+      const auto [x, y] = adding_sequences(length, 1000, default_generator());
       error = mse_loss(model(x), y).item();
     });
 
     fmt::print("{}\n", text_plot(plot));
-    fmt::print("mean squared error on 1000 new sequences: {:.5f}; without memory {:.5f}\n", error, memoryless);
+    fmt::print("mean squared error on 1000 new sequences: {:.5f}; without memory {:.5f}\n", error, adding_memoryless);
     if (!out.empty()) write_svg(out, plot);
-    return error < 0.3 * memoryless ? 0 : 1;
+    return error < 0.3 * adding_memoryless ? 0 : 1;
   });
 }

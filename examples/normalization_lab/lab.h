@@ -109,6 +109,24 @@ inline Grid run_grid(const Lab& lab, const std::string& name, const std::string&
   return grid;
 }
 
+/// Runs f(norm) for each seed, which gives some quantities at every x: a grid of norms and x for each quantity.
+inline std::vector<Grid> run_curves(const Lab& lab, const std::string& name, std::vector<std::string> norms,
+                                    const std::vector<double>& x, size_t quantities,
+                                    const std::function<std::vector<std::vector<double>>(const std::string&)>& f) {
+  std::vector<std::vector<std::vector<double>>> rows(norms.size(), std::vector<std::vector<double>>(x.size()));
+  std::vector<Grid> grids(quantities, Grid{norms, x, rows});
+  train::Progress progress(int64_t(norms.size()) * lab.seeds, {.label = name});
+  for (size_t n = 0; n < norms.size(); ++n)
+    for (int64_t seed = 0; seed < lab.seeds; ++seed, progress.step()) {
+      manual_seed(uint64_t(seed));
+      const std::vector<std::vector<double>> values = f(norms[n]);
+      for (size_t q = 0; q < quantities; ++q)
+        for (size_t i = 0; i < x.size(); ++i) grids[q].values[n][i].push_back(values[q][i]);
+    }
+  progress.clear();
+  return grids;
+}
+
 /// Writes a picture to a file of its own and to the page.
 inline void show(const Lab& lab, const std::string& file, const std::string& svg) {
   const std::string path = lab.out + "/" + file + ".svg";
@@ -152,7 +170,9 @@ struct Training {
   double lr = 1e-3, scale = 1;  // of the inputs
   bool sgd = false;
   int64_t max_steps = 1 << 30;
-  int64_t warmup = 0;  // steps in which the rate rises to lr
+  int64_t warmup = 0;                     // steps in which the rate rises to lr
+  double decay = 0;                       // of the weights, with SGD
+  std::function<void()> after_step = {};  // where given
 };
 
 struct Outcome {
@@ -166,7 +186,8 @@ Outcome fit(const Lab& lab, Model model, const Training& how) {
   const Tensor test = lab.digits.test.x() * how.scale;
   std::unique_ptr<optim::Optimizer> optimizer;
   if (how.sgd)
-    optimizer = std::make_unique<optim::SGD>(model.parameters(), optim::SGDOptions{.lr = how.lr});
+    optimizer =
+        std::make_unique<optim::SGD>(model.parameters(), optim::SGDOptions{.lr = how.lr, .weight_decay = how.decay});
   else
     optimizer = std::make_unique<optim::Adam>(model.parameters(), optim::AdamOptions{.lr = how.lr});
   data::DataLoader loader(lab.digits.train, {.batch_size = how.batch, .shuffle = true, .drop_last = true});
@@ -186,6 +207,7 @@ Outcome fit(const Lab& lab, Model model, const Training& how) {
       optimizer->zero_grad();
       tape.backward(loss);
       if (!optimizer->step()) return lost();
+      if (how.after_step) how.after_step();
       mean += 0.05 * (loss.item() - mean);
       if (out.steps_to_half < 0 && mean < 0.5) out.steps_to_half = step;
     }
@@ -208,5 +230,10 @@ void cnn(const Lab& lab);
 void covariate_shift(const Lab& lab);
 void gain_bias(const Lab& lab);
 void online(const Lab& lab);
+void effective_rate(const Lab& lab);
+void rnn_gradient(const Lab& lab);
+void rnn_long(const Lab& lab);
+void sequence_length(const Lab& lab);
+void depth_gradient(const Lab& lab);
 
 }  // namespace lab

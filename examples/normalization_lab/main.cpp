@@ -26,7 +26,13 @@ int main(int argc, char** argv) {
       {"covariate-shift", "batch norm helps even where noise behind it moves the inputs of a layer",
        lab::covariate_shift},
       {"gain-bias", "without gain and bias a network learns worse; and what they learn", lab::gain_bias},
-      {"online", "from one case at a time layer norm learns more than no norm, batch norm nothing", lab::online}};
+      {"online", "from one case at a time layer norm learns more than no norm, batch norm nothing", lab::online},
+      {"effective-rate", "with a norm the weights grow, and the rate at which they turn falls", lab::effective_rate},
+      {"rnn-gradient", "over 400 steps layer norm keeps the gradient nearer to what it was", lab::rnn_gradient},
+      {"rnn-long", "with layer norm an LSTM learns to remember over more steps", lab::rnn_long},
+      {"sequence-length", "layer norm goes on beyond the length of training, batch norm does not",
+       lab::sequence_length},
+      {"depth-gradient", "with layer norm the gradient is alike in all layers", lab::depth_gradient}};
   return run(argc, argv, "Tries out claims about normalization on handwritten digits.", [&](Arguments& arguments) {
     const bool list = arguments.flag("list", "the experiments and their claims");
     std::vector<std::string> names{"all"};
