@@ -63,7 +63,7 @@ class GradientSum {
   std::vector<Node> heads_;                       // loss, and how many shards had a gradient of each parameter
   Tensor rows_;
   std::future<void> counted_;
-  size_t sent_ = 0;                               // buckets
+  size_t sent_ = 0;  // buckets
   Clock::time_point backward_end_;
 };
 
