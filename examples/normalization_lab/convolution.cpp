@@ -51,17 +51,14 @@ void cnn(const Lab& lab) {
         .log_x = true,
         .log_y = true},
        loss);
-  const auto ratio = [&](const std::string& other, double batch) {
-    std::vector<double> out;
-    for (size_t seed = 0; seed < size_t(lab.seeds); ++seed)
-      out.push_back(loss.at("batch", batch)[seed] / loss.at(other, batch)[seed]);
-    return out;
+  const auto batch_to = [&](const std::string& other, double batch) {
+    return ratio(loss.at("batch", batch), loss.at(other, batch));
   };
-  const std::vector<double> layer128 = ratio("layer", 128), group128 = ratio("group", 128), layer2 = ratio("layer", 2),
-                            group2 = ratio("group", 2);
-  const bool ahead = largest(layer128) < 1 && largest(group128)<1, behind = smallest(layer2)> 1 && smallest(group2) > 1;
+  const std::vector<double> layer128 = batch_to("layer", 128), group128 = batch_to("group", 128),
+                            layer2 = batch_to("layer", 2), group2 = batch_to("group", 2);
   finding(
-      lab, "cnn", ahead && behind,
+      lab, "cnn",
+      std::max(largest(layer128), largest(group128)) < 1 && std::min(smallest(layer2), smallest(group2)) > 1,
       fmt::format("at batches of 128 the loss with batch norm is {} of that with layer norm and {} of that with group "
                   "norm, at batches of 2 {} and {}.",
                   spread(layer128), spread(group128), spread(layer2), spread(group2)));

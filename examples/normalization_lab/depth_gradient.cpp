@@ -24,9 +24,7 @@ void depth_gradient(const Lab& lab) {
         .log_y = true},
        gradient);
   const auto growth = [&](const std::string& norm) {  // from the last layer back to the first
-    std::vector<double> out = gradient.at(norm, 1);
-    for (size_t seed = 0; seed < out.size(); ++seed) out[seed] /= gradient.at(norm, depth)[seed];
-    return out;
+    return ratio(gradient.at(norm, 1), gradient.at(norm, depth));
   };
   const std::vector<double> layer = growth("layer"), plain = growth("none");
   // Alike means within a factor of ten.

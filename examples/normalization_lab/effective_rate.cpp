@@ -67,14 +67,9 @@ void effective_rate(const Lab& lab) {
         .y_name = "radians",
         .log_y = true},
        grids[1]);
-  const auto ratio = [&](Grid& grid, const std::string& name, double at, const std::string& to, double to_at) {
-    std::vector<double> out = grid.at(name, at);
-    for (size_t seed = 0; seed < out.size(); ++seed) out[seed] /= grid.at(to, to_at)[seed];
-    return out;
-  };
   const double first = steps.front(), last = steps.back();
-  const auto fallen = [&](const std::string& name) { return ratio(grids[0], name, last, name, first); };
-  const std::vector<double> apart = ratio(grids[0], "layer, W / 10", last, "layer", last);
+  const auto fallen = [&](const std::string& name) { return ratio(grids[0].at(name, last), grids[0].at(name, first)); };
+  const std::vector<double> apart = ratio(grids[0].at("layer, W / 10", last), grids[0].at("layer", last));
   std::vector<double> balance = grids[1].at("layer, decay", last);
   for (double& b : balance) b /= std::sqrt(2 * lr * decay);
   finding(

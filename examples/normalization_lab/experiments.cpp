@@ -15,13 +15,9 @@ void batch_size(const Lab& lab) {
   draw(lab, "batch_size",
        {.title = "loss on held-back digits, by batch size", .x_name = "batch size", .log_x = true, .log_y = true},
        loss);
-  std::vector<double> batch_cost, layer_cost;
-  size_t better = 0;
-  for (size_t seed = 0; seed < size_t(lab.seeds); ++seed) {
-    batch_cost.push_back(loss.at("batch", 2)[seed] / loss.at("batch", 16)[seed]);
-    layer_cost.push_back(loss.at("layer", 2)[seed] / loss.at("layer", 16)[seed]);
-    better += layer_cost.back() < batch_cost.back();
-  }
+  const std::vector<double> batch_cost = ratio(loss.at("batch", 2), loss.at("batch", 16)),
+                            layer_cost = ratio(loss.at("layer", 2), loss.at("layer", 16));
+  const size_t better = ahead(layer_cost, batch_cost);
   finding(lab, "batch-size", better == size_t(lab.seeds),
           fmt::format("going from batches of 16 to 2 multiplies the loss with batch norm by {}, with layer "
                       "norm by {}; layer norm loses less in "
@@ -117,12 +113,11 @@ void rnn_convergence(const Lab& lab) {
         .log_x = true,
         .log_y = true},
        steps);
-  std::vector<double> ratio;
+  std::vector<double> share;
   for (const double batch : steps.settings)
-    for (size_t seed = 0; seed < size_t(lab.seeds); ++seed)
-      ratio.push_back(steps.at("layer", batch)[seed] / steps.at("none", batch)[seed]);
-  finding(lab, "rnn-convergence", largest(ratio) < 1,
-          fmt::format("with layer norm an LSTM needs {} of the steps that it needs without.", spread(ratio)));
+    for (const double r : ratio(steps.at("layer", batch), steps.at("none", batch))) share.push_back(r);
+  finding(lab, "rnn-convergence", largest(share) < 1,
+          fmt::format("with layer norm an LSTM needs {} of the steps that it needs without.", spread(share)));
 }
 
 void depth(const Lab& lab) {
@@ -162,8 +157,7 @@ void learning_rate(const Lab& lab) {
     return out;
   };
   const std::vector<double> plain = width("none"), layer = width("layer");
-  size_t wider = 0;
-  for (size_t seed = 0; seed < plain.size(); ++seed) wider += layer[seed] > plain[seed];
+  const size_t wider = ahead(plain, layer);
   finding(lab, "learning-rate", wider == plain.size(),
           fmt::format("the learning rates that get 80 % right span {} powers of ten with layer norm, {} with "
                       "batch norm and {} without a "

@@ -66,10 +66,7 @@ void gain_bias(const Lab& lab) {
            {.title = "gain and bias of layer norm after training: median and 80 % of the units", .x_name = "layer"},
            {gain, bias}));
   const auto cost = [&](const std::string& without, const std::string& with, double depth) {
-    std::vector<double> out;
-    for (size_t seed = 0; seed < size_t(lab.seeds); ++seed)
-      out.push_back(loss.at(without, depth)[seed] / loss.at(with, depth)[seed]);
-    return out;
+    return ratio(loss.at(without, depth), loss.at(with, depth));
   };
   const std::vector<double> layer1 = cost("layer, neither", "layer", 1), layer8 = cost("layer, neither", "layer", 8),
                             batch1 = cost("batch, neither", "batch", 1), batch8 = cost("batch, neither", "batch", 8);

@@ -73,6 +73,18 @@ inline double median(std::vector<double> x) {
 inline double smallest(const std::vector<double>& x) { return *std::min_element(x.begin(), x.end()); }
 inline double largest(const std::vector<double>& x) { return *std::max_element(x.begin(), x.end()); }
 
+/// a / b, seed by seed.
+inline std::vector<double> ratio(std::vector<double> a, const std::vector<double>& b) {
+  for (size_t seed = 0; seed < a.size(); ++seed) a[seed] /= b[seed];
+  return a;
+}
+/// In how many seeds a is less than b.
+inline size_t ahead(const std::vector<double>& a, const std::vector<double>& b) {
+  size_t count = 0;
+  for (size_t seed = 0; seed < a.size(); ++seed) count += a[seed] < b[seed];
+  return count;
+}
+
 /// "0.91 (0.89 to 0.93)": the median and the range over seeds.
 inline std::string spread(const std::vector<double>& x) {
   return fmt::format("{:.3g} ({:.3g} to {:.3g})", median(x), smallest(x), largest(x));

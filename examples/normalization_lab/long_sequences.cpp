@@ -10,13 +10,13 @@ namespace lab {
 
 namespace {
 
-// An LSTM that begins by remembering over 1 to `memory` steps, and a layer on each of its outputs.
+// An LSTM that begins by remembering over 1 to `memory` steps, and a layer on the last of its outputs: the sum of two numbers.
 struct Reader : nn::Module<Reader> {
-  Reader(int64_t inputs, int64_t hidden, int64_t outputs, double memory, const nn::LSTMOptions& options)
-      : lstm(add("lstm", nn::LSTM(inputs, hidden, options))), head(add("head", nn::Linear(hidden, outputs))) {
+  Reader(double memory, const nn::LSTMOptions& options)
+      : lstm(add("lstm", nn::LSTM(2, 32, options))), head(add("head", nn::Linear(32, 1))) {
     remember_up_to(lstm, memory);
   }
-  Tensor forward(const Tensor& x) { return head(lstm(x).output); }
+  Tensor forward(const Tensor& x) { return head(lstm(x).output)[-1]; }
 
   nn::LSTM lstm;
   nn::Linear head;
@@ -30,49 +30,35 @@ nn::LSTMOptions lstm_options(const std::string& norm, int64_t steps) {
   return {};
 }
 
-struct Task {
-  std::function<data::Batch(int64_t)> batch;                 // of so many sequences
-  std::function<Tensor(const Tensor&, const Tensor&)> loss;  // of the outputs [T, B, D]
-  double memoryless;                                         // its value for one who remembers nothing
-};
-
-Task adding(int64_t length) {
-  return {[=](int64_t n) { return adding_sequences(length, n, default_generator()); },
-          [](const Tensor& y, const Tensor& target) { return mse_loss(y[-1], target); }, adding_memoryless};
-}
-
-// The rate falls to 0, gradients are clipped at 1, each step has new sequences; each(loss) is called after it.
-void learn(
-    const Reader& model, optim::Optimizer& optimizer, const Task& task, int64_t steps,
-    const std::function<void(double)>& each = [](double) {}) {
+// Learns the adding problem: the rate falls to 0, gradients are clipped at 1, each step has new sequences.
+void learn(const Reader& model, optim::Optimizer& optimizer, int64_t length, int64_t steps) {
   optim::CosineAnnealingLR schedule(optimizer, {.T_max = steps});
   for (int64_t step = 0; step < steps; ++step) {
-    const auto [x, y] = task.batch(32);
+    const auto [x, y] = adding_sequences(length, 32, default_generator());
     Tape tape;
-    const Tensor loss = task.loss(model(x), y);
+    const Tensor loss = mse_loss(model(x), y);
     optimizer.zero_grad();
     tape.backward(loss);
     clip_grad_norm(model.parameters(), 1.0);
     optimizer.step();
     schedule.step();
-    each(loss.item());
   }
 }
 
 // The loss on new sequences, as a part of that without memory.
-double left_over(const Reader& model, const Task& task) {
-  const auto [x, y] = task.batch(200);
-  return task.loss(model(x), y).item() / task.memoryless;
+double left_over(const Reader& model, int64_t length) {
+  const auto [x, y] = adding_sequences(length, 200, default_generator());
+  return mse_loss(model(x), y).item() / adding_memoryless;
 }
 
 // The norm of the gradient at each time step of one batch, as the microscope sees it.
-std::vector<double> gradient_at(Reader& model, const Task& task) {
+std::vector<double> gradient_at(Reader& model, int64_t length) {
   optim::SGD still(model.parameters(), {.lr = 0});
   inspect::Microscope scope(model, still, {.every = 1});
-  const auto [x, y] = task.batch(32);
+  const auto [x, y] = adding_sequences(length, 32, default_generator());
   {
     Tape tape(scope.watch());
-    const Tensor loss = task.loss(model(x), y);
+    const Tensor loss = mse_loss(model(x), y);
     still.zero_grad();
     tape.backward(loss);
     still.step();
@@ -90,8 +76,8 @@ void rnn_gradient(const Lab& lab) {
   std::vector<double> times;
   for (int64_t t = 8; t <= length; t += 8) times.push_back(double(t));
   Grid gradient = run_curves(lab, "rnn-gradient", {"none", "layer"}, times, 1, [&](const std::string& norm) {
-    Reader model(2, 32, 1, double(length), lstm_options(norm, length));
-    const std::vector<double> size = gradient_at(model, adding(length));
+    Reader model(double(length), lstm_options(norm, length));
+    const std::vector<double> size = gradient_at(model, length);
     std::vector<double> out;
     for (const double t : times) out.push_back(size[size_t(t) - 1]);
     return std::vector<std::vector<double>>{out};
@@ -102,9 +88,7 @@ void rnn_gradient(const Lab& lab) {
         .log_y = true},
        gradient);
   const auto reach = [&](const std::string& norm) {  // of the gradient, from the last step to the first that is drawn
-    std::vector<double> out = gradient.at(norm, times.front());
-    for (size_t seed = 0; seed < out.size(); ++seed) out[seed] /= gradient.at(norm, times.back())[seed];
-    return out;
+    return ratio(gradient.at(norm, times.front()), gradient.at(norm, times.back()));
   };
   const std::vector<double> plain = reach("none"), layer = reach("layer");
   const auto off = [](double ratio) { return std::abs(std::log(ratio)); };  // from 1, in either direction
@@ -122,10 +106,10 @@ void rnn_long(const Lab& lab) {
   Grid left = run_grid(lab, "rnn-long", "steps", {"none", "layer"},
                        lab.quick ? std::vector<double>{50, 100} : std::vector<double>{100, 400},
                        [&](const std::string& norm, double length) {
-                         Reader model(2, 32, 1, length, lstm_options(norm, int64_t(length)));
+                         Reader model(length, lstm_options(norm, int64_t(length)));
                          optim::Adam optimizer(model.parameters(), {.lr = 5e-3});
-                         learn(model, optimizer, adding(int64_t(length)), lab.quick ? 150 : 1000);
-                         return left_over(model, adding(int64_t(length)));
+                         learn(model, optimizer, int64_t(length), lab.quick ? 150 : 1000);
+                         return left_over(model, int64_t(length));
                        });
   draw(lab, "rnn_long",
        {.title = "adding problem, after 1,000 batches: error / error without memory",
@@ -134,15 +118,13 @@ void rnn_long(const Lab& lab) {
         .log_y = true},
        left);
   const double longest = left.settings.back(), shortest = left.settings.front();
-  size_t ahead = 0;
-  for (size_t seed = 0; seed < size_t(lab.seeds); ++seed)
-    ahead += left.at("layer", longest)[seed] < left.at("none", longest)[seed];
+  const size_t better = ahead(left.at("layer", longest), left.at("none", longest));
   finding(
-      lab, "rnn-long", ahead == size_t(lab.seeds),
+      lab, "rnn-long", better == size_t(lab.seeds),
       fmt::format("an LSTM with layer norm leaves {} of the error without memory over {:g} steps, one without a "
                   "norm {}; over {:g} steps {} and {}. Over {:g} steps layer norm is ahead in {} of {} seeds.",
                   spread(left.at("layer", longest)), longest, spread(left.at("none", longest)), shortest,
-                  spread(left.at("layer", shortest)), spread(left.at("none", shortest)), longest, ahead, lab.seeds));
+                  spread(left.at("layer", shortest)), spread(left.at("none", shortest)), longest, better, lab.seeds));
 }
 
 void sequence_length(const Lab& lab) {
@@ -150,12 +132,12 @@ void sequence_length(const Lab& lab) {
   const auto trained = int64_t(lengths.front());
   Grid left = run_curves(lab, "sequence-length", {"none", "batch", "batch, own statistics", "layer"}, lengths, 1,
                          [&](const std::string& norm) {
-                           Reader model(2, 32, 1, lengths.front(), lstm_options(norm, trained));
+                           Reader model(lengths.front(), lstm_options(norm, trained));
                            optim::Adam optimizer(model.parameters(), {.lr = 5e-3});
-                           learn(model, optimizer, adding(trained), lab.quick ? 300 : 1200);
+                           learn(model, optimizer, trained, lab.quick ? 300 : 1200);
                            model.train(norm.ends_with("own statistics"));
                            std::vector<double> out;
-                           for (const double n : lengths) out.push_back(left_over(model, adding(int64_t(n))));
+                           for (const double n : lengths) out.push_back(left_over(model, int64_t(n)));
                            return std::vector<std::vector<double>>{out};
                          })[0];
   draw(lab, "sequence_length",
@@ -165,16 +147,14 @@ void sequence_length(const Lab& lab) {
         .log_y = true},
        left);
   const auto at = [&](const std::string& norm, double n) { return spread(left.at(norm, n)); };
-  size_t ahead = 0;
-  for (size_t seed = 0; seed < size_t(lab.seeds); ++seed)
-    ahead += left.at("layer", 40)[seed] < left.at("batch", 40)[seed];
-  finding(lab, "sequence-length", ahead == size_t(lab.seeds),
+  const size_t better = ahead(left.at("layer", 40), left.at("batch", 40));
+  finding(lab, "sequence-length", better == size_t(lab.seeds),
           fmt::format(
               "an LSTM trained on {} steps leaves {} of the error without memory with batch norm, {} with layer "
               "norm and {} without a norm; on 40 steps {}, {} and {}, and {} with batch norm by the statistics of the "
               "sequences that it is tested on. On 40 steps layer norm is ahead of batch norm in {} of {} seeds.",
               trained, at("batch", lengths[0]), at("layer", lengths[0]), at("none", lengths[0]), at("batch", 40),
-              at("layer", 40), at("none", 40), at("batch, own statistics", 40), ahead, lab.seeds));
+              at("layer", 40), at("none", 40), at("batch, own statistics", 40), better, lab.seeds));
 }
 
 }  // namespace lab

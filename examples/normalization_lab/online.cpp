@@ -32,13 +32,12 @@ void online(const Lab& lab) {
     return loss.at(norm, rate);
   };
   const std::vector<double> plain = best("none"), layer = best("layer"), rms = best("rms");
-  size_t ahead = 0;
-  for (size_t seed = 0; seed < plain.size(); ++seed) ahead += layer[seed] < plain[seed];
-  finding(lab, "online", refuses && ahead == plain.size(),
+  const size_t better = ahead(layer, plain);
+  finding(lab, "online", refuses && better == plain.size(),
           fmt::format("after one pass of one case at a time, each at its best rate, the loss is {} with layer norm, {} "
                       "with rms norm and {} without a norm; layer norm is ahead of none in {} of {} seeds. Batch norm "
                       "{} a batch of one.",
-                      spread(layer), spread(rms), spread(plain), ahead, plain.size(), refuses ? "refuses" : "takes"));
+                      spread(layer), spread(rms), spread(plain), better, plain.size(), refuses ? "refuses" : "takes"));
 }
 
 }  // namespace lab

@@ -81,8 +81,8 @@ struct IdxFile::File {
 
   std::string read(std::span<const int64_t> samples) const {
     struct stat now;
-    if (::fstat(descriptor, &now) != 0 ||
-        uint64_t(now.st_size) < size)  // what is mapped beyond its end cannot be touched
+    // What is mapped beyond the end of a file cannot be touched.
+    if (::fstat(descriptor, &now) != 0 || uint64_t(now.st_size) < size)
       fail<FormatError>("idx", "{}: became shorter while it was read", path);
     std::string text;
     text.reserve(sample * samples.size());
