@@ -123,8 +123,11 @@ TEST(Models, AnLstmReadsDigitsRowByRow) {
   nn::LSTM lstm(8, 48, {.batch_first = true, .norm = nn::Norm::layer});
   nn::Linear head(48, 10);
   const auto net = [&](const Tensor& x) { return head(lstm(x.reshape({-1, 8, 8})).state.h[0]); };
+  const auto loss = [&](const Tensor& x, const Tensor& y) { return cross_entropy(net(x), y); };
   optim::Adam optimizer(all_parameters({lstm, head}), {.lr = 1e-2});
-  fit(data.train, optimizer, 5, [&](const Tensor& x, const Tensor& y) { return cross_entropy(net(x), y); });
+  fit(data.train, optimizer, 5, loss);
+  optimizer.set_lr(1e-3);  // at the first rate it wanders between 0.91 and 0.97 from batch to batch
+  fit(data.train, optimizer, 2, loss);
   EXPECT_GE(train::accuracy(net(data.test.x()), data.test.y()), 0.93);
 }
 
