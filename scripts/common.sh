@@ -134,7 +134,7 @@ configure() {
   shift
   if has ccache; then export CMAKE_CXX_COMPILER_LAUNCHER=${CMAKE_CXX_COMPILER_LAUNCHER-ccache}; fi
   has ninja || generator=(-G 'Unix Makefiles')
-  if [ "$preset" = clang ] && ! has clang++; then set -- -DCMAKE_CXX_COMPILER="$(find_clang)" "$@"; fi
+  if [[ $preset =~ ^(clang|fuzz)$ ]] && ! has clang++; then set -- -DCMAKE_CXX_COMPILER="$(find_clang)" "$@"; fi
   (cd "$root" && cmake --preset "$preset" "${generator[@]+"${generator[@]}"}" "$@")
 }
 

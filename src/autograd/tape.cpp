@@ -224,7 +224,8 @@ void append(TapeState* tape, const char* op, std::span<Tensor> outputs, Inputs i
     // An operation that had nothing to do may return its input: the record needs a handle of its own.
     if (tape_of(*y.impl()) == tape->serial || y.impl()->requires_grad) y = y.detach();
     TensorImpl* impl = y.impl();
-    infos[i] = {impl->shape, impl->dtype};
+    infos[i].shape = impl->shape;
+    infos[i].dtype = impl->dtype;
     const bool takes_gradient = vjp && is_floating(impl->dtype);
     if (!takes_gradient && !tape->options.trace) continue;
     impl->record = takes_gradient ? index : index | kConstantRecord;

@@ -81,8 +81,8 @@ Frame frame(const Plot& plot, Axis x, Axis y, double legend) {
   for (const double v : ticks(x.low, x.high, x.logarithmic, 6))
     f.svg += fmt::format(
         "<line class=\"grid\" x1=\"{0:.1f}\" x2=\"{0:.1f}\" y1=\"{1:g}\" y2=\"{2:g}\"/>"
-        "<text class=\"ink soft\" x=\"{0:.1f}\" y=\"{3:g}\" text-anchor=\"middle\">{4:.6g}</text>\n",
-        x.place(v), y.to, y.from, y.from + 15, v);
+        "<text class=\"ink soft\" x=\"{0:.1f}\" y=\"{3:g}\" text-anchor=\"{5}\">{4:.6g}</text>\n",
+        x.place(v), y.to, y.from, y.from + 15, v, x.place(v) > x.to - 8 ? "end" : "middle");  // the last would be cut
   f.svg += fmt::format("<text class=\"ink soft\" x=\"{:g}\" y=\"{:g}\" text-anchor=\"middle\">{}</text>\n",
                        (x.from + x.to) / 2, y.from + 30, escaped(plot.x_name));
   if (!plot.y_name.empty())

@@ -22,6 +22,8 @@ button{font:inherit;color:inherit;background:var(--card);border:1px solid var(--
 @media (max-width:900px){.runs{grid-template-columns:minmax(0,1fr)}}
 .card{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:10px;min-width:0}
 svg.plot{width:100%;height:auto;display:block}
+:not(.grid2)>.card+.card{margin-top:14px}
+@media (max-width:600px){svg.plot{min-width:560px}.card{overflow-x:auto}}
 .ink{fill:var(--ink)}.soft{fill:var(--soft)}svg .grid{stroke:var(--line)}
 .key{cursor:pointer}.off{opacity:.25}.series.off{display:none}
 table{border-collapse:collapse;font-size:13px;width:100%}

@@ -23,6 +23,15 @@ void destroy(Storage* storage) noexcept;
 
 /// Which numbers of a storage, and in which order.
 struct View {
+  // Member by member: a Shape that was just written number by number is slow to load whole, and so to copy.
+  View(Dtype dtype, int64_t numel, std::byte* data, Ref<Storage> storage, const Shape& shape)
+      : dtype(dtype),
+        numel(numel),
+        data(data),
+        storage(std::move(storage)),
+        shape(shape),
+        strides(contiguous_strides(shape)) {}
+
   Dtype dtype;
   bool contiguous = true;
   int64_t numel;
@@ -32,6 +41,8 @@ struct View {
 };
 
 struct TensorImpl : Counted, View {
+  using View::View;
+
   bool requires_grad = false;
   uint16_t output = 0;       // which output of its record
   uint32_t record = 0;       // index of the record that made it, on the tape with serial `tape`

@@ -63,27 +63,16 @@ Tensor new_tensor(const Shape& shape, Dtype dtype) {
   if (__builtin_mul_overflow(size_t(numel), item_size(dtype), &bytes) || bytes >> 63)
     fail<ShapeError>("tensor", "the bytes of {} in {} do not fit 64 bits", shape, dtype);
   Ref<Storage> storage = storage_for(shape, bytes, dtype);
-  const Shape strides = contiguous_strides(shape);
-  auto* impl = new TensorImpl{{},
-                              {.dtype = dtype,
-                               .numel = numel,
-                               .data = storage->data(),
-                               .storage = std::move(storage),
-                               .shape = shape,
-                               .strides = strides}};
+  std::byte* data = storage->data();
+  auto* impl = new TensorImpl(dtype, numel, data, std::move(storage), shape);
   return Tensor(Ref<TensorImpl>::adopt(impl));
 }
 
 Tensor new_view(const Tensor& x, const Shape& shape, const Shape& strides, int64_t offset) {
   const View& base = *x.impl();
   std::byte* data = base.data + offset * int64_t(item_size(base.dtype));
-  auto* view = new TensorImpl{{},
-                              {.dtype = base.dtype,
-                               .numel = shape.numel(),
-                               .data = data,
-                               .storage = base.storage,
-                               .shape = shape,
-                               .strides = strides}};
+  auto* view = new TensorImpl(base.dtype, shape.numel(), data, base.storage, shape);
+  view->strides = strides;
   // Axes of size one may have any stride, and an empty tensor is contiguous whatever its strides are.
   int64_t step = 1;
   for (int64_t i = shape.size() - 1; i >= 0 && view->numel > 0; --i) {

@@ -25,21 +25,12 @@ struct Exact : Baseline {
   static constexpr bool computes_fma = true;
 };
 
-// A compiler that does not optimize does not fuse. Clang fuses what stands in one block, and the checks of a sanitizer
-// cut the blocks: they come between a product and its addition.
-#if !defined(__OPTIMIZE__)
-#define TAPEGRAD_COMPILER_FUSES 0
-#elif defined(__clang__)
-#define TAPEGRAD_COMPILER_FUSES !(__has_feature(address_sanitizer) || __has_feature(undefined_behavior_sanitizer))
-#else
-#define TAPEGRAD_COMPILER_FUSES 1
-#endif
-
 /// simd() for a body of products, which are fused in exact mode too. What has no instruction for it is computed: the
-/// plain instruction set of x86, and all that a compiler makes which does not fuse.
+/// plain instruction set of x86, and all that a compiler makes which is told not to optimize, or Clang for debugging: the
+/// checks of a sanitizer stand between a multiplication and its addition then.
 template <class F>
 inline void simd_of_product(F body) {
-#if !TAPEGRAD_COMPILER_FUSES
+#if !defined(__OPTIMIZE__) || (defined(__clang__) && !defined(NDEBUG))
   if (is_exact()) return detail::run_as<Exact>(body);
 #elif defined(TAPEGRAD_X86)
   if (is_exact() && isa() == Isa::baseline) return detail::run_as<Exact>(body);

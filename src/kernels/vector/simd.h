@@ -92,12 +92,18 @@ struct Avx512 {
 };
 #endif
 
-// That of exact mode (tapegrad/exact.h), where a * b + c is rounded twice, as on a CPU that cannot do otherwise. On x86 the
-// baseline is such a CPU, and AVX2 serves AVX-512 too: fewer bodies to compile.
+// Those of exact mode (tapegrad/exact.h), where a * b + c is rounded twice, as on a CPU that cannot do otherwise. On x86 the
+// baseline is such a CPU.
 #if defined(TAPEGRAD_X86)
 struct Unfused : Avx2 {
   template <class F>
   TAPEGRAD_AVX2 TAPEGRAD_UNFUSED static void run(F body) {
+    body();
+  }
+};
+struct UnfusedWide : Avx512 {
+  template <class F>
+  TAPEGRAD_AVX512 TAPEGRAD_UNFUSED static void run(F body) {
     body();
   }
 };
@@ -149,13 +155,12 @@ inline void simd_fused(F body) {
 
 template <class F>
 inline void simd(F body) {
+  if (!is_exact()) return simd_fused(body);
 #if defined(TAPEGRAD_X86)
-  const bool fuses = isa() != Isa::baseline;
-#else
-  const bool fuses = true;
+  if (isa() == Isa::avx512) return detail::run_as<UnfusedWide>(body);
+  if (isa() == Isa::baseline) return detail::run_as<Baseline>(body);
 #endif
-  if (fuses && is_exact()) return detail::run_as<Unfused>(body);
-  simd_fused(body);
+  detail::run_as<Unfused>(body);
 }
 
 template <class V, class T>
