@@ -91,9 +91,11 @@ void rnn_gradient(const Lab& lab) {
     return ratio(gradient.at(norm, times.front()), gradient.at(norm, times.back()));
   };
   const std::vector<double> plain = reach("none"), layer = reach("layer");
-  const auto off = [](double ratio) { return std::abs(std::log(ratio)); };  // from 1, in either direction
-  size_t nearer = 0;
-  for (size_t seed = 0; seed < plain.size(); ++seed) nearer += off(layer[seed]) < off(plain[seed]);
+  const auto off = [](std::vector<double> ratios) {  // from 1, in either direction
+    for (double& r : ratios) r = std::abs(std::log(r));
+    return ratios;
+  };
+  const size_t nearer = ahead(off(layer), off(plain));
   finding(
       lab, "rnn-gradient", nearer == plain.size(),
       fmt::format("over {} steps the gradient at step {:g} is {} times that at the last step with layer norm, {} times "

@@ -72,13 +72,10 @@ Tensor new_view(const Tensor& x, const Shape& shape, const Shape& strides, int64
   const View& base = *x.impl();
   std::byte* data = base.data + offset * int64_t(item_size(base.dtype));
   auto* view = new TensorImpl(base.dtype, shape.numel(), data, base.storage, shape);
-  view->strides = strides;
   // Axes of size one may have any stride, and an empty tensor is contiguous whatever its strides are.
-  int64_t step = 1;
-  for (int64_t i = shape.size() - 1; i >= 0 && view->numel > 0; --i) {
-    if (shape[i] != 1 && strides[i] != step) view->contiguous = false;
-    step *= shape[i];
-  }
+  for (int64_t i = 0; i < shape.size() && view->numel > 0; ++i)
+    if (shape[i] != 1 && strides[i] != view->strides[i]) view->contiguous = false;
+  view->strides = strides;
   return Tensor(Ref<TensorImpl>::adopt(view));
 }
 
