@@ -88,7 +88,7 @@ ChannelMoments running_moments(const Tensor& running_mean, const Tensor& running
   return with_rstd(convert(running_mean, float64), convert(running_var, float64), eps);
 }
 
-Tensor BatchNorm::forward(const Tensors& in, Tensors*) const {
+Tensor BatchNorm::forward(const Tensors& in, Tensors* kept) const {
   const Tensor &x = in[0], weight = detail::plain(in[1]), bias = detail::plain(in[2]);
   const Blocks blocks(x);
   Tensor y = detail::new_tensor(x.shape(), x.dtype());
@@ -96,13 +96,15 @@ Tensor BatchNorm::forward(const Tensors& in, Tensors*) const {
     const T *from = detail::ptr<T>(x), *w = detail::ptr_or_null<T>(weight), *b = detail::ptr_or_null<T>(bias);
     const double *mu = detail::ptr<double>(in[3]), *r = detail::ptr<double>(in[4]);
     T* to = detail::mutable_ptr<T>(y);
-    blocks.each(
-        [=](const kernels::Channels& block, int64_t) { kernels::batch_norm_apply(block, from, mu, r, w, b, to); });
+    blocks.each([=, relu = relu](const kernels::Channels& block, int64_t) {
+      kernels::batch_norm_apply(block, from, mu, r, w, b, relu, to);
+    });
   });
+  if (kept && relu) *kept = {y};
   return y;
 }
 
-Gradients BatchNorm::backward(const Tensors& dys, const Tensors& in, const Tensors&, Needs needs) const {
+Gradients BatchNorm::backward(const Tensors& dys, const Tensors& in, const Tensors& kept, Needs needs) const {
   const Tensor dy = detail::plain(dys[0]), &x = in[0], weight = detail::plain(in[1]);
   const Blocks blocks(x);
   const int64_t c = blocks.whole.c, parts = blocks.parts();
@@ -111,13 +113,16 @@ Gradients BatchNorm::backward(const Tensors& dys, const Tensors& in, const Tenso
   const Tensor dx = detail::new_tensor(x.shape(), x.dtype());
   const Tensor zero = training ? Tensor() : zeros({c}, {.dtype = float64});
   detail::dispatch_float("batch_norm", dx.dtype(), [&]<class T>(T) {
-    const T *g = detail::ptr<T>(dy), *from = detail::ptr<T>(x), *w = detail::ptr_or_null<T>(weight);
+    const T *dy_of_y = detail::ptr<T>(dy), *y = relu ? detail::ptr<T>(kept[0]) : nullptr;
+    const T *from = detail::ptr<T>(x), *w = detail::ptr_or_null<T>(weight);
     const double *mu = detail::ptr<double>(in[3]), *r = detail::ptr<double>(in[4]);
     const double* no_mean = detail::ptr_or_null<double>(zero);
     double *sum_w = detail::mutable_ptr<double>(dweight), *sum_b = detail::mutable_ptr<double>(dbias);
     double *part_w = detail::mutable_ptr<double>(partial), *part_b = part_w + parts * c;
     T* out = detail::mutable_ptr<T>(dx);
+    const T* g = y ? out : dy_of_y;  // relu's gradient stands where dx will
     blocks.each([=](const kernels::Channels& block, int64_t part) {
+      if (y) kernels::batch_norm_rectify(block, dy_of_y, y, out);
       kernels::batch_norm_backward_sums(block, g, from, mu, part_w + part * c, part_b + part * c);
     });
     kernels::sum_partials(parts, c, part_w, sum_w);
@@ -127,7 +132,7 @@ Gradients BatchNorm::backward(const Tensors& dys, const Tensors& in, const Tenso
       if (training)
         kernels::batch_norm_backward(block, g, from, mu, r, w, sum_w, sum_b, out);
       else
-        kernels::batch_norm_apply(block, g, no_mean, r, w, static_cast<const T*>(nullptr), out);
+        kernels::batch_norm_apply(block, g, no_mean, r, w, static_cast<const T*>(nullptr), false, out);
     });
   });
   return {dx, needs[1] ? convert(dweight, dx.dtype()) : Tensor(), needs[2] ? convert(dbias, dx.dtype()) : Tensor(),

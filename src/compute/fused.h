@@ -22,9 +22,10 @@ struct LayerNorm {
   Gradients backward(const Tensors& dy, const Tensors& in, const Tensors& kept, Needs needs) const;
 };
 
-/// in: x [N, C, ...], contiguous, weight and bias, which may be undefined, and the moments of each channel.
+/// in: x [N, C, ...], contiguous, weight and bias, which may be undefined, and the moments of each channel. kept: y if relu.
 struct BatchNorm {
-  bool training;  // the moments are the batch's and depend on x; else they are constants
+  bool training;      // the moments are the batch's and depend on x; else they are constants
+  bool relu = false;  // of the result
   Tensor forward(const Tensors& in, Tensors* kept) const;
   Gradients backward(const Tensors& dy, const Tensors& in, const Tensors& kept, Needs needs) const;
 };

@@ -59,7 +59,7 @@ Tensor GroupNorm::forward(const Tensors& in, Tensors* kept) const {
         std::fill(mu + g, mu + g + size, total);
         std::fill(r + g, r + g + size, 1 / std::sqrt(squares / double(l * size) + eps));
       }
-      kernels::batch_norm_apply(images.image(), image, mu, r, w, b, to + i * images.c * l);
+      kernels::batch_norm_apply(images.image(), image, mu, r, w, b, false, to + i * images.c * l);
     });
   });
   if (kept) *kept = {mean, rstd};

@@ -40,7 +40,8 @@ BatchNormOf<Derived>::BatchNormOf(int64_t num_features, BatchNormOptions options
       num_features_(num_features),
       eps_(options.eps),
       momentum_(options.momentum),
-      biased_running_var_(options.biased_running_var) {
+      biased_running_var_(options.biased_running_var),
+      relu_(options.relu) {
   const std::string_view type = detail::type_name<Derived>();
   check_channels(type, "num_features", num_features, eps_);
   if (momentum_ && !(*momentum_ >= 0 && *momentum_ <= 1))
@@ -51,10 +52,10 @@ BatchNormOf<Derived>::BatchNormOf(int64_t num_features, BatchNormOptions options
   running_mean = this->add_buffer("running_mean", tracked ? zeros({num_features}) : Tensor());
   running_var = this->add_buffer("running_var", tracked ? ones({num_features}) : Tensor());
   num_batches_tracked = this->add_buffer("num_batches_tracked", tracked ? zeros({}, {.dtype = int64}) : Tensor());
-  this->describe(fmt::format("{}, eps={}, momentum={}{}{}{}", num_features, eps_,
+  this->describe(fmt::format("{}, eps={}, momentum={}{}{}{}{}", num_features, eps_,
                              momentum_ ? fmt::format("{}", *momentum_) : "none", affine ? "" : ", affine=false",
                              tracked ? "" : ", track_running_stats=false",
-                             biased_running_var_ ? ", biased_running_var=true" : ""));
+                             biased_running_var_ ? ", biased_running_var=true" : "", relu_ ? ", relu=true" : ""));
 }
 
 template <class Derived>
@@ -62,7 +63,7 @@ Tensor BatchNormOf<Derived>::forward(const Tensor& x) {
   check_input(kInput<Derived>, x, num_features_);
   const bool tracked = running_mean.defined();
   if (!this->is_training() || !tracked)
-    return batch_norm(x, running_mean, running_var, weight, bias, {.training = !tracked, .eps = eps_});
+    return batch_norm(x, running_mean, running_var, weight, bias, {.training = !tracked, .eps = eps_, .relu = relu_});
   const int64_t before = num_batches_tracked.template data<int64_t>()[0], most = int64_t(1) << 53;
   if (before < 0 || before > most)  // it can be loaded
     fail<ValueError>("", "num_batches_tracked must be in [0, {}], got {}", most, before);
@@ -71,7 +72,8 @@ Tensor BatchNormOf<Derived>::forward(const Tensor& x) {
                               {.training = true,
                                .momentum = momentum_ ? *momentum_ : 1 / double(batches),
                                .eps = eps_,
-                               .biased_running_var = biased_running_var_});
+                               .biased_running_var = biased_running_var_,
+                               .relu = relu_});
   if (x.numel() > 0) num_batches_tracked.template mutable_data<int64_t>()[0] = batches;
   return y;
 }

@@ -39,7 +39,7 @@ inline constexpr int64_t kConvTerms = 256;           // terms of a block of a co
 inline constexpr int64_t kConvPixels = 128;          // ... its pixels ...
 inline constexpr int64_t kConvChunks = 8;            // ... and chunks of images
 inline constexpr int64_t kConvFew = 4;               // channels below which vectors are of pixels
-inline constexpr int64_t kPoolWindows = 16;          // windows of a block
+inline constexpr int64_t kPoolWindows = 16;          // windows of a maximum side by side: the lanes of AVX-512
 inline constexpr int64_t kNormedRow = 256;           // elements of a row that are added up in one go, in float32
 
 /// One below, at and one above the end of the first chunk, and at and behind that of the second: one to three chunks.

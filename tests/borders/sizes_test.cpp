@@ -46,7 +46,7 @@ const Border kBorders[] = {
     {kConvPixels, "kernels/gemm/gathered.cpp", "i_block = 128;"},
     {kConvChunks, "compute/conv.cpp", "most_chunks = 8;"},
     {kConvFew, "compute/conv.cpp", "few = 4;"},
-    {kPoolWindows, "kernels/conv/pool.cpp", "block = 16;"},
+    {kPoolWindows, "kernels/conv/pool.cpp", "block = lanes<I, T>;"},
     {kNormedRow, "kernels/norm/row_norm.h", "block = 256;"},
 };
 

@@ -168,7 +168,7 @@ TEST(NormNumerics, HoldsTheLastDigitsOfHardChannels) {
         batch_norm_sums(all, x.data(), sum, squares);
         batch_norm_stats(all, 1, x.data(), sum, squares, mean, variance);
         for (int64_t k = 0; k < 3; ++k) rstd[k] = 1 / std::sqrt(variance[k] + 1e-5);
-        batch_norm_apply<float>(all, x.data(), mean, rstd, nullptr, nullptr, y.data());
+        batch_norm_apply<float>(all, x.data(), mean, rstd, nullptr, nullptr, false, y.data());
         for (int64_t k = 0; k < 3; ++k) {
           for (int64_t i = 0; i < c.d; ++i)
             ASSERT_NEAR(y[at(k, i)], exact[i], 1.2e-7L * std::max<Real>(std::fabs(exact[i]), 1))
@@ -188,8 +188,8 @@ TEST(NormNumerics, WritesArraysLargerThanTheCachesAlike) {
     const std::vector<float> x = noise<float>(n * c, 7), w = noise<float>(c, 8);
     alignas(64) static float y[4099 * 521];
     std::vector<double> mean(c, 0.25), rstd(c, 2.0);
-    batch_norm_apply<float>({n, c, 1, 0, n, 0, 100}, x.data(), mean.data(), rstd.data(), w.data(), nullptr, y);
-    batch_norm_apply<float>({n, c, 1, 0, n, 100, c}, x.data(), mean.data(), rstd.data(), w.data(), nullptr, y);
+    batch_norm_apply<float>({n, c, 1, 0, n, 0, 100}, x.data(), mean.data(), rstd.data(), w.data(), nullptr, false, y);
+    batch_norm_apply<float>({n, c, 1, 0, n, 100, c}, x.data(), mean.data(), rstd.data(), w.data(), nullptr, false, y);
     for (int64_t i = 0; i < n * c; ++i)
       ASSERT_EQ(y[i], static_cast<float>((x[i] - 0.25) * (2.0 * w[i % c]))) << c << " element " << i;
   }
@@ -230,7 +230,8 @@ TYPED_TEST(Norm, BatchNormMatchesItsDefinitionForwardAndBackward) {
       batch_norm_stats(whole, 2, x.data(), sums.data(), squares.data(), mean.data(), variance.data());
       for (int64_t k = 0; k < c; ++k) rstd[k] = 1 / std::sqrt(variance[k] + 1e-5);
       for (const auto& [part, block] : blocks) {
-        batch_norm_apply(block, x.data(), mean.data(), rstd.data(), weight, affine ? b.data() : nullptr, y.data());
+        batch_norm_apply(block, x.data(), mean.data(), rstd.data(), weight, affine ? b.data() : nullptr, false,
+                         y.data());
         batch_norm_backward_sums(block, dy.data(), x.data(), mean.data(), &sums[part * c], &squares[part * c]);
       }
       sum_partials(2, c, sums.data(), dw.data());

@@ -2,6 +2,8 @@
 #include <tapegrad/tapegrad.h>
 #include <tapegrad/testing.h>
 
+#include <bit>
+
 #include "support/message.h"
 
 namespace tapegrad {
@@ -19,6 +21,43 @@ TEST(BatchNorm1d, CollectsTheBiasedVarianceIfAsked) {
   plain.to(float64);
   EXPECT_TENSOR_NEAR(y, plain(x), 0);
   EXPECT_NE(to_string(norm).find("biased_running_var=true"), std::string::npos);
+}
+
+// In one pass, with the bits of two: values, all gradients, running statistics, and a NaN that goes through.
+TEST(BatchNorm2d, RectifiesWithTheBitsOfRelu) {
+  for (bool training : {true, false}) {
+    nn::BatchNorm2d one(3, {.relu = true}), two(3);
+    for (nn::BatchNorm2d* norm : {&one, &two}) {
+      norm->train(training);
+      norm->weight.copy_(tensor({1.5f, -0.5f, 1.0f}));
+      norm->bias.copy_(tensor({0.25f, 0.0f, -0.5f}));
+    }
+    Tensor x = randn({4, 3, 5, 7});
+    x.mutable_data<float>()[3 * 35 + 40] = std::numeric_limits<float>::quiet_NaN();  // in channel 1
+    const Tensor dy = randn(x.shape());
+    const auto step = [&](const auto& f) {
+      const Tensor input = x.detach().set_requires_grad(true);
+      Tape tape;
+      const Tensor y = f(input);
+      tape.backward(y, {.gradient = dy});
+      return Tensors{y.detach(), input.grad()};
+    };
+    const auto bits = [](const Tensor& t) {
+      std::vector<uint32_t> all;
+      const Tensor whole = t.contiguous();
+      for (float v : whole.data<float>()) all.push_back(v == v ? std::bit_cast<uint32_t>(v) : 0x7fc00000);
+      return all;
+    };
+    const Tensors fused = step([&](const Tensor& in) { return one(in); });
+    const Tensors plain = step([&](const Tensor& in) { return relu(two(in)); });
+    EXPECT_EQ(bits(fused[0]), bits(plain[0]));
+    EXPECT_EQ(bits(fused[1]), bits(plain[1]));
+    EXPECT_EQ(bits(one.weight.grad()), bits(two.weight.grad()));
+    EXPECT_EQ(bits(one.bias.grad()), bits(two.bias.grad()));
+    EXPECT_EQ(bits(one.running_mean), bits(two.running_mean));
+    EXPECT_EQ(bits(one.running_var), bits(two.running_var));
+  }
+  EXPECT_NE(to_string(nn::BatchNorm2d(3, {.relu = true})).find("relu=true"), std::string::npos);
 }
 
 // Cho et al. 2014, equations 5 to 8, a step at a time.

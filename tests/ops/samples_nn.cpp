@@ -76,6 +76,9 @@ Samples batch_norm_samples() {
        .f =
            [](const Inputs& in) { return batch_norm(in[0].transpose(0, 1), {}, {}, in[1], in[2], {.training = true}); },
        .inputs = {normal({3, 5}), normal({3}), normal({3})}},
+      {.label = "training with relu",
+       .f = [](const Inputs& in) { return batch_norm(in[0], {}, {}, in[1], in[2], {.training = true, .relu = true}); },
+       .inputs = {normal({2, 3, 4}), normal({3}), normal({3})}},
       {.label = "evaluation",
        .f = [=](const Inputs& in) { return batch_norm(in[0], mean, var, in[1], in[2]); },
        .inputs = {normal({5, 3}), normal({3}), normal({3})},

@@ -12,6 +12,7 @@ struct BatchNormOptions {
   bool affine = true;                    ///< learn a weight and a bias
   bool track_running_stats = true;       ///< else evaluation uses the batch's statistics too
   bool biased_running_var = false;  ///< collect the variance that normalizes, not the unbiased one: as in some courses
+  bool relu = false;                ///< relu() follows: the same bits as of nn::ReLU, in fewer passes over memory
 };
 
 /// Normalizes each feature, or channel of an image, by its mean and variance over the batch:
@@ -40,7 +41,7 @@ struct BatchNormOf : Module<Derived> {
   int64_t num_features_;
   double eps_;
   std::optional<double> momentum_;
-  bool biased_running_var_;
+  bool biased_running_var_, relu_;
 };
 
 using BatchNorm1dOptions = BatchNormOptions;

@@ -53,6 +53,7 @@ struct BatchNormOptions {
   double momentum = 0.1;            ///< weight of the new value in the running statistics, in [0, 1]
   double eps = 1e-5;                ///< added to the variance under the root; at least 0
   bool biased_running_var = false;  ///< the running variance takes the biased one too
+  bool relu = false;                ///< relu() of the result, with the same bits in fewer passes over memory
 };
 
 /// Normalizes each channel by its mean and variance over the batch and all positions.
@@ -62,6 +63,8 @@ struct BatchNormOptions {
 ///
 /// In training mean and (biased) variance are the batch's; running_mean and running_var, if given, are then
 /// updated in place, the latter with the unbiased variance unless biased_running_var. In evaluation the running ones are used.
+///
+/// With relu the result is max(y, 0), and dy is 0 where that is 0.
 ///
 /// **Shape**: x [N, C] or [N, C, ...], y the same; all others [C]; weight and bias may be undefined, and so
 /// may the running statistics in training.

@@ -147,17 +147,25 @@ void batch_norm_stats(Channels whole, int64_t parts, const T* x, const double* s
 
 template <class T>
 void batch_norm_apply(Channels block, const T* x, const double* mean, const double* rstd, const T* weight,
-                      const T* bias, T* y) {
-  const auto run = [=](auto has_weight, auto has_bias) {
+                      const T* bias, bool relu, T* y) {
+  const auto run = [=](auto has_weight, auto has_bias, auto rectified) {
     simd([=] {
       channel_map(block, y, [=](int64_t c) {
         const double mu = mean[c], scale = rstd[c] * (has_weight() ? double{weight[c]} : 1.0);
         const double shift = has_bias() ? double{bias[c]} : 0.0;
-        return [=](int64_t i) { return (x[i] - mu) * scale + shift; };
+        return [=](int64_t i) {
+          const double v = (x[i] - mu) * scale + shift;
+          return rectified() && v <= 0 ? 0.0 : v;
+        };
       });
     });
   };
-  with_constants(run, weight, bias);
+  with_constants(run, weight, bias, relu);
+}
+
+template <class T>
+void batch_norm_rectify(Channels block, const T* dy, const T* y, T* dx) {
+  simd([=] { channel_map(block, dx, [=](int64_t) { return [=](int64_t i) { return y[i] <= 0 ? T(0) : dy[i]; }; }); });
 }
 
 template <class T>
@@ -198,14 +206,15 @@ void channel_gradient(Channels block, const T* dy, const T* x, const double* mea
   });
 }
 
-#define TAPEGRAD_INSTANTIATE(T)                                                                                \
-  template void batch_norm_sums(Channels, const T*, double*, double*);                                         \
-  template void batch_norm_stats(Channels, int64_t, const T*, const double*, const double*, double*, double*); \
-  template void batch_norm_apply(Channels, const T*, const double*, const double*, const T*, const T*, T*);    \
-  template void batch_norm_backward_sums(Channels, const T*, const T*, const double*, double*, double*);       \
-  template void batch_norm_backward(Channels, const T*, const T*, const double*, const double*, const T*,      \
-                                    const double*, const double*, T*);                                         \
-  template void channel_gradient(Channels, const T*, const T*, const double*, const double*, const double*,    \
+#define TAPEGRAD_INSTANTIATE(T)                                                                                   \
+  template void batch_norm_sums(Channels, const T*, double*, double*);                                            \
+  template void batch_norm_stats(Channels, int64_t, const T*, const double*, const double*, double*, double*);    \
+  template void batch_norm_apply(Channels, const T*, const double*, const double*, const T*, const T*, bool, T*); \
+  template void batch_norm_rectify(Channels, const T*, const T*, T*);                                             \
+  template void batch_norm_backward_sums(Channels, const T*, const T*, const double*, double*, double*);          \
+  template void batch_norm_backward(Channels, const T*, const T*, const double*, const double*, const T*,         \
+                                    const double*, const double*, T*);                                            \
+  template void channel_gradient(Channels, const T*, const T*, const double*, const double*, const double*,       \
                                  const double*, T*)
 TAPEGRAD_INSTANTIATE(float);
 TAPEGRAD_INSTANTIATE(double);

@@ -50,10 +50,14 @@ template <class T>
 void batch_norm_stats(Channels whole, int64_t parts, const T* x, const double* sums, const double* squares,
                       double* mean, double* variance);
 
-/// y = (x - mean) * rstd * weight + bias; weight and bias may be null.
+/// y = (x - mean) * rstd * weight + bias, and with `relu` 0 where that is not positive; weight and bias may be null.
 template <class T>
 void batch_norm_apply(Channels block, const T* x, const double* mean, const double* rstd, const T* weight,
-                      const T* bias, T* y);
+                      const T* bias, bool relu, T* y);
+
+/// dx = dy, but 0 where y, which relu() gave, is not positive.
+template <class T>
+void batch_norm_rectify(Channels block, const T* dy, const T* y, T* dx);
 
 /// What the block adds to sum dy (x - mean), which is dweight / rstd, and to sum dy, which is dbias. They are
 /// always wanted: dx needs both.

@@ -15,7 +15,9 @@
 //                weight is one number for it: dx = weight rstd (dy - dbias / m - xhat dweight / m)
 //   evaluation   mu and rstd are constants: dx = dy weight rstd
 //
-// Saved: x, contiguous, and mu and rstd in float64, of the channels. The running statistics are no part of the graph: a
+// With relu, y = max(xhat weight + bias, 0), and dy counts as 0 where that is 0.
+//
+// Saved: x, contiguous, and mu and rstd in float64, of the channels; y with relu. The running statistics are no part of the graph: a
 // later batch may move them before this one goes backward.
 //
 // The running variance is unbiased (m - 1), the one that normalizes is not (m), as in PyTorch; with biased_running_var it is
@@ -71,7 +73,7 @@ Tensor along_channels(const Tensor& vector, const Tensor& x) {
 }
 
 // In evaluation mean and rstd, in[3] and in[4], are constants.
-Tensor batch_norm_composed(const Tensors& in, bool training, double eps) {
+Tensor batch_norm_composed(const Tensors& in, bool training, double eps, bool rectified) {
   const Tensor &x = in[0], wide = x.to(float64);
   Shape over{0};
   for (int64_t i = 2; i < x.dim(); ++i) over.push_back(i);
@@ -84,7 +86,7 @@ Tensor batch_norm_composed(const Tensors& in, bool training, double eps) {
   }
   if (in[1].defined()) y = y * along_channels(in[1].to(float64), x);
   if (in[2].defined()) y = y + along_channels(in[2].to(float64), x);
-  return y.to(x.dtype());
+  return rectified ? relu(y.to(x.dtype())) : y.to(x.dtype());
 }
 
 }  // namespace
@@ -92,15 +94,16 @@ Tensor batch_norm_composed(const Tensors& in, bool training, double eps) {
 Tensor batch_norm(const Tensor& input, const Tensor& running_mean, const Tensor& running_var, const Tensor& weight,
                   const Tensor& bias, BatchNormOptions options) {
   check(input, running_mean, running_var, weight, bias, options);
-  const auto [training, momentum, eps, biased] = options;
+  const auto [training, momentum, eps, biased, rectified] = options;
   const Tensor x = input.contiguous();
   const auto [mu, rstd] = training ? compute::batch_moments(x, running_mean, running_var, momentum, eps, biased)
                                    : compute::running_moments(running_mean, running_var, eps);
-  const auto composed = [training = training, eps = eps](const Tensors& in) {
-    return batch_norm_composed(in, training, eps);
+  const auto composed = [training = training, eps = eps, rectified = rectified](const Tensors& in) {
+    return batch_norm_composed(in, training, eps, rectified);
   };
   return fused("batch_norm", {x, weight, bias, mu, rstd},
-               {{"training", training}, {"momentum", momentum}, {"eps", eps}}, composed, compute::BatchNorm{training});
+               {{"training", training}, {"momentum", momentum}, {"eps", eps}, {"relu", rectified}}, composed,
+               compute::BatchNorm{training, rectified});
 }
 
 }  // namespace tapegrad
