@@ -17,8 +17,8 @@
 //
 // With relu, y = max(xhat weight + bias, 0), and dy counts as 0 where that is 0.
 //
-// Saved: x, contiguous, and mu and rstd in float64, of the channels; y with relu. The running statistics are no part of the graph: a
-// later batch may move them before this one goes backward.
+// Saved: x, contiguous, and mu and rstd in float64, of the channels; y with relu. The running statistics are no part of the
+// graph: a later batch may move them before this one goes backward.
 //
 // The running variance is unbiased (m - 1), the one that normalizes is not (m), as in PyTorch; with biased_running_var it is
 // the same.
