@@ -12,19 +12,16 @@
 #include <string>
 #include <vector>
 
-#include <tapegrad/detail/ref.h>
 #include <tapegrad/detail/small_vector.h>
-#include <tapegrad/dtype.h>
+#include <tapegrad/detail/tensor_impl.h>
 #include <tapegrad/format.h>
-#include <tapegrad/shape.h>
 
 namespace tapegrad {
 
 class Tensor;
 
 namespace detail {
-struct TensorImpl;
-void destroy(TensorImpl* impl) noexcept;
+[[noreturn]] TensorImpl& fail_empty();
 /// The values of x in row-major order: x itself where it is contiguous or undefined.
 Tensor plain(const Tensor& x);
 }  // namespace detail
@@ -44,19 +41,19 @@ class Tensor {
   bool defined() const { return bool(impl_); }
 
   /// The sizes; [] for a number.
-  const Shape& shape() const;
+  const Shape& shape() const { return get().shape; }
   /// Size of one axis; negative axes count from the end. **Throws** IndexError for an axis that is not there.
   int64_t size(int64_t axis) const;
   /// Number of axes.
-  int64_t dim() const;
+  int64_t dim() const { return shape().size(); }
   /// Number of elements.
-  int64_t numel() const;
+  int64_t numel() const { return get().numel; }
   /// The type of the elements.
-  Dtype dtype() const;
+  Dtype dtype() const { return get().dtype; }
   /// Elements between neighbors along each axis; 0 along an expanded one.
-  const Shape& strides() const;
+  const Shape& strides() const { return get().strides; }
   /// Whether the elements lie in memory in row-major order without gaps.
-  bool is_contiguous() const;
+  bool is_contiguous() const { return get().contiguous; }
 
   /// The value of a tensor of one element, as a double. **Throws** ShapeError if there are more or none.
   double item() const;
@@ -89,10 +86,10 @@ class Tensor {
     return {values.begin(), values.end()};
   }
   /// How often the memory behind this tensor was written to; views share it.
-  uint32_t version() const;
+  uint32_t version() const { return get().storage->version; }
 
   /// Whether gradients are accumulated into grad() when a tape goes backward over this leaf.
-  bool requires_grad() const;
+  bool requires_grad() const { return get().requires_grad; }
   /// **Throws** DtypeError unless floating, AutogradError on a tensor that a tape recorded.
   Tensor& set_requires_grad(bool requires_grad = true);
   /// The accumulated gradient; undefined before the first backward and after zero_grad().
@@ -149,11 +146,12 @@ class Tensor {
   /// Entry i of the first axis, a view; negative ones count from the end. **Throws** IndexError outside.
   Tensor operator[](int64_t i) const;
 
-  // For operations: see tensor/impl.h.
+  // For operations: see detail/tensor_impl.h.
   explicit Tensor(detail::Ref<detail::TensorImpl> impl) : impl_(std::move(impl)) {}
   detail::TensorImpl* impl() const { return impl_.get(); }
 
  private:
+  detail::TensorImpl& get() const { return impl_ ? *impl_ : detail::fail_empty(); }
   void* elements(Dtype wanted, bool to_write) const;
   detail::Ref<detail::TensorImpl> impl_;
 };

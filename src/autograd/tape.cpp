@@ -224,7 +224,7 @@ void append(TapeState* tape, const char* op, std::span<Tensor> outputs, Inputs i
     // An operation that had nothing to do may return its input: the record needs a handle of its own.
     if (tape_of(*y.impl()) == tape->serial || y.impl()->requires_grad) y = y.detach();
     TensorImpl* impl = y.impl();
-    // One by one: a pair of both would be made first and then loaded whole, which is slow (View in tensor/impl.h).
+    // One by one: a pair of both would be made first and then loaded whole, which is slow (View in detail/tensor_impl.h).
     infos[i].shape = impl->shape;
     infos[i].dtype = impl->dtype;
     const bool takes_gradient = vjp && is_floating(impl->dtype);

@@ -31,12 +31,14 @@ constexpr size_t kThreadBytes = size_t(1) << 30;
 // bits of (bytes - 1) / 64, and how many follow them.
 int size_class(size_t bytes) {
   const size_t units = bytes == 0 ? 0 : (bytes - 1) / kAlign;
-  const int rest = std::max(0, int(std::bit_width(units)) - 4);
+  if (units < 16) return int(units);
+  const int rest = int(std::bit_width(units)) - 4;
   return 8 * rest + int(units >> rest);
 }
 
 size_t class_bytes(int index) {
-  const int rest = std::max(0, index / 8 - 1);
+  if (index < 16) return size_t(index + 1) * kAlign;
+  const int rest = index / 8 - 1;
   return (size_t(index - 8 * rest + 1) << rest) * kAlign;
 }
 
@@ -174,11 +176,11 @@ void* from_system(size_t bytes) {
 }  // namespace
 
 void* detail::allocate(size_t bytes) {
-  Shared& all = shared();
   if (bytes > kLargest) throw std::bad_alloc();
   const int index = size_class(bytes);
   const ptrdiff_t rounded = ptrdiff_t(class_bytes(index));
   ThreadLists* lists = get_lists();
+  Shared& all = lists ? lists->all : shared();
   if (lists && !all.off) {
     List& list = lists->lists[index];
     if (list.head || (__atomic_load_n(&all.lists[index].head, __ATOMIC_RELAXED) && lists->take_over(index))) {
@@ -193,10 +195,10 @@ void* detail::allocate(size_t bytes) {
 }
 
 void detail::deallocate(void* memory, size_t bytes) noexcept {
-  Shared& all = shared();
   const int index = size_class(bytes);
   const ptrdiff_t rounded = ptrdiff_t(class_bytes(index));
   ThreadLists* lists = get_lists();
+  Shared& all = lists ? lists->all : shared();
   if (!lists || all.off) {
     count(all, lists, -rounded, 0);
     return std::free(memory);

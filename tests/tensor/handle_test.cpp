@@ -96,6 +96,32 @@ TEST(Handle, WritesToPartsOfATensorThroughViews) {
   EXPECT_TENSOR_NEAR(count, tensor({{0, 0}, {0, 1}}, {.dtype = int64}), 0);
 }
 
+// What a handle to a small tensor points to lies in the tensor's own block.
+TEST(Handle, OutlivesItsMemoryAndIsOutlivedByIt) {
+  for (int64_t n : {0, 1, 5, 1024, 1025, 20000}) {
+    SCOPED_TRACE(n);
+    Tensor x = rand({n});
+    const std::vector<float> values = x.to_vector<float>();
+    const Tensor view = x.view({n}), twin = x;
+    x = {};
+    EXPECT_EQ(twin.to_vector<float>(), values);
+    Tensor y = rand({n}, {.requires_grad = true});
+    const std::vector<float> others = y.to_vector<float>();
+    {
+      const Tensor first = y.detach();
+      y.set_data(view);  // the first memory has one more user
+      EXPECT_EQ(first.to_vector<float>(), others);
+    }
+    EXPECT_TRUE(y.requires_grad());
+    y.set_data(rand({n}));
+    y.set_data(twin);
+    EXPECT_EQ(y.to_vector<float>(), values);
+    Tensor& same = y;
+    y.set_data(same);
+    EXPECT_EQ(y.to_vector<float>(), values);
+  }
+}
+
 TEST(Handle, RefusesAWriteThatATapeWouldMiss) {
   Tensor w = ones({2, 2}, {.requires_grad = true}), buffer = zeros({2, 2});
   select(w, 1, 0).fill_(3);  // outside of a tape a leaf is written to like any other
