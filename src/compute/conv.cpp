@@ -77,6 +77,7 @@ struct Piece {
   kernels::Gather gather;
   kernels::Runs runs;
   const int64_t* at;
+  bool pixels = false;  // vectors of them, not of channels
 
   // Tables for lines of a frame. Results are `width` long rows.
   Piece(const Line& y, const Line& x, const Frame& frame, int64_t channels, int64_t width) {
@@ -108,22 +109,23 @@ struct Piece {
     }
   }
 
-  // B[(c, ty, tx), j] = weight[c * c_step + j * j_step + ty * kernel + tx] of each group, packed unless n is few.
+  // B[(c, ty, tx), j] = weight[c * c_step + j * j_step + ty * kernel + tx] of each group, packed for vectors of channels.
   template <class T>
   void take(const Line& y, const Line& x, const Tensor& weight, int64_t groups, int64_t channels, int64_t c_step,
             int64_t n, int64_t j_step) {
-    const int64_t size = gather.cols * n, packed = n < few ? size : kernels::packed_size<T>(gather.cols, n);
+    pixels = n < few || kernels::prefers_pixels<T>(runs, n);
+    const int64_t size = gather.cols * n, packed = pixels ? size : kernels::packed_size<T>(gather.cols, n);
     const Tensor plain = detail::new_tensor({size}, weight.dtype());
     b = detail::new_tensor({groups, packed}, weight.dtype());
     for (int64_t g = 0; g < groups; ++g) {
       const T* from = detail::ptr<T>(weight) + g * (weight.numel() / groups);
-      T *own = detail::mutable_ptr<T>(b) + g * packed, *matrix = n < few ? own : detail::mutable_ptr<T>(plain),
+      T *own = detail::mutable_ptr<T>(b) + g * packed, *matrix = pixels ? own : detail::mutable_ptr<T>(plain),
         *to = matrix;
       each_tap(y, x, channels, [&](int64_t c, int64_t ty, int64_t tx) {
         const T* tap = from + c * c_step + ty * x.kernel + tx;
         for (int64_t j = 0; j < n; ++j) *to++ = tap[j * j_step];
       });
-      if (n >= few) kernels::pack_b(false, gather.cols, n, matrix, n, own);
+      if (!pixels) kernels::pack_b(false, gather.cols, n, matrix, n, own);
     }
   }
 };
@@ -149,6 +151,8 @@ Tensor run(const Tensor& x, const Frame& frame, const Pieces& pieces, int64_t gr
           const T* b = detail::ptr<T>(piece.b) + g * (piece.b.numel() / groups);
           if (n < few)
             kernels::conv_few(piece.gather, piece.runs, a, n, b, add, to, plane, piece.at);
+          else if (piece.pixels)
+            kernels::gemm_pixels(piece.gather, piece.runs, a, n, b, add, to, plane, piece.at);
           else
             kernels::gemm_gathered(piece.gather, a, kernels::PackedB<T>{b, piece.gather.cols, n}, add, to, plane,
                                    piece.at);

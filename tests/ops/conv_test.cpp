@@ -57,6 +57,10 @@ std::vector<Case> cases() {
       {.n = 2, .groups = 1, .channels = 4, .outputs = 6, .height = 16, .width = 17, .kernel = 1},
       // 17 images are eight chunks
       {.n = 17, .groups = 1, .channels = 16, .outputs = 16, .height = 16, .width = 16, .padding = 1},
+      // vectors of pixels: rows of whole vectors, rows whose last vector overlaps, and sums of two blocks
+      {.n = 2, .groups = 1, .channels = 8, .outputs = 5, .height = 4, .width = 32, .padding = 1},
+      {.n = 2, .groups = 2, .channels = 6, .outputs = 4, .height = 5, .width = 37, .padding = 1},
+      {.n = 1, .groups = 1, .channels = 29, .outputs = 6, .height = 3, .width = 21, .padding = 1},
       {.n = 2, .groups = 1, .channels = 3, .outputs = 3, .height = 6, .width = 7, .padding = 1},
       {.n = 2, .groups = 1, .channels = 4, .outputs = 4, .height = 7, .width = 8, .stride = 2, .padding = 1},
       {.n = 1, .groups = 1, .channels = 4, .outputs = 7, .height = 9, .width = 11, .kernel = {1, 2}, .stride = {3, 4}},

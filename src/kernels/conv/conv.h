@@ -9,12 +9,6 @@ namespace tapegrad::kernels {
 template <class T>
 void copy_rows(int64_t rows, int64_t n, const T* from, int64_t from_step, T* to, int64_t to_step);
 
-/// The pixels of a Gather as rows of an image: `count` runs of `width` pixels, `step` apart in memory; in the result
-/// `to_step`.
-struct Runs {
-  int64_t count, width, step, to_step;
-};
-
 /// gemm_gathered() where B, [cols, n] and not packed, has so few columns that vectors are better made of pixels.
 template <class T>
 void conv_few(const Gather& gather, Runs runs, const T* a, int64_t n, const T* b, const T* bias, T* y, int64_t plane,

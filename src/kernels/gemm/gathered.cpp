@@ -71,6 +71,51 @@ void gemm_gathered(const Gather& gather, const T* a, const PackedB<T>& b, const 
 }
 
 template <class T>
+bool prefers_pixels(const Runs& runs, int64_t n) {
+  bool prefers = false;
+  simd_of_product([&](auto isa) {
+    using I = decltype(isa);
+    constexpr int64_t width = panel_width<I, T>, one = lanes<I, T>;
+    const int64_t x = runs.width >= width ? width : one;  // pixels of a tile
+    // Numbers that are computed for one that is wanted. A tile of one vector has two thirds of the speed of others.
+    const auto cost = [](int64_t size, int64_t step, bool is_one) {
+      return double((size + step - 1) / step * step) / double(size) * (is_one ? 1.5 : 1);
+    };
+    prefers = runs.step == 1 && runs.to_step == 1 && runs.width >= one && n <= 2 * width &&
+              cost(runs.width, x, x == one) <= cost(n, one, n <= one);
+  });
+  return prefers;
+}
+
+template <class T>
+void gemm_pixels(const Gather& gather, const Runs& runs, const T* a, int64_t n, const T* b, const T* bias, T* y,
+                 int64_t plane, const int64_t* at) {
+  simd_of_product([=, g = gather](auto isa) {
+    using I = decltype(isa);
+    const auto tiles = [&](auto vecs) {
+      constexpr int64_t width = vecs * lanes<I, T>;
+      for (int64_t r = 0; r < runs.count; ++r) {
+        for (int64_t x = 0; x < runs.width; x += width) {
+          const int64_t i = r * runs.width + std::min(x, runs.width - width);  // the last two of a run may overlap
+          T* to = y + (at ? at[i] : i);
+          for (int64_t p = 0; p == 0 || p < g.cols; p += k_block)
+            column_of_tiles<I, vecs>(
+                n, Factors<T, GatheredB>{std::min(k_block, g.cols - p), b + p * n, {g.col + p}, n, a + g.row[i], 0, 0},
+                Target<T>{T(1), p == 0 ? T(0) : T(1), to, plane}, width);
+          for (int64_t j = 0; bias && j < n; ++j) {
+            for (int64_t q = 0; q < width; ++q) to[j * plane + q] += bias[j];
+          }
+        }
+      }
+    };
+    if (runs.width >= panel_width<I, T>)
+      tiles(std::integral_constant<int, I::tile_vectors>{});
+    else
+      tiles(std::integral_constant<int, 1>{});
+  });
+}
+
+template <class T>
 void gemm_gathered_add(const Gather& gather, const T* a, int64_t n, const T* b, int64_t ldb, T* c, int64_t ldc) {
   simd_of_product([=, g = gather](auto isa) {
     using I = decltype(isa);
@@ -90,6 +135,9 @@ void gemm_gathered_add(const Gather& gather, const T* a, int64_t n, const T* b, 
 
 #define TAPEGRAD_INSTANTIATE(T)                                                                                   \
   template void gemm_gathered(const Gather&, const T*, const PackedB<T>&, const T*, T*, int64_t, const int64_t*); \
+  template bool prefers_pixels<T>(const Runs&, int64_t);                                                          \
+  template void gemm_pixels(const Gather&, const Runs&, const T*, int64_t, const T*, const T*, T*, int64_t,       \
+                            const int64_t*);                                                                      \
   template void gemm_gathered_add(const Gather&, const T*, int64_t, const T*, int64_t, T*, int64_t)
 TAPEGRAD_INSTANTIATE(float);
 TAPEGRAD_INSTANTIATE(double);

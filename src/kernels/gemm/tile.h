@@ -51,8 +51,13 @@ struct Gathered {
   const int64_t *row, *col;
 };
 inline int64_t operator*(int64_t i, Gathered at) { return at.row[i]; }
+/// For a matrix B that is never made: its row p begins at b[col[p]]. A is stored [k, rows].
+struct GatheredB {
+  const int64_t* col;
+};
+inline int64_t operator*(int64_t i, GatheredB) { return i; }
 
-/// Where a tile finds its factors: A at a[i * a_row + p * a_col], Step being int64_t or One, or Gathered; B in panels,
+/// Where a tile finds its factors: A at a[i * a_row + p * a_col], Step being int64_t, One, or one of the two above; B in panels,
 /// row p of panel q at b[q * b_panel + p * b_row].
 template <class T, class Step = int64_t>
 struct Factors {
@@ -76,6 +81,7 @@ inline void tile(const Factors<T, Step>& f, const Target<T>& to, int64_t cols) {
   V sum[rows][vecs] = {};
   for (int64_t p = 0; p < f.k; ++p, a += f.a_col, b += f.b_row) {
     if constexpr (std::is_same_v<Step, Gathered>) a = f.a + f.a_row.col[p];
+    if constexpr (std::is_same_v<Step, GatheredB>) b = f.b + f.a_row.col[p];
     V bv[vecs];
 #pragma GCC unroll 16
     for (int v = 0; v < vecs; ++v) bv[v] = load<V>(b + (v / I::tile_vectors) * f.b_panel + (v % I::tile_vectors) * n);
