@@ -38,7 +38,7 @@ inline constexpr int64_t kAttentionScores = 8192;    // ... and its scores
 inline constexpr int64_t kConvTerms = 256;           // terms of a block of a convolution's sum ...
 inline constexpr int64_t kConvPixels = 128;          // ... its pixels ...
 inline constexpr int64_t kConvChunks = 8;            // ... and chunks of images
-inline constexpr int64_t kConvFew = 4;               // channels below which vectors are of pixels
+inline constexpr int64_t kConvFew = 4;               // channels below which a tap is a pass over pixels
 inline constexpr int64_t kPoolWindows = 16;          // windows of a maximum side by side: the lanes of AVX-512
 inline constexpr int64_t kNormedRow = 256;           // elements of a row that are added up in one go, in float32
 
