@@ -44,17 +44,43 @@ struct Blocks {
       body(block, part);
     });
   }
+
+  // sum(block, part) of all blocks, finish(channels) when their sums are complete, and apply(block) of all blocks. Blocks that
+  // have all rows of their channels go through the three one by one: what they have read is still in the cache.
+  template <class Sum, class Finish, class Apply>
+  void in_two_passes(const Sum& sum, const Finish& finish, const Apply& apply) const {
+    const auto apply_to = [&](const kernels::Channels& block, int64_t) { apply(block); };
+    if (parts() != 1) {
+      each(sum);
+      finish(whole);
+      return each(apply_to);
+    }
+    each([&](const kernels::Channels& block, int64_t part) {
+      sum(block, part);
+      finish(block);
+      apply(block);
+    });
+  }
 };
 
-// rstd from the variance that stands in its place.
-ChannelMoments with_rstd(const Tensor& mean, const Tensor& variance, double eps) {
-  double* rstd = detail::mutable_ptr<double>(variance);
-  for (int64_t c = 0; c < variance.numel(); ++c) rstd[c] = 1 / std::sqrt(rstd[c] + eps);
-  return {mean, variance};
+// Mean and biased variance of each channel; then done(channels) and apply(block), as Blocks has them.
+template <class T, class Done, class Apply>
+void with_moments(const Blocks& blocks, const T* x, double* mean, double* variance, const Done& done,
+                  const Apply& apply) {
+  const int64_t c = blocks.whole.c, parts = blocks.parts();
+  const Tensor partial = detail::new_tensor({2, parts, c}, float64);
+  double *sums = detail::mutable_ptr<double>(partial), *squares = sums + parts * c;
+  blocks.in_two_passes([=](const kernels::Channels& block,
+                           int64_t part) { kernels::batch_norm_sums(block, x, sums + part * c, squares + part * c); },
+                       [=, &done](const kernels::Channels& channels) {
+                         kernels::batch_norm_stats(channels, parts, x, sums, squares, mean, variance);
+                         done(channels);
+                       },
+                       apply);
 }
 
 template <class T>
-void move_running(Tensor running, const Tensor& batch, double momentum, double factor) {
+void move_towards(Tensor running, const Tensor& batch, double momentum, double factor) {
   T* to = running.mutable_data<T>().data();
   const double* from = detail::ptr<double>(batch);
   for (int64_t c = 0; c < running.numel(); ++c) to[c] = T((1 - momentum) * double(to[c]) + momentum * factor * from[c]);
@@ -62,45 +88,61 @@ void move_running(Tensor running, const Tensor& batch, double momentum, double f
 
 }  // namespace
 
-ChannelMoments batch_moments(const Tensor& x, const Tensor& running_mean, const Tensor& running_var, double momentum,
-                             double eps, bool biased) {
-  const Blocks blocks(x);
-  const int64_t c = blocks.whole.c, m = blocks.whole.n * blocks.whole.l, parts = blocks.parts();
-  if (m == 0) return with_rstd(zeros({c}, {.dtype = float64}), ones({c}, {.dtype = float64}), eps);
-  const Tensor mean = detail::new_tensor({c}, float64), variance = detail::new_tensor({c}, float64);
-  const Tensor partial = detail::new_tensor({2, parts, c}, float64);
+ChannelMoments batch_moments(const Tensor& x) {
+  const Tensor mean = zeros({x.size(1)}, {.dtype = float64}), variance = zeros({x.size(1)}, {.dtype = float64});
   detail::dispatch_float("batch_norm", x.dtype(), [&]<class T>(T) {
-    const T* in = detail::ptr<T>(x);
-    double *sums = detail::mutable_ptr<double>(partial), *squares = sums + parts * c;
-    blocks.each([=](const kernels::Channels& block, int64_t part) {
-      kernels::batch_norm_sums(block, in, sums + part * c, squares + part * c);
-    });
-    kernels::batch_norm_stats(blocks.whole, parts, in, sums, squares, detail::mutable_ptr<double>(mean),
-                              detail::mutable_ptr<double>(variance));
-    if (!running_mean.defined()) return;
-    move_running<T>(running_mean, mean, momentum, 1);
-    move_running<T>(running_var, variance, momentum, biased ? 1 : double(m) / double(m - 1));
+    const auto nothing = [](const kernels::Channels&) {};
+    if (x.numel() > 0)
+      with_moments<T>(Blocks(x), detail::ptr<T>(x), detail::mutable_ptr<double>(mean),
+                      detail::mutable_ptr<double>(variance), nothing, nothing);
   });
-  return with_rstd(mean, variance, eps);
+  return {mean, variance};
 }
 
-ChannelMoments running_moments(const Tensor& running_mean, const Tensor& running_var, double eps) {
-  return with_rstd(convert(running_mean, float64), convert(running_var, float64), eps);
+Tensor inverse_deviation(const Tensor& variance, double eps) {
+  const Tensor wide = convert(variance, float64), rstd = detail::new_tensor(variance.shape(), float64);
+  const double* from = detail::ptr<double>(wide);
+  double* to = detail::mutable_ptr<double>(rstd);
+  for (int64_t c = 0; c < rstd.numel(); ++c) to[c] = 1 / std::sqrt(from[c] + eps);
+  return rstd;
+}
+
+void RunningMoments::move(const ChannelMoments& batch, const Tensor& x) const {
+  if (!mean.defined() || x.numel() == 0) return;
+  const int64_t m = x.numel() / mean.numel();
+  detail::dispatch_float("batch_norm", mean.dtype(), [&]<class T>(T) {
+    move_towards<T>(mean, batch.mean, momentum, 1);
+    move_towards<T>(var, batch.variance, momentum, biased ? 1 : double(m) / double(m - 1));
+  });
 }
 
 Tensor BatchNorm::forward(const Tensors& in, Tensors* kept) const {
   const Tensor &x = in[0], weight = detail::plain(in[1]), bias = detail::plain(in[2]);
   const Blocks blocks(x);
-  Tensor y = detail::new_tensor(x.shape(), x.dtype());
+  const int64_t c = blocks.whole.c, m = blocks.whole.n * blocks.whole.l;
+  const Tensor y = detail::new_tensor(x.shape(), x.dtype());
+  const Tensor mean = training ? zeros({c}, {.dtype = float64}) : in[3];
+  const Tensor rstd = training ? zeros({c}, {.dtype = float64}) : in[4];
   detail::dispatch_float("batch_norm", x.dtype(), [&]<class T>(T) {
     const T *from = detail::ptr<T>(x), *w = detail::ptr_or_null<T>(weight), *b = detail::ptr_or_null<T>(bias);
-    const double *mu = detail::ptr<double>(in[3]), *r = detail::ptr<double>(in[4]);
+    const double *mu = detail::ptr<double>(mean), *r = detail::ptr<double>(rstd);
     T* to = detail::mutable_ptr<T>(y);
-    blocks.each([=, relu = relu](const kernels::Channels& block, int64_t) {
+    const auto apply = [=, relu = relu](const kernels::Channels& block) {
       kernels::batch_norm_apply(block, from, mu, r, w, b, relu, to);
-    });
+    };
+    if (!training) return blocks.each([&](const kernels::Channels& block, int64_t) { apply(block); });
+    if (m == 0) return;
+    const Tensor variance = detail::new_tensor({c}, float64);
+    double *means = detail::mutable_ptr<double>(mean), *rstds = detail::mutable_ptr<double>(rstd);
+    double* variances = detail::mutable_ptr<double>(variance);
+    const auto take_roots = [=, eps = eps](const kernels::Channels& channels) {
+      for (int64_t i = channels.begin; i < channels.end; ++i) rstds[i] = 1 / std::sqrt(variances[i] + eps);
+    };
+    with_moments<T>(blocks, from, means, variances, take_roots, apply);
+    running.move({mean, variance}, x);
   });
-  if (kept && relu) *kept = {y};
+  if (kept && training) *kept = {mean, rstd};
+  if (kept && relu) kept->push_back(y);
   return y;
 }
 
@@ -111,32 +153,31 @@ Gradients BatchNorm::backward(const Tensors& dys, const Tensors& in, const Tenso
   const Tensor dweight = detail::new_tensor({c}, float64), dbias = detail::new_tensor({c}, float64);
   const Tensor partial = detail::new_tensor({2, parts, c}, float64);
   const Tensor dx = detail::new_tensor(x.shape(), x.dtype());
-  const Tensor zero = training ? Tensor() : zeros({c}, {.dtype = float64});
   detail::dispatch_float("batch_norm", dx.dtype(), [&]<class T>(T) {
-    const T *dy_of_y = detail::ptr<T>(dy), *y = relu ? detail::ptr<T>(kept[0]) : nullptr;
+    const T *g = detail::ptr<T>(dy), *y = relu ? detail::ptr<T>(kept[kept.size() - 1]) : nullptr;
     const T *from = detail::ptr<T>(x), *w = detail::ptr_or_null<T>(weight);
-    const double *mu = detail::ptr<double>(in[3]), *r = detail::ptr<double>(in[4]);
-    const double* no_mean = detail::ptr_or_null<double>(zero);
+    const double* mu = detail::ptr<double>(training ? kept[0] : in[3]);
+    const double* r = detail::ptr<double>(training ? kept[1] : in[4]);
     double *sum_w = detail::mutable_ptr<double>(dweight), *sum_b = detail::mutable_ptr<double>(dbias);
     double *part_w = detail::mutable_ptr<double>(partial), *part_b = part_w + parts * c;
     T* out = detail::mutable_ptr<T>(dx);
-    const T* g = y ? out : dy_of_y;  // relu's gradient stands where dx will
-    blocks.each([=](const kernels::Channels& block, int64_t part) {
-      if (y) kernels::batch_norm_rectify(block, dy_of_y, y, out);
-      kernels::batch_norm_backward_sums(block, g, from, mu, part_w + part * c, part_b + part * c);
-    });
-    kernels::sum_partials(parts, c, part_w, sum_w);
-    kernels::sum_partials(parts, c, part_b, sum_b);
-    for (int64_t i = 0; i < c; ++i) sum_w[i] *= r[i];
-    blocks.each([=, training = training](const kernels::Channels& block, int64_t) {
-      if (training)
-        kernels::batch_norm_backward(block, g, from, mu, r, w, sum_w, sum_b, out);
-      else
-        kernels::batch_norm_apply(block, g, no_mean, r, w, static_cast<const T*>(nullptr), false, out);
-    });
+    blocks.in_two_passes(
+        [=](const kernels::Channels& block, int64_t part) {
+          kernels::batch_norm_backward_sums(block, g, y, from, mu, part_w + part * c, part_b + part * c);
+        },
+        [=](const kernels::Channels& channels) {
+          kernels::add_channel_parts(channels, parts, part_w, sum_w);
+          kernels::add_channel_parts(channels, parts, part_b, sum_b);
+          for (int64_t i = channels.begin; i < channels.end; ++i) sum_w[i] *= r[i];
+        },
+        [=, of_w = training ? sum_w : nullptr, of_b = training ? sum_b : nullptr](const kernels::Channels& block) {
+          kernels::batch_norm_backward(block, g, y, from, mu, r, w, of_w, of_b, out);
+        });
   });
-  return {dx, needs[1] ? convert(dweight, dx.dtype()) : Tensor(), needs[2] ? convert(dbias, dx.dtype()) : Tensor(),
-          Tensor(), Tensor()};
+  Gradients out{dx, needs[1] ? convert(dweight, dx.dtype()) : Tensor(),
+                needs[2] ? convert(dbias, dx.dtype()) : Tensor()};
+  while (out.size() < in.size()) out.push_back({});  // moments that are constants
+  return out;
 }
 
 }  // namespace tapegrad::compute

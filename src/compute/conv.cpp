@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "kernels/loops/strided.h"
 #include "system/parallel.h"
 #include "tensor/impl.h"
 
@@ -27,9 +28,9 @@ struct Frame {
   template <class T>
   const T* fill(const T* image, T* frame) const {
     if (is_image()) return image;
-    const int64_t height = std::min(h, rows - top), width = std::min(w, pitch - left);
-    for (int64_t c = 0; c < channels; ++c)
-      kernels::copy_rows(height, width, image + c * h * w, w, frame + c * plane() + top * pitch + left, pitch);
+    const kernels::Planes from{h * w, w}, to{plane(), pitch};
+    kernels::copy_planes(channels, std::min(h, rows - top), std::min(w, pitch - left), image, from,
+                         frame + top * pitch + left, to);
     return frame;
   }
 };
@@ -71,8 +72,14 @@ Line transposed_line(const Window& w, int64_t phase) {
   return {pixels, (first + w.padding) / s + margin(w), 1, first, s, w.kernel, w.dilation, s, phase, -1};
 }
 
+// A tap: where it stands in the kernel, and how far from the pixel in a frame.
+struct Tap {
+  int64_t in_kernel, in_frame;
+};
+
 // A product: its tables, the weights as its B, [groups][cols, n], and where its results go.
 struct Piece {
+  detail::SmallVector<Tap, 16> taps;
   Tensor tables, b;
   kernels::Gather gather;
   kernels::Runs runs;
@@ -93,26 +100,18 @@ struct Piece {
         *to++ = (y.to + i * y.to_step) * width + x.to + j * x.to_step;
       }
     }
-    each_tap(y, x, channels, [&](int64_t c, int64_t ty, int64_t tx) {
-      col[gather.cols++] = c * frame.plane() + y.offset(ty) * frame.pitch + x.offset(tx);
-    });
-  }
-
-  template <class F>
-  static void each_tap(const Line& y, const Line& x, int64_t channels, F f) {
+    for (int64_t ty = 0; ty < y.kernel; ++ty) {
+      for (int64_t tx = 0; tx < x.kernel; ++tx)
+        if (y.has(ty) && x.has(tx)) taps.push_back({ty * x.kernel + tx, y.offset(ty) * frame.pitch + x.offset(tx)});
+    }
     for (int64_t c = 0; c < channels; ++c) {
-      for (int64_t ty = 0; ty < y.kernel; ++ty) {
-        if (!y.has(ty)) continue;
-        for (int64_t tx = 0; tx < x.kernel; ++tx)
-          if (x.has(tx)) f(c, ty, tx);
-      }
+      for (const Tap& tap : taps) col[gather.cols++] = c * frame.plane() + tap.in_frame;
     }
   }
 
-  // B[(c, ty, tx), j] = weight[c * c_step + j * j_step + ty * kernel + tx] of each group, packed for vectors of channels.
+  // B[(c, t), j] = weight[c * c_step + j * j_step + t] of each group, for each tap t; packed for vectors of channels.
   template <class T>
-  void take(const Line& y, const Line& x, const Tensor& weight, int64_t groups, int64_t channels, int64_t c_step,
-            int64_t n, int64_t j_step) {
+  void take(const Tensor& weight, int64_t groups, int64_t channels, int64_t c_step, int64_t n, int64_t j_step) {
     pixels = n < few || kernels::prefers_pixels<T>(runs, n);
     const int64_t size = gather.cols * n, packed = pixels ? size : kernels::packed_size<T>(gather.cols, n);
     const Tensor plain = detail::new_tensor({size}, weight.dtype());
@@ -121,10 +120,11 @@ struct Piece {
       const T* from = detail::ptr<T>(weight) + g * (weight.numel() / groups);
       T *own = detail::mutable_ptr<T>(b) + g * packed, *matrix = pixels ? own : detail::mutable_ptr<T>(plain),
         *to = matrix;
-      each_tap(y, x, channels, [&](int64_t c, int64_t ty, int64_t tx) {
-        const T* tap = from + c * c_step + ty * x.kernel + tx;
-        for (int64_t j = 0; j < n; ++j) *to++ = tap[j * j_step];
-      });
+      for (int64_t c = 0; c < channels; ++c) {
+        for (const Tap& tap : taps) {
+          for (int64_t j = 0; j < n; ++j) *to++ = from[c * c_step + j * j_step + tap.in_kernel];
+        }
+      }
       if (!pixels) kernels::pack_b(false, gather.cols, n, matrix, n, own);
     }
   }
@@ -176,9 +176,8 @@ Tensor Conv::forward(const Tensor& input, const Tensor& kernel, const Tensor& sh
   const Line y_line = forward_line(h), x_line = forward_line(w);
   Pieces pieces;
   pieces.push_back(Piece(y_line, x_line, frame, channels, w.out));
-  detail::dispatch_float("conv2d", x.dtype(), [&]<class T>(T) {
-    pieces[0].take<T>(y_line, x_line, weight, groups, channels, taps, n, channels * taps);
-  });
+  detail::dispatch_float("conv2d", x.dtype(),
+                         [&]<class T>(T) { pieces[0].take<T>(weight, groups, channels, taps, n, channels * taps); });
   return run(x, frame, pieces, groups, n, bias, {x.size(0), weight.size(0), h.out, w.out});
 }
 
@@ -194,7 +193,7 @@ Tensor Conv::transposed(const Tensor& input, const Tensor& kernel, const Tensor&
       if (y_line.pixels * x_line.pixels == 0) continue;
       pieces.push_back(Piece(y_line, x_line, frame, channels, w.in));
       detail::dispatch_float("conv2d", y.dtype(), [&]<class T>(T) {
-        pieces[pieces.size() - 1].take<T>(y_line, x_line, weight, groups, channels, n * taps, n, taps);
+        pieces[pieces.size() - 1].take<T>(weight, groups, channels, n * taps, n, taps);
       });
     }
   }
@@ -224,17 +223,23 @@ Tensor Conv::weight_gradient(const Tensor& input, const Tensor& gradient) const 
                       if (n < few)
                         kernels::conv_few_add(gather, forward.runs, a, n, b, plane, c, ldc);
                       else
-                        kernels::gemm_gathered_add(gather, a, n, b, plane, c, ldc);
+                        kernels::gemm_gathered_add(gather, forward.runs, a, n, b, plane, c, ldc);
                     }
                   });
-    for (int64_t part = 1; part < parts.size(0); ++part) {
-      const int64_t size = groups * k * ldc;
-      for (int64_t i = 0; i < size; ++i) sums[i] += sums[part * size + i];
+    if (x.size(0) == 0) {
+      std::fill_n(to, dweight.numel(), T(0));
+      return;
     }
-    for (int64_t g = 0; g < groups; ++g) {
-      for (int64_t j = 0; j < n; ++j) {
-        for (int64_t p = 0; p < k; ++p) *to++ = parts.size(0) > 0 ? sums[(g * k + p) * ldc + j] : T(0);
+    const int64_t size = groups * k * ldc;
+    parallel_rows(size, 1 << 13, [=, count = parts.size(0)](int64_t begin, int64_t end) {
+      for (int64_t part = 1; part < count; ++part) {
+        TAPEGRAD_INDEPENDENT
+        for (int64_t i = begin; i < end; ++i) sums[i] += sums[part * size + i];
       }
+    });
+    for (int64_t g = 0; g < groups; ++g) {
+      const int64_t sizes[] = {n, k}, strides[] = {1, ldc};
+      kernels::copy_strided(2, sizes, strides, sums + g * k * ldc, to + g * n * k);
     }
   });
   return dweight;

@@ -22,23 +22,33 @@ struct LayerNorm {
   Gradients backward(const Tensors& dy, const Tensors& in, const Tensors& kept, Needs needs) const;
 };
 
-/// in: x [N, C, ...], contiguous, weight and bias, which may be undefined, and the moments of each channel. kept: y if relu.
+/// Mean and biased variance of each channel, [C] in float64.
+struct ChannelMoments {
+  Tensor mean, variance;
+};
+/// Those of a batch; zeros if it is empty.
+ChannelMoments batch_moments(const Tensor& x);
+/// 1 / sqrt(variance + eps), in float64.
+Tensor inverse_deviation(const Tensor& variance, double eps);
+
+/// What batch normalization remembers; undefined if it remembers nothing.
+struct RunningMoments {
+  Tensor mean, var;
+  double momentum;
+  bool biased;
+  /// Towards those of a batch x by `momentum`; the variance towards the unbiased one, if not `biased`.
+  void move(const ChannelMoments& batch, const Tensor& x) const;
+};
+/// in: x [N, C, ...], contiguous, weight and bias, which may be undefined, and in evaluation mu and rstd of each channel, [C] in
+/// float64. kept: those of the batch in training, and y if relu.
 struct BatchNorm {
-  bool training;      // the moments are the batch's and depend on x; else they are constants
+  bool training;      // with the moments of the batch; else they are constants
   bool relu = false;  // of the result
+  double eps = 0;     // here and below: in training
+  RunningMoments running = {};
   Tensor forward(const Tensors& in, Tensors* kept) const;
   Gradients backward(const Tensors& dy, const Tensors& in, const Tensors& kept, Needs needs) const;
 };
-/// mu and rstd of each channel, [C] in float64.
-struct ChannelMoments {
-  Tensor mean, rstd;
-};
-/// Those of the batch x. The running statistics, if given, move towards them by `momentum`.
-ChannelMoments batch_moments(const Tensor& x, const Tensor& running_mean, const Tensor& running_var, double momentum,
-                             double eps, bool biased);
-/// Those of the running statistics.
-ChannelMoments running_moments(const Tensor& running_mean, const Tensor& running_var, double eps);
-
 /// in: x [N, C, ...], weight and bias, which may be undefined. kept: mu and rstd of each channel of each image, which are
 /// those of its group, [N, C] in float64.
 struct GroupNorm {

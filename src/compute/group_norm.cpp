@@ -83,7 +83,7 @@ Gradients GroupNorm::backward(const Tensors& dys, const Tensors& in, const Tenso
       const int64_t at = i * images.c, l = images.l, size = images.c / groups;
       const double *mu = means + at, *r = rstds + at, part = 1 / double(l * size);
       double *dyx = of_all + at, *sum_dy = dyx + all, *scale = sum_dy + all, *slope = scale + all, *shift = slope + all;
-      kernels::batch_norm_backward_sums(images.image(), g_y + at * l, from + at * l, mu, dyx, sum_dy);
+      kernels::batch_norm_backward_sums<T>(images.image(), g_y + at * l, nullptr, from + at * l, mu, dyx, sum_dy);
       for (int64_t g = 0; g < images.c; g += size) {
         double mean_gx = 0, mean_g = 0;
         for (int64_t c = g; c < g + size; ++c) {

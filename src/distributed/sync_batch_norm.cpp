@@ -46,10 +46,8 @@ struct Moments {
 Moments moments_of(const Tensor& x, Turns& turns) {
   const int64_t c = x.size(1);
   const double count = double(x.numel() / c);
-  // Without eps rstd is var^(-1/2); infinite for 0.
-  const auto [mean, rstd] = compute::batch_moments(x, {}, {}, 0, 0, true);
-  const Tensor all =
-      turns.meet(concat({full({c}, count, {.dtype = float64}), mean, count / (rstd * rstd)}), put_together);
+  const auto [mean, variance] = compute::batch_moments(x);
+  const Tensor all = turns.meet(concat({full({c}, count, {.dtype = float64}), mean, count * variance}), put_together);
   const double m = all[0].item();
   return {m, slice(all, 0, c, 2 * c), slice(all, 0, 2 * c) / m};
 }

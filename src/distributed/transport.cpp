@@ -82,7 +82,13 @@ Transport::~Transport() {
   }
   changed_.notify_all();
   thread_.join();
-  if (joined.exchange(nullptr)) MPI_Finalize();
+  if (!joined.exchange(nullptr)) return;
+#if defined(MPICH_NUMVERSION) && MPICH_NUMVERSION < 40200000
+  // Over TCP its MPI_Finalize waits for ever where one rank leaves while another still polls for its last message
+  // (docs/distributed.md): so all stop polling before one leaves.
+  if (ranks > 1) std::this_thread::sleep_for(std::chrono::milliseconds(100));
+#endif
+  MPI_Finalize();
 }
 
 std::future<void> Transport::post(const char* name, std::function<void()> job) {
@@ -119,8 +125,9 @@ void Transport::exchange(int with, std::span<const std::byte> out, std::span<std
     fail<ValueError>("distributed", "a message must have less than 2 GiB, got {} bytes",
                      std::max(out.size(), in.size()));
   MPI_Request requests[2] = {MPI_REQUEST_NULL, MPI_REQUEST_NULL};
-  if (!in.empty()) MPI_Irecv(in.data(), int(in.size()), MPI_BYTE, with, tag_, MPI_COMM_WORLD, &requests[0]);
+  // In this order: a rank that answered before it asks would have its answer wait behind the other's data (docs/distributed.md).
   if (!out.empty()) MPI_Isend(out.data(), int(out.size()), MPI_BYTE, with, tag_, MPI_COMM_WORLD, &requests[1]);
+  if (!in.empty()) MPI_Irecv(in.data(), int(in.size()), MPI_BYTE, with, tag_, MPI_COMM_WORLD, &requests[0]);
   const Clock::time_point begin = Clock::now();
   int done = 0;
   for (int64_t turn = 1;; ++turn) {

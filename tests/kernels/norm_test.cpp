@@ -232,14 +232,15 @@ TYPED_TEST(Norm, BatchNormMatchesItsDefinitionForwardAndBackward) {
       for (const auto& [part, block] : blocks) {
         batch_norm_apply(block, x.data(), mean.data(), rstd.data(), weight, affine ? b.data() : nullptr, false,
                          y.data());
-        batch_norm_backward_sums(block, dy.data(), x.data(), mean.data(), &sums[part * c], &squares[part * c]);
+        batch_norm_backward_sums<T>(block, dy.data(), nullptr, x.data(), mean.data(), &sums[part * c],
+                                    &squares[part * c]);
       }
       sum_partials(2, c, sums.data(), dw.data());
       sum_partials(2, c, squares.data(), db.data());
       for (int64_t k = 0; k < c; ++k) dw[k] *= rstd[k];
       for (const auto& [part, block] : blocks)
-        batch_norm_backward(block, dy.data(), x.data(), mean.data(), rstd.data(), weight, dw.data(), db.data(),
-                            dx.data());
+        batch_norm_backward<T>(block, dy.data(), nullptr, x.data(), mean.data(), rstd.data(), weight, dw.data(),
+                               db.data(), dx.data());
       for (int64_t k = 0; k < c; ++k) {
         std::vector<T> row;
         std::vector<int64_t> at;

@@ -5,9 +5,14 @@
 
 namespace tapegrad::kernels {
 
-/// Copies rows of n numbers, which begin `from_step` and `to_step` apart.
+/// Where planes begin, and the rows of one.
+struct Planes {
+  int64_t plane, row;
+};
+
+/// Copies `rows` rows of n numbers of each of so many planes.
 template <class T>
-void copy_rows(int64_t rows, int64_t n, const T* from, int64_t from_step, T* to, int64_t to_step);
+void copy_planes(int64_t planes, int64_t rows, int64_t n, const T* from, Planes from_at, T* to, Planes to_at);
 
 /// gemm_gathered() where B, [cols, n] and not packed, has so few columns that vectors are better made of pixels.
 template <class T>

@@ -95,8 +95,13 @@ inline void max_of_block(const Window& h, const Window& w, const T* end, const T
     each_tap([&](int64_t, const T* from) { tap_inside<I, 2>(from, value); });
   else
     each_tap([&](int64_t column, const T* from) { tap_at_edge(w, column, n, from, value); });
-  std::memcpy(y, best, has_room ? sizeof best : static_cast<size_t>(n) * sizeof(T));
-  std::memcpy(place, at, has_room ? sizeof at : static_cast<size_t>(n) * sizeof(T));
+  if (has_room) {
+    std::memcpy(y, best, sizeof best);
+    std::memcpy(place, at, sizeof at);
+  } else {
+    std::copy_n(best, n, y);
+    std::copy_n(at, n, place);
+  }
 }
 
 }  // namespace

@@ -22,19 +22,21 @@ inline void with_step(int64_t step, F f) {
 }  // namespace
 
 template <class T>
-void copy_rows(int64_t rows, int64_t n, const T* from, int64_t from_step, T* to, int64_t to_step) {
+void copy_planes(int64_t planes, int64_t rows, int64_t n, const T* from, Planes from_at, T* to, Planes to_at) {
   simd([=](auto isa) {
     using V = Vector<decltype(isa), T>;
     constexpr int64_t width = lanes<decltype(isa), T>;
-    const T* source = from;
-    T* target = to;
-    for (int64_t row = 0; row < rows; ++row, source += from_step, target += to_step) {
-      if (n < width) {
-        copy_few(source, target, n);
-        continue;
+    for (int64_t plane = 0; plane < planes; ++plane) {
+      const T* source = from + plane * from_at.plane;
+      T* target = to + plane * to_at.plane;
+      for (int64_t row = 0; row < rows; ++row, source += from_at.row, target += to_at.row) {
+        if (n < width) {
+          copy_few(source, target, n);
+          continue;
+        }
+        for (int64_t i = 0; i < n - width; i += width) store(target + i, load<V>(source + i));
+        store(target + n - width, load<V>(source + n - width));  // the last vector may overlap the one before
       }
-      for (int64_t i = 0; i < n - width; i += width) store(target + i, load<V>(source + i));
-      store(target + n - width, load<V>(source + n - width));  // the last vector may overlap the one before
     }
   });
 }
@@ -86,7 +88,7 @@ void conv_few_add(const Gather& gather, Runs runs, const T* a, int64_t n, const 
 }
 
 #define TAPEGRAD_INSTANTIATE(T)                                                                                    \
-  template void copy_rows(int64_t, int64_t, const T*, int64_t, T*, int64_t);                                       \
+  template void copy_planes(int64_t, int64_t, int64_t, const T*, Planes, T*, Planes);                              \
   template void conv_few(const Gather&, Runs, const T*, int64_t, const T*, const T*, T*, int64_t, const int64_t*); \
   template void conv_few_add(const Gather&, Runs, const T*, int64_t, const T*, int64_t, T*, int64_t)
 TAPEGRAD_INSTANTIATE(float);

@@ -44,6 +44,52 @@ inline void turned_out(const T* c, int64_t rows, int64_t cols, const T* bias, T*
   }
 }
 
+// The columns of a tile of dots; with the rows there are as many sums as a vector has lanes.
+template <class I, class T>
+constexpr int dot_columns = std::min(4, lanes<I, T>);
+
+// C[rows, cols] += sums over all pixels, vector by vector; A and B are both read along the runs. Where less rows or columns are
+// left, the last is taken again and not stored.
+template <class I, class T>
+inline void dots_of_runs(const Gather& g, const Runs& runs, const T* a, int64_t n, const T* b, int64_t ldb, T* c,
+                         int64_t ldc) {
+  constexpr int lane = lanes<I, T>, cols = dot_columns<I, T>, rows = lane / cols;
+  using V = Vector<I, T>;
+  using Bits = Vector<I, std::conditional_t<sizeof(T) == 4, int32_t, int64_t>>;
+  const auto masked = [](V v, Bits mask) { return reinterpret_cast<V>(reinterpret_cast<Bits>(v) & mask); };
+  int64_t row[rows], col[cols];
+  for (int i = 0; i < rows; ++i) row[i] = g.row[std::min<int64_t>(i, g.rows - 1)];
+  for (int j = 0; j < cols; ++j) col[j] = std::min<int64_t>(j, n - 1) * ldb;
+  const int64_t rest = runs.width % lane;  // of a run: its last vector, without what the one before had
+  alignas(64) decltype(Bits{}[0] + 0) seen[2 * lane] = {};
+  for (int k = 0; k < lane; ++k) seen[lane + k] = -1;
+  const Bits mask = load<Bits>(seen + rest);
+  V sum[lane] = {};
+  const auto step = [&](const T* from, const T* dy, auto kept) {
+    V av[rows];
+#pragma GCC unroll 16
+    for (int i = 0; i < rows; ++i) av[i] = kept(load<V>(from + row[i]));
+#pragma GCC unroll 16
+    for (int j = 0; j < cols; ++j) {
+      const V bv = kept(load<V>(dy + col[j]));
+#pragma GCC unroll 16
+      for (int i = 0; i < rows; ++i) sum[i * cols + j] += av[i] * bv;
+    }
+  };
+  for (int64_t r = 0; r < runs.count; ++r) {
+    const T *from = a + g.col[r * runs.width], *dy = b + r * runs.width;
+    for (int64_t x = 0; x + lane <= runs.width; x += lane) step(from + x, dy + x, [](V v) { return v; });
+    if (rest == 0) continue;
+    const int64_t last = runs.width - lane;
+    step(from + last, dy + last, [=](V v) { return masked(v, mask); });
+  }
+  alignas(64) T total[lane];
+  store(total, sums_of_vectors(sum));
+  for (int64_t i = 0; i < std::min<int64_t>(rows, g.rows); ++i) {
+    for (int64_t j = 0; j < std::min<int64_t>(cols, n); ++j) c[i * ldc + j] += total[i * cols + j];
+  }
+}
+
 }  // namespace
 
 template <class T>
@@ -116,10 +162,21 @@ void gemm_pixels(const Gather& gather, const Runs& runs, const T* a, int64_t n, 
 }
 
 template <class T>
-void gemm_gathered_add(const Gather& gather, const T* a, int64_t n, const T* b, int64_t ldb, T* c, int64_t ldc) {
+void gemm_gathered_add(const Gather& gather, const Runs& runs, const T* a, int64_t n, const T* b, int64_t ldb, T* c,
+                       int64_t ldc) {
   simd_of_product([=, g = gather](auto isa) {
     using I = decltype(isa);
-    constexpr int64_t width = panel_width<I, T>;
+    constexpr int64_t width = panel_width<I, T>, one = lanes<I, T>;
+    // A tile of one vector loads a number for each multiplication. Exact mode has the same chain everywhere.
+    if (n <= one && runs.step == 1 && runs.width >= one && !is_exact()) {
+      constexpr int64_t cols = dot_columns<I, T>;
+      for (int64_t j = 0; j < n; j += cols) {
+        for (int64_t i = 0; i < g.rows; i += one / cols)
+          dots_of_runs<I>(Gather{g.rows - i, g.cols, g.row + i, g.col}, runs, a, n - j, b + j * ldb, ldb,
+                          c + i * ldc + j, ldc);
+      }
+      return;
+    }
     alignas(64) T panel[k_block * width];
     for (int64_t p = 0; p < g.cols; p += k_block) {
       const int64_t k = std::min(k_block, g.cols - p);
@@ -138,7 +195,7 @@ void gemm_gathered_add(const Gather& gather, const T* a, int64_t n, const T* b, 
   template bool prefers_pixels<T>(const Runs&, int64_t);                                                          \
   template void gemm_pixels(const Gather&, const Runs&, const T*, int64_t, const T*, const T*, T*, int64_t,       \
                             const int64_t*);                                                                      \
-  template void gemm_gathered_add(const Gather&, const T*, int64_t, const T*, int64_t, T*, int64_t)
+  template void gemm_gathered_add(const Gather&, const Runs&, const T*, int64_t, const T*, int64_t, T*, int64_t)
 TAPEGRAD_INSTANTIATE(float);
 TAPEGRAD_INSTANTIATE(double);
 #undef TAPEGRAD_INSTANTIATE

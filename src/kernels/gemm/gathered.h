@@ -32,9 +32,10 @@ template <class T>
 void gemm_pixels(const Gather& gather, const Runs& runs, const T* a, int64_t n, const T* b, const T* bias, T* y,
                  int64_t plane, const int64_t* at);
 
-/// c[i * ldc + j] += sum over p of A[i, p] b[j * ldb + p] for n columns. Rows of c have room for whole panels: ldc is a
-/// multiple of 32, and what lies beyond n is not used.
+/// c[i * ldc + j] += sum over p of A[i, p] b[j * ldb + p] for n columns; the columns of A are the pixels. Rows of c have room for
+/// whole panels: ldc is a multiple of 32, and what lies beyond n is not used.
 template <class T>
-void gemm_gathered_add(const Gather& gather, const T* a, int64_t n, const T* b, int64_t ldb, T* c, int64_t ldc);
+void gemm_gathered_add(const Gather& gather, const Runs& runs, const T* a, int64_t n, const T* b, int64_t ldb, T* c,
+                       int64_t ldc);
 
 }  // namespace tapegrad::kernels

@@ -42,14 +42,16 @@ Path<T> fastest_of_ours(const GemmArgs<T>& g) {
 //   y = x W^T of   4 x 1000 x 784: dots    66,         OpenBLAS  24  (memory-bound: W is read once)
 //   dx = dy W of   4 x 784 x 1000: rows    60,         OpenBLAS  32
 //   dW = dy^T x, 1000 x 784 x   4: rows    45,         OpenBLAS  29
+//   dW = dy^T x,  512 x 128 x 2048: panels 164,        OpenBLAS 150
+//   dW = dy^T x,   10 x 128 x 2048: rows   75,         OpenBLAS  42
 Path<float> fastest_avx512(const GemmArgs<float>& g) {
   const int64_t m = g.m, n = g.n, k = g.k;
   const double work = work_of(g);
   const bool tiny = work <= 1 << 17, small = work <= 1 << 19;
   if (g.trans_a && g.trans_b) return gemm_blas<float>;
   if (g.trans_a) {
-    if (small || k > 512) return gemm_blas<float>;
-    return k < 32 || n <= 32 ? gemm_rows<float> : gemm_panels<float>;
+    if (small || (k > 512 && m * n > 1 << 19)) return gemm_blas<float>;
+    return k < 32 || n <= 32 || m * n <= 1 << 12 ? gemm_rows<float> : gemm_panels<float>;
   }
   if (g.trans_b) {
     if (m >= 16 || (m >= 8 && k < 256)) return n > 16 || m > 32 ? gemm_panels<float> : gemm_blas<float>;
@@ -64,11 +66,16 @@ Path<float> fastest_avx512(const GemmArgs<float>& g) {
 //   y = x W^T of   1 x 1000 x 784: dots    39,         OpenBLAS   7
 //   dx = dy W of   4 x 784 x 1000: rows    70,         OpenBLAS  50
 //   dW = dy^T x,   10 x 64 x  128: rows    99,         OpenBLAS  51
-// OpenBLAS is ahead where A is transposed and large: there it packs what ours packs again for each panel.
+//   dW = dy^T x,   10 x 784 x 1024: rows   71,         OpenBLAS  45 (this and the next on a Xeon with TAPEGRAD_ISA=avx2)
+//   dW = dy^T x, 1000 x 784 x  128: panels 117,        OpenBLAS 112
+// OpenBLAS is ahead where A is transposed and B not wide.
 template <class T>
 Path<T> fastest_avx2(const GemmArgs<T>& g) {
-  if (g.trans_a && (g.m * g.n > 1 << 12 || g.k < 4 || (g.trans_b && work_of(g) > 1 << 17))) return gemm_blas<T>;
-  return fastest_of_ours(g);
+  if (!g.trans_a) return fastest_of_ours(g);
+  if (g.k < 4 || (g.trans_b && work_of(g) > 1 << 17)) return gemm_blas<T>;
+  if (!g.trans_b && (g.m <= 32 || g.n <= 32)) return gemm_rows<T>;
+  if (g.m * g.n <= 1 << 12 || (!g.trans_b && g.k <= 512 && g.m >= 256 && g.n >= 256)) return exact_path(g);
+  return gemm_blas<T>;
 }
 
 template <class T>

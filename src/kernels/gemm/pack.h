@@ -2,7 +2,7 @@
 // its instruction set I.
 //
 //   panel of B   [k, panel_width], I::tile_vectors vectors wide
-//   block of A   [m / tile_rows, k, tile_rows]
+//   block of A   [m / tile_rows, k, tile_rows]; each of the first axis begins a few numbers later than it would
 #pragma once
 #include <algorithm>
 #include <cstdint>
@@ -71,20 +71,16 @@ inline void pack_rows(int64_t k, int64_t cols, const T* b, int64_t ldb, T* panel
   }
 }
 
-/// block[i / tile_rows][p][i % tile_rows] = a[p, i] for m columns of A.
+/// block[i / tile_rows * step + p * tile_rows + i % tile_rows] = a[p, i] for m columns of A, row by row, as memory is read
+/// best. With a step of whole pages what is written would fall into few sets of the cache.
 template <class I, class T>
-inline void pack_a(int64_t m, int64_t k, const T* a, int64_t lda, T* block) {
+inline void pack_a(int64_t m, int64_t k, const T* a, int64_t lda, T* block, int64_t step) {
   constexpr int64_t n = I::tile_rows;
-  for (int64_t i = 0; i < m; i += n, block += k * n) {
-    const int64_t valid = std::min(n, m - i);
-    for (int64_t p = 0; p < k; ++p) {
-      const T* from = a + p * lda + i;
-      if (valid == n) {
-        std::memcpy(block + p * n, from, n * sizeof(T));
-      } else {
-        copy_few(from, block + p * n, valid);
-      }
-    }
+  const int64_t whole = m / n * n;
+  for (int64_t p = 0; p < k; ++p, a += lda) {
+    T* to = block + p * n;
+    for (int64_t i = 0; i < whole; i += n, to += step) std::memcpy(to, a + i, n * sizeof(T));
+    if (whole < m) copy_few(a + whole, to, m - whole);
   }
 }
 

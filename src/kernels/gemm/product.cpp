@@ -14,9 +14,11 @@ namespace {
 constexpr int64_t most_k = 256;  // rows in a panel of at most 32 KiB
 constexpr int64_t rows_of_a = 512;
 
-// A^T is packed: read in place, each row of a tile would be a cache line and a page of its own.
+// A^T is packed: read in place, each row of a tile would be a cache line and a page of its own. Its block stays in the second
+// cache, and each panel of B passes over all of it.
 constexpr int64_t packed_k = 128;
-constexpr int64_t packed_rows = 128;
+template <class T>
+constexpr int64_t packed_rows = 2048 / sizeof(T);
 
 // The block size near `most` that cuts `size` into equal parts, a multiple of `step` where there are several.
 int64_t even_block(int64_t size, int64_t most, int64_t step) {
@@ -61,17 +63,19 @@ template <class I, class T>
 inline void panels_of_transposed_a(const GemmArgs<T>& g) {
   constexpr int64_t width = panel_width<I, T>, rows = I::tile_rows;
   alignas(64) T panel[packed_k * width];
-  alignas(64) T block[packed_k * (packed_rows + rows)];
-  const int64_t kb = even_block(g.k, packed_k, 16), mb = even_block(g.m, packed_rows, rows);
+  constexpr int64_t step = packed_k * rows + 16;
+  alignas(64) T block[step * (packed_rows<T> / rows + 1)];
+  const int64_t kb = even_block(g.k, packed_k, 16), mb = even_block(g.m, packed_rows<T>, rows);
   for (int64_t i = 0; i < g.m; i += mb) {
     const int64_t m = std::min(mb, g.m - i);
     for (int64_t p = 0; p < g.k; p += kb) {
       const int64_t k = std::min(kb, g.k - p);
-      pack_a<I>(m, k, g.a + p * g.lda + i, g.lda, block);
+      pack_a<I>(m, k, g.a + p * g.lda + i, g.lda, block, step);
       for (int64_t j = 0; j < g.n; j += width) {
         pack_panel<I>(g, p, k, j, panel);
         for (int64_t r = 0; r < m; r += rows) {
-          panel_of_tiles<I>(std::min(rows, m - r), Factors<T, One>{k, block + r * k, One{}, rows, panel, width, 0},
+          panel_of_tiles<I>(std::min(rows, m - r),
+                            Factors<T, One>{k, block + r / rows * step, One{}, rows, panel, width, 0},
                             target(g, p, i + r, j), std::min(width, g.n - j));
         }
       }

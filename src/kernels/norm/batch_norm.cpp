@@ -132,14 +132,14 @@ void batch_norm_sums(Channels block, const T* x, double* sum, double* squares) {
 }
 
 template <class T>
-void batch_norm_stats(Channels whole, int64_t parts, const T* x, const double* sums, const double* squares,
+void batch_norm_stats(Channels block, int64_t parts, const T* x, const double* sums, const double* squares,
                       double* mean, double* variance) {
-  const double count = static_cast<double>(whole.n) * static_cast<double>(whole.l);
-  sum_partials(parts, whole.c, sums, mean);
-  sum_partials(parts, whole.c, squares, variance);
-  for (int64_t c = 0; c < whole.c; ++c) {
+  const double count = static_cast<double>(block.n) * static_cast<double>(block.l);
+  add_channel_parts(block, parts, sums, mean);
+  add_channel_parts(block, parts, squares, variance);
+  for (int64_t c = block.begin; c < block.end; ++c) {
     const double shift = mean[c] / count;
-    mean[c] = double{x[c * whole.l]} + shift;
+    mean[c] = double{x[c * block.l]} + shift;
     // The first value is `shift` from the mean, so this is at least shift^2 / count, and never negative.
     variance[c] = variance[c] / count - shift * shift;
   }
@@ -163,36 +163,44 @@ void batch_norm_apply(Channels block, const T* x, const double* mean, const doub
   with_constants(run, weight, bias, relu);
 }
 
-template <class T>
-void batch_norm_rectify(Channels block, const T* dy, const T* y, T* dx) {
-  simd([=] { channel_map(block, dx, [=](int64_t) { return [=](int64_t i) { return y[i] <= 0 ? T(0) : dy[i]; }; }); });
+// dy of what relu() made y of; where `rectified` is false, dy.
+template <class Rectified, class T>
+inline T rectified_gradient(Rectified rectified, const T* dy, const T* y, int64_t i) {
+  const T g = dy[i];
+  return rectified() && y[i] <= 0 ? T(0) : g;
 }
 
 template <class T>
-void batch_norm_backward_sums(Channels block, const T* dy, const T* x, const double* mean, double* sum_dyx,
+void batch_norm_backward_sums(Channels block, const T* dy, const T* y, const T* x, const double* mean, double* sum_dyx,
                               double* sum_dy) {
-  simd([=] {
-    channel_sums(block, sum_dyx, sum_dy, [=](int64_t i, int64_t c) {
-      const double g = dy[i];
-      return Pair{g * (x[i] - mean[c]), g};
-    });
-  });
-}
-
-template <class T>
-void batch_norm_backward(Channels block, const T* dy, const T* x, const double* mean, const double* rstd,
-                         const T* weight, const double* dweight, const double* dbias, T* dx) {
-  const double part = 1.0 / (static_cast<double>(block.n) * static_cast<double>(block.l));
-  const auto run = [=](auto has_weight) {
+  const auto run = [=](auto rectified) {
     simd([=] {
-      channel_map(block, dx, [=](int64_t c) {
-        const double mu = mean[c], r = rstd[c], scale = r * (has_weight() ? double{weight[c]} : 1.0);
-        const double mean_dy = dbias[c] * part, slope = r * (dweight[c] * part);
-        return [=](int64_t i) { return scale * ((dy[i] - mean_dy) - (x[i] - mu) * slope); };
+      channel_sums(block, sum_dyx, sum_dy, [=](int64_t i, int64_t c) {
+        const double g = rectified_gradient(rectified, dy, y, i);
+        return Pair{g * (x[i] - mean[c]), g};
       });
     });
   };
-  with_constants(run, weight);
+  with_constants(run, y);
+}
+
+template <class T>
+void batch_norm_backward(Channels block, const T* dy, const T* y, const T* x, const double* mean, const double* rstd,
+                         const T* weight, const double* dweight, const double* dbias, T* dx) {
+  const double part = 1.0 / (static_cast<double>(block.n) * static_cast<double>(block.l));
+  const auto run = [=](auto rectified, auto has_weight, auto of_batch) {
+    simd([=] {
+      channel_map(block, dx, [=](int64_t c) {
+        const double mu = mean[c], r = rstd[c], scale = r * (has_weight() ? double{weight[c]} : 1.0);
+        const double mean_dy = of_batch() ? dbias[c] * part : 0.0, slope = of_batch() ? r * (dweight[c] * part) : 0.0;
+        return [=](int64_t i) {
+          const double g = rectified_gradient(rectified, dy, y, i);
+          return of_batch() ? scale * ((g - mean_dy) - (x[i] - mu) * slope) : scale * g;
+        };
+      });
+    });
+  };
+  with_constants(run, y, weight, dweight);
 }
 
 template <class T>
@@ -206,15 +214,14 @@ void channel_gradient(Channels block, const T* dy, const T* x, const double* mea
   });
 }
 
-#define TAPEGRAD_INSTANTIATE(T)                                                                                   \
-  template void batch_norm_sums(Channels, const T*, double*, double*);                                            \
-  template void batch_norm_stats(Channels, int64_t, const T*, const double*, const double*, double*, double*);    \
-  template void batch_norm_apply(Channels, const T*, const double*, const double*, const T*, const T*, bool, T*); \
-  template void batch_norm_rectify(Channels, const T*, const T*, T*);                                             \
-  template void batch_norm_backward_sums(Channels, const T*, const T*, const double*, double*, double*);          \
-  template void batch_norm_backward(Channels, const T*, const T*, const double*, const double*, const T*,         \
-                                    const double*, const double*, T*);                                            \
-  template void channel_gradient(Channels, const T*, const T*, const double*, const double*, const double*,       \
+#define TAPEGRAD_INSTANTIATE(T)                                                                                     \
+  template void batch_norm_sums(Channels, const T*, double*, double*);                                              \
+  template void batch_norm_stats(Channels, int64_t, const T*, const double*, const double*, double*, double*);      \
+  template void batch_norm_apply(Channels, const T*, const double*, const double*, const T*, const T*, bool, T*);   \
+  template void batch_norm_backward_sums(Channels, const T*, const T*, const T*, const double*, double*, double*);  \
+  template void batch_norm_backward(Channels, const T*, const T*, const T*, const double*, const double*, const T*, \
+                                    const double*, const double*, T*);                                              \
+  template void channel_gradient(Channels, const T*, const T*, const double*, const double*, const double*,         \
                                  const double*, T*)
 TAPEGRAD_INSTANTIATE(float);
 TAPEGRAD_INSTANTIATE(double);

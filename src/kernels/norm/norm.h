@@ -45,9 +45,14 @@ struct Channels {
 template <class T>
 void batch_norm_sums(Channels block, const T* x, double* sum, double* squares);
 
-/// mean and biased variance of each channel, from [parts, c] of those sums.
+/// out[j] = sum over parts of partial[part * c + j] for the channels of a block, which are all channels if there are several parts.
+inline void add_channel_parts(Channels block, int64_t parts, const double* partial, double* out) {
+  sum_partials(parts, block.end - block.begin, partial + block.begin, out + block.begin);
+}
+
+/// mean and biased variance of each channel of the block, from [parts, c] of those sums.
 template <class T>
-void batch_norm_stats(Channels whole, int64_t parts, const T* x, const double* sums, const double* squares,
+void batch_norm_stats(Channels block, int64_t parts, const T* x, const double* sums, const double* squares,
                       double* mean, double* variance);
 
 /// y = (x - mean) * rstd * weight + bias, and with `relu` 0 where that is not positive; weight and bias may be null.
@@ -55,19 +60,15 @@ template <class T>
 void batch_norm_apply(Channels block, const T* x, const double* mean, const double* rstd, const T* weight,
                       const T* bias, bool relu, T* y);
 
-/// dx = dy, but 0 where y, which relu() gave, is not positive.
+/// What the block adds to sum dy (x - mean), which is dweight / rstd, and to sum dy, which is dbias. They are always wanted: dx
+/// needs both. y is null, or what relu() gave: dy counts as 0 where that is not positive.
 template <class T>
-void batch_norm_rectify(Channels block, const T* dy, const T* y, T* dx);
-
-/// What the block adds to sum dy (x - mean), which is dweight / rstd, and to sum dy, which is dbias. They are
-/// always wanted: dx needs both.
-template <class T>
-void batch_norm_backward_sums(Channels block, const T* dy, const T* x, const double* mean, double* sum_dyx,
+void batch_norm_backward_sums(Channels block, const T* dy, const T* y, const T* x, const double* mean, double* sum_dyx,
                               double* sum_dy);
 
-/// dx where mean and rstd are those of this batch.
+/// dx where mean and rstd are those of this batch, or, without dweight and dbias, constants; y as above.
 template <class T>
-void batch_norm_backward(Channels block, const T* dy, const T* x, const double* mean, const double* rstd,
+void batch_norm_backward(Channels block, const T* dy, const T* y, const T* x, const double* mean, const double* rstd,
                          const T* weight, const double* dweight, const double* dbias, T* dx);
 
 /// dx = dy scale - (x - mean) slope - shift, all four by channel.

@@ -96,14 +96,19 @@ Tensor batch_norm(const Tensor& input, const Tensor& running_mean, const Tensor&
   check(input, running_mean, running_var, weight, bias, options);
   const auto [training, momentum, eps, biased, rectified] = options;
   const Tensor x = input.contiguous();
-  const auto [mu, rstd] = training ? compute::batch_moments(x, running_mean, running_var, momentum, eps, biased)
-                                   : compute::running_moments(running_mean, running_var, eps);
+  const compute::RunningMoments running{running_mean, running_var, momentum, biased};
+  Tensors in{x, weight, bias};
+  if (!training) {
+    in.push_back(compute::convert(running_mean, float64));
+    in.push_back(compute::inverse_deviation(running_var, eps));
+  } else if (reference_mode()) {  // the composed form moves nothing
+    running.move(compute::batch_moments(x), x);
+  }
   const auto composed = [training = training, eps = eps, rectified = rectified](const Tensors& in) {
     return batch_norm_composed(in, training, eps, rectified);
   };
-  return fused("batch_norm", {x, weight, bias, mu, rstd},
-               {{"training", training}, {"momentum", momentum}, {"eps", eps}, {"relu", rectified}}, composed,
-               compute::BatchNorm{training, rectified});
+  return fused("batch_norm", in, {{"training", training}, {"momentum", momentum}, {"eps", eps}, {"relu", rectified}},
+               composed, compute::BatchNorm{training, rectified, eps, running});
 }
 
 }  // namespace tapegrad
