@@ -1,5 +1,5 @@
 // The products of docs/convolution.md: an image in a frame, tables in place of the unfolded image, a piece for each remainder
-// by the stride. Threads take images; at most eight chunks of them, each with a frame of its own.
+// by the stride. Threads take images; at most eight chunks of them, each with a frame of its own, but for one thread.
 #include "compute/conv.h"
 
 #include <algorithm>
@@ -40,15 +40,18 @@ template <class T, class F>
 void each_image(const Frame& frame, const Tensor& x, int64_t chunks, double flops, const F& body) {
   const int64_t n = x.size(0), size = frame.size(), step = frame.channels * frame.h * frame.w;
   const int64_t grain = std::max((n + chunks - 1) / std::max<int64_t>(chunks, 1), int64_t(chunk_flops / flops));
-  const Tensor frames = detail::new_tensor({(n + grain - 1) / std::max<int64_t>(grain, 1), size}, x.dtype());
+  const int64_t frames = get_num_threads() == 1 ? 1 : (n + grain - 1) / std::max<int64_t>(grain, 1);
+  const Tensor memory = detail::new_tensor({frames, size}, x.dtype());
   const T* images = detail::ptr<T>(x);
-  T* memory = detail::mutable_ptr<T>(frames);
-  parallel_rows(n, grain, [=, &body](int64_t begin, int64_t end) {
+  T* first = detail::mutable_ptr<T>(memory);
+  const auto some_images = [=, &body](int64_t begin, int64_t end) {
     const int64_t chunk = begin / grain;
-    T* const mine = memory + chunk * size;
-    std::fill(mine, mine + size, T(0));
+    T* const mine = first + chunk % frames * size;
+    if (chunk < frames) std::fill(mine, mine + size, T(0));  // the border stays zero
     for (int64_t i = begin; i < end; ++i) body(i, chunk, frame.fill(images + i * step, mine));
-  });
+  };
+  if (frames > 1) return parallel_rows(n, grain, some_images);
+  for (int64_t i = 0; i < n; i += grain) some_images(i, std::min(i + grain, n));
 }
 
 // One axis of a piece: pixel i begins at frame + i * step in the frame, and is pixel to + i * to_step of the result. It has

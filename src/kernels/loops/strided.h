@@ -5,6 +5,7 @@
 // single loop, a bias added to [N, T, D] becomes [N T, D]. What is left is an odometer over the outer
 // dimensions and a plain loop over the last.
 #pragma once
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -119,7 +120,12 @@ void scatter_strided(int rank, const int64_t* sizes, const int64_t* strides, con
   const auto loops = detail::collapse<1>(rank, sizes, {strides});
   const int64_t n = loops.inner(), stride = loops.inner_stride(0);
   detail::for_each_outer(loops, 1, [&](const auto& offset, int64_t i) {
-    for (int64_t j = 0; j < n; ++j) y[offset[0] + j * stride] = x[i * n + j];
+    T* to = y + offset[0];
+    if (stride == 1) {
+      std::copy_n(x + i * n, n, to);
+    } else {
+      for (int64_t j = 0; j < n; ++j) to[j * stride] = x[i * n + j];
+    }
   });
 }
 
