@@ -1,7 +1,7 @@
 # Growth is a decision: the table "The budget" in docs/design.md says how many lines of include/ and src/ each room may have.
 # This counts them and fails where a room, or the framework without its further components, has more. With -DPRINT=ON it prints the
 # rooms' lines. A public header stands in its room's folder or, like tape.h, directly in include/tapegrad.
-set(framework_limit 24270)
+set(framework_limit 24280)
 set(components "^(train|inspect|datasets|distributed|testing)$")  # each with a header of its own
 file(STRINGS ${ROOT}/docs/design.md rows REGEX "^\\| [a-z]+ \\| [0-9]+ \\|")
 set(framework 0)
