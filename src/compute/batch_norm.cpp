@@ -131,7 +131,7 @@ Tensor BatchNorm::forward(const Tensors& in, Tensors* kept) const {
       kernels::batch_norm_apply(block, from, mu, r, w, b, relu, to);
     };
     if (!training) return blocks.each([&](const kernels::Channels& block, int64_t) { apply(block); });
-    if (m == 0) return;
+    if (m == 0) return;  // nobody will look at the moments
     const Tensor variance = detail::new_tensor({c}, float64);
     double *means = detail::mutable_ptr<double>(mean), *rstds = detail::mutable_ptr<double>(rstd);
     double* variances = detail::mutable_ptr<double>(variance);

@@ -1,5 +1,6 @@
 // The products of docs/convolution.md: an image in a frame, tables in place of the unfolded image, a piece for each remainder
-// by the stride. Threads take images; at most eight chunks of them, each with a frame of its own, but for one thread.
+// by the stride. Threads take images; at most eight chunks of them, each with a frame of its own. One thread has one
+// frame for all.
 #include "compute/conv.h"
 
 #include <algorithm>

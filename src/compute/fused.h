@@ -42,10 +42,10 @@ struct RunningMoments {
 /// in: x [N, C, ...], contiguous, weight and bias, which may be undefined, and in evaluation mu and rstd of each channel, [C] in
 /// float64. kept: those of the batch in training, and y if relu.
 struct BatchNorm {
-  bool training;      // with the moments of the batch; else they are constants
-  bool relu = false;  // of the result
-  double eps = 0;     // here and below: in training
-  RunningMoments running = {};
+  bool training;                // with the moments of the batch; else they are constants
+  bool relu = false;            // of the result
+  double eps = 0;               // here and below: in training
+  RunningMoments running = {};  // forward() moves them, once; backward() does not look at them
   Tensor forward(const Tensors& in, Tensors* kept) const;
   Gradients backward(const Tensors& dy, const Tensors& in, const Tensors& kept, Needs needs) const;
 };

@@ -48,7 +48,7 @@ inline void turned_out(const T* c, int64_t rows, int64_t cols, const T* bias, T*
 template <class I, class T>
 constexpr int dot_columns = std::min(4, lanes<I, T>);
 
-// C[rows, cols] += sums over all pixels, vector by vector; A and B are both read along the runs. Where less rows or columns are
+// C[rows, cols] += sums over all pixels, vector by vector; A and B are both read along the runs. Where fewer rows or columns are
 // left, the last is taken again and not stored.
 template <class I, class T>
 inline void dots_of_runs(const Gather& g, const Runs& runs, const T* a, int64_t n, const T* b, int64_t ldb, T* c,

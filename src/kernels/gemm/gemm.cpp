@@ -42,7 +42,7 @@ Path<T> fastest_of_ours(const GemmArgs<T>& g) {
 //   y = x W^T of   4 x 1000 x 784: dots    66,         OpenBLAS  24  (memory-bound: W is read once)
 //   dx = dy W of   4 x 784 x 1000: rows    60,         OpenBLAS  32
 //   dW = dy^T x, 1000 x 784 x   4: rows    45,         OpenBLAS  29
-//   dW = dy^T x,  512 x 128 x 2048: panels 164,        OpenBLAS 150
+//   dW = dy^T x,  512 x 128 x 2048: panels 155,        OpenBLAS 148
 //   dW = dy^T x,   10 x 128 x 2048: rows   75,         OpenBLAS  42
 Path<float> fastest_avx512(const GemmArgs<float>& g) {
   const int64_t m = g.m, n = g.n, k = g.k;
@@ -68,7 +68,7 @@ Path<float> fastest_avx512(const GemmArgs<float>& g) {
 //   dW = dy^T x,   10 x 64 x  128: rows    99,         OpenBLAS  51
 //   dW = dy^T x,   10 x 784 x 1024: rows   71,         OpenBLAS  45 (this and the next on a Xeon with TAPEGRAD_ISA=avx2)
 //   dW = dy^T x, 1000 x 784 x  128: panels 117,        OpenBLAS 112
-// OpenBLAS is ahead where A is transposed and B not wide.
+// Where A is transposed OpenBLAS is ahead between the two: more than 32 rows and columns, but k above 512 or less than 256 of one.
 template <class T>
 Path<T> fastest_avx2(const GemmArgs<T>& g) {
   if (!g.trans_a) return fastest_of_ours(g);

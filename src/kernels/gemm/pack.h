@@ -2,7 +2,7 @@
 // its instruction set I.
 //
 //   panel of B   [k, panel_width], I::tile_vectors vectors wide
-//   block of A   [m / tile_rows, k, tile_rows]; each of the first axis begins a few numbers later than it would
+//   block of A   m / tile_rows parts, each [k, tile_rows], `step` apart
 #pragma once
 #include <algorithm>
 #include <cstdint>

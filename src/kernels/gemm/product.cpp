@@ -14,11 +14,11 @@ namespace {
 constexpr int64_t most_k = 256;  // rows in a panel of at most 32 KiB
 constexpr int64_t rows_of_a = 512;
 
-// A^T is packed: read in place, each row of a tile would be a cache line and a page of its own. Its block stays in the second
-// cache, and each panel of B passes over all of it.
+// A^T is packed: read in place, each row of a tile would be a cache line and a page of its own. Each panel of B
+// passes over all of a block.
 constexpr int64_t packed_k = 128;
 template <class T>
-constexpr int64_t packed_rows = 2048 / sizeof(T);
+constexpr int64_t packed_rows = 1024 / sizeof(T);  // 135 KB: threads may have stacks of 256
 
 // The block size near `most` that cuts `size` into equal parts, a multiple of `step` where there are several.
 int64_t even_block(int64_t size, int64_t most, int64_t step) {
