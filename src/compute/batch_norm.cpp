@@ -63,11 +63,13 @@ struct Blocks {
   }
 };
 
-// Mean and biased variance of each channel; then done(channels) and apply(block), as Blocks has them.
+// Mean and biased variance of each channel; then done(channels) and apply(block), as Blocks has them. Nothing of a batch that
+// is empty.
 template <class T, class Done, class Apply>
 void with_moments(const Blocks& blocks, const T* x, double* mean, double* variance, const Done& done,
                   const Apply& apply) {
   const int64_t c = blocks.whole.c, parts = blocks.parts();
+  if (blocks.whole.n * blocks.whole.l == 0) return;
   const Tensor partial = detail::new_tensor({2, parts, c}, float64);
   double *sums = detail::mutable_ptr<double>(partial), *squares = sums + parts * c;
   blocks.in_two_passes([=](const kernels::Channels& block,
@@ -92,9 +94,8 @@ ChannelMoments batch_moments(const Tensor& x) {
   const Tensor mean = zeros({x.size(1)}, {.dtype = float64}), variance = zeros({x.size(1)}, {.dtype = float64});
   detail::dispatch_float("batch_norm", x.dtype(), [&]<class T>(T) {
     const auto nothing = [](const kernels::Channels&) {};
-    if (x.numel() > 0)
-      with_moments<T>(Blocks(x), detail::ptr<T>(x), detail::mutable_ptr<double>(mean),
-                      detail::mutable_ptr<double>(variance), nothing, nothing);
+    with_moments<T>(Blocks(x), detail::ptr<T>(x), detail::mutable_ptr<double>(mean),
+                    detail::mutable_ptr<double>(variance), nothing, nothing);
   });
   return {mean, variance};
 }
@@ -119,7 +120,7 @@ void RunningMoments::move(const ChannelMoments& batch, const Tensor& x) const {
 Tensor BatchNorm::forward(const Tensors& in, Tensors* kept) const {
   const Tensor &x = in[0], weight = detail::plain(in[1]), bias = detail::plain(in[2]);
   const Blocks blocks(x);
-  const int64_t c = blocks.whole.c, m = blocks.whole.n * blocks.whole.l;
+  const int64_t c = blocks.whole.c;
   const Tensor y = detail::new_tensor(x.shape(), x.dtype());
   const Tensor mean = training ? zeros({c}, {.dtype = float64}) : in[3];
   const Tensor rstd = training ? zeros({c}, {.dtype = float64}) : in[4];
@@ -131,7 +132,6 @@ Tensor BatchNorm::forward(const Tensors& in, Tensors* kept) const {
       kernels::batch_norm_apply(block, from, mu, r, w, b, relu, to);
     };
     if (!training) return blocks.each([&](const kernels::Channels& block, int64_t) { apply(block); });
-    if (m == 0) return;  // nobody will look at the moments
     const Tensor variance = detail::new_tensor({c}, float64);
     double *means = detail::mutable_ptr<double>(mean), *rstds = detail::mutable_ptr<double>(rstd);
     double* variances = detail::mutable_ptr<double>(variance);

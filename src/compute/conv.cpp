@@ -216,7 +216,7 @@ Tensor Conv::weight_gradient(const Tensor& input, const Tensor& gradient) const 
   const int64_t chunks =
       std::clamp<int64_t>((x.numel() + dy.numel()) / 2 / std::max<int64_t>(dweight.numel(), 1), 2, most_chunks);
   detail::dispatch_float("conv2d", x.dtype(), [&]<class T>(T) {
-    const Tensor parts = zeros({std::min(chunks, x.size(0)), groups, k, ldc}, {.dtype = x.dtype()});
+    const Tensor parts = zeros({std::clamp<int64_t>(x.size(0), 1, chunks), groups, k, ldc}, {.dtype = x.dtype()});
     T *sums = detail::mutable_ptr<T>(parts), *to = detail::mutable_ptr<T>(dweight);
     const T* g_y = detail::ptr<T>(dy);
     each_image<T>(frame, x, chunks, 2.0 * double(n * groups) * double(k) * double(plane),
@@ -230,10 +230,6 @@ Tensor Conv::weight_gradient(const Tensor& input, const Tensor& gradient) const 
                         kernels::gemm_gathered_add(gather, forward.runs, a, n, b, plane, c, ldc);
                     }
                   });
-    if (x.size(0) == 0) {
-      std::fill_n(to, dweight.numel(), T(0));
-      return;
-    }
     const int64_t size = groups * k * ldc;
     parallel_rows(size, 1 << 13, [=, count = parts.size(0)](int64_t begin, int64_t end) {
       for (int64_t part = 1; part < count; ++part) {

@@ -71,7 +71,7 @@ inline void max_of_block(const Window& h, const Window& w, const T* end, const T
   for (int64_t i = 0; i < block; ++i) best[i] = -std::numeric_limits<T>::infinity();
   first_places<block>(h, w, top, left, n, at);
   const int64_t first = first_tap(h, top);
-  int64_t last = h.kernel;  // found without a division, which took a fifth of the time of a block
+  int64_t last = h.kernel;  // without a division for each block
   while (last > first && top + (last - 1) * h.dilation >= h.in) --last;
   const auto each_tap = [&](auto take) {
     for (int64_t u = first; u < last; ++u) {
